@@ -1,0 +1,1 @@
+"""Early-exit deep reinforcement learning that flies a drone and stops thinking early."""

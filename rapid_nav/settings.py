@@ -1,0 +1,58 @@
+"""How a setting says its meaning, its unit and its range; one check for all of them."""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+from typing import Any
+
+
+def setting(
+    default: Any,
+    help: str,  # noqa: A002  (the word that command lines and ROS descriptors use)
+    *,
+    unit: str = '',
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[Any] | None = None,
+) -> Any:
+    """
+    Declare a field of a frozen settings dataclass: its default, meaning, unit and closed range.
+
+    Command-line flags, ROS parameter descriptors and checkpoints are all made from these fields,
+    so a default or a range is written nowhere else.
+    """
+    return dataclasses.field(
+        default=default,
+        metadata={'help': help, 'unit': unit, 'low': low, 'high': high, 'choices': choices},
+    )
+
+
+def check(config: Any) -> None:
+    """Raise ValueError that names the field, its value and its range if one lies outside."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            check(value)
+            continue
+        if complaint := complain(field, value):
+            raise ValueError(f'{type(config).__name__}.{field.name} is {value!r}; {complaint}')
+
+
+def complain(field: dataclasses.Field, value: Any) -> str:
+    """Return what is wrong with a field's value and what would be right, or '' if nothing is."""
+    about = field.metadata
+    choices = about.get('choices')
+    if choices is not None and value not in choices:
+        return f'choose one of {", ".join(map(str, choices))}'
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ''
+    low, high = about.get('low'), about.get('high')
+    if low is None and high is None:
+        return ''
+    if math.isnan(value) or (low is not None and value < low) or (
+        high is not None and value > high
+    ):
+        unit = f' {about["unit"]}' if about.get('unit') else ''
+        return f'it must lie in [{low if low is not None else "-inf"}, ' \
+               f'{high if high is not None else "inf"}]{unit}'
+    return ''

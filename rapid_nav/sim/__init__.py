@@ -1,0 +1,1 @@
+"""The embedded simulator behind AirSim's RPC. Its world is in NED."""
