@@ -1,0 +1,149 @@
+"""The learner: one update of the Q-network and of its exits, and the actions it takes meanwhile."""
+
+import copy
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from rapid_nav.core.config import AgentConfig
+from rapid_nav.core.network import Answer, EarlyExitNetwork
+from rapid_nav.core.replay import Batch
+
+
+class Learner:
+    """
+    Double DQN (van Hasselt et al. 2016) on the full path, and the training of side branches.
+
+    ``rapid``: branches are distilled from the full path (Rusu et al. 2016) and their confidence
+    is the probability that their action loses at most a tolerance of the full path's Q-value.
+    ``joint`` and ``paper``: branches learn by Q-learning on the same Bellman targets and their
+    confidence is the probability of agreeing with the full path; ``paper`` trains the full path
+    first and then each branch in turn behind a frozen one, ``joint`` everything at once.
+    """
+
+    def __init__(
+        self, network: EarlyExitNetwork, config: AgentConfig, device: str = 'cpu'
+    ) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.target = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon,
+            fused=True)
+        self.updates = 0
+
+    def to_float(self, observation: np.ndarray) -> torch.Tensor:
+        """Return a uint8 observation (B, C, H, W) as the network reads it: float in [0, 1]."""
+        tensor = torch.from_numpy(observation).to(self.device)
+        return tensor.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+    @torch.no_grad()
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each exit's greedy actions (L, B) and confidences (L, B) in [0, 1]."""
+        answers = list(self.network.answers(self.to_float(observation)))
+        actions = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
+        confidences = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
+        return actions.cpu().numpy(), confidences.cpu().numpy()
+
+    def bellman_targets(self, batch: Batch) -> torch.Tensor:
+        """Return the n-step targets (B,) of the full path, from the target network."""
+        with torch.no_grad():
+            s_t = self.to_float(batch.s_t)
+            q_target = self.target(s_t)  # (B, A)
+            chooser = self.network(s_t) if self.config.double else q_target
+            value = q_target.gather(1, chooser.argmax(dim=1, keepdim=True)).squeeze(1)
+            r_t = torch.from_numpy(batch.r_t).to(self.device)
+            return r_t + torch.from_numpy(batch.discount_t).to(self.device) * value
+
+    def update(self, batch: Batch, progress: float = 0.0) -> tuple[dict[str, float], np.ndarray]:
+        """
+        Learn from a batch; return metrics and the absolute TD errors (B,).
+
+        ``progress`` in [0, 1] is the share of training done; ``paper`` divides it in phases.
+        """
+        targets = self.bellman_targets(batch)
+        actions = torch.from_numpy(batch.a_tm1).to(self.device)
+        weights = torch.from_numpy(batch.weights).to(self.device)
+        isolate = self.config.mode != 'joint'
+        answers = list(self.network.answers(self.to_float(batch.s_tm1), isolate=isolate))
+        phase = self._phase(progress, len(answers))
+        losses: list[torch.Tensor] = []
+        metrics: dict[str, float] = {}
+        td_error = torch.zeros_like(targets)
+        for level, answer in enumerate(answers):
+            last = level == len(answers) - 1
+            if phase is not None and level != phase:
+                continue
+            if last or self.config.mode != 'rapid':
+                chosen = answer.q_values.gather(1, actions[:, None]).squeeze(1)
+                error = (chosen - targets).detach().abs()
+                td_error = error if last or phase == level else td_error
+                huber = functional.smooth_l1_loss(chosen, targets, reduction='none')
+                losses.append((weights * huber).mean())
+                if last:
+                    metrics |= {'td_error': float(error.mean()), 'q': float(chosen.mean())}
+            if not last:
+                losses.append(self._branch_loss(level, answer, answers[-1], metrics))
+        loss = torch.stack(losses).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.network.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        self.updates += 1
+        if self.updates % self.config.target_period == 0:
+            self.target.load_state_dict(self.network.state_dict())
+        metrics |= {'loss': float(loss.detach()), 'grad_norm': float(norm)}
+        return metrics, td_error.cpu().numpy()
+
+    def _phase(self, progress: float, num_levels: int) -> int | None:
+        """Return the one exit that ``paper`` trains now; None trains all."""
+        if self.config.mode != 'paper' or num_levels == 1:
+            return None
+        full_share = 0.6
+        if progress < full_share:
+            return num_levels - 1
+        turn = (progress - full_share) / (1 - full_share) * (num_levels - 1)
+        return min(int(turn), num_levels - 2)
+
+    def _branch_loss(
+        self, level: int, answer: Answer, full: Answer, metrics: dict[str, float]
+    ) -> torch.Tensor:
+        """Distil (``rapid`` only) and train the confidence of one branch."""
+        teacher = full.q_values.detach()  # (B, A)
+        best = teacher.amax(dim=1)
+        choice = answer.q_values.detach().argmax(dim=1, keepdim=True)
+        regret = best - teacher.gather(1, choice).squeeze(1)  # (B,)
+        agreed = (choice.squeeze(1) == teacher.argmax(dim=1)).float()
+        rapid = self.config.mode == 'rapid'
+        right = (regret <= self.config.regret_tolerance).float() if rapid else agreed
+        loss = self.config.confidence_weight * functional.binary_cross_entropy_with_logits(
+            answer.confidence, right)
+        if rapid:
+            loss = loss + distillation_loss(
+                answer.q_values, teacher, self.config.distil_temperature)
+        metrics |= {
+            f'regret_{level}': float(regret.mean()), f'agree_{level}': float(agreed.mean()),
+            f'right_{level}': float(right.mean()),
+            f'confidence_{level}': float(torch.sigmoid(answer.confidence.detach()).mean())}
+        return loss
+
+
+def distillation_loss(
+    student: torch.Tensor, teacher: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """
+    Return how far a branch's Q-values (B, A) are from the teacher's, as policy and as values.
+
+    The policy's part is the divergence between the soft-maxima of both; their temperature is
+    in units of the batch's mean absolute advantage, so that it does not depend on the rewards'
+    scale. The values' part keeps the branch's numbers readable as returns.
+    """
+    scale = (teacher - teacher.mean(dim=1, keepdim=True)).abs().mean().clamp(min=1e-4)
+    soft = scale * temperature
+    policy = functional.kl_div(
+        functional.log_softmax(student / soft, dim=1),
+        functional.log_softmax(teacher / soft, dim=1), log_target=True, reduction='batchmean')
+    return policy + functional.smooth_l1_loss(student / scale, teacher / scale)

@@ -1,0 +1,156 @@
+"""The settings of the algorithm: each default, range and unit stands here and nowhere else."""
+
+from collections.abc import Mapping
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from rapid_nav.settings import check, setting
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One convolution, followed by a ReLU."""
+
+    channels: int
+    kernel: int
+    stride: int
+    padding: int = 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A piece of the network that ends in an answer: convolutions, then a dense head."""
+
+    convs: tuple[Conv, ...]  # applied in order; () answers from the source as it is
+    hidden: int  # units of the dense layer in front of the Q-values
+    source: str = 'previous'  # 'previous': the stage before's feature map; 'input': the image
+
+    def __post_init__(self) -> None:
+        if self.source not in ('previous', 'input'):
+            raise ValueError(f"Stage.source is {self.source!r}; choose 'previous' or 'input'")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """An early-exit Q-network: its stages in the order of their exits, the last the full one."""
+
+    input_shape: tuple[int, int, int]  # (C, H, W)
+    num_actions: int
+    stages: tuple[Stage, ...]
+    duelling: bool = setting(True, 'value and advantage streams in the last head')
+    cascade: bool = setting(True, 'a branch also reads the answer of the branch before it')
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError('NetworkConfig.stages is empty; a network needs at least one stage')
+        check(self)
+
+    @property
+    def without_branches(self) -> 'NetworkConfig':
+        """The plain network: the last stage and those that its features pass through."""
+        first = max(
+            (i for i, stage in enumerate(self.stages) if stage.source == 'input'), default=0
+        )
+        if first == len(self.stages) - 1:
+            return dataclasses.replace(self, stages=self.stages[-1:])
+        convs = tuple(conv for stage in self.stages[first:] for conv in stage.convs)
+        last = dataclasses.replace(self.stages[-1], convs=convs, source='input')
+        return dataclasses.replace(self, stages=(last,))
+
+
+def rapid_stages() -> tuple[Stage, ...]:
+    """Two cheap exits on a stem of patches, then the full network, for a 64x36 view."""
+    return (
+        Stage((Conv(8, 4, 4),), hidden=32, source='input'),
+        Stage((Conv(24, 3, 2, 1),), hidden=48),
+        Stage((Conv(16, 5, 2, 2), Conv(32, 3, 2, 1), Conv(64, 3, 2, 1)), 128, source='input'),
+    )
+
+
+def nature_stages() -> tuple[Stage, ...]:
+    """Mnih et al. 2015 for an 84x84 view, with a patch stem as first exit and one after conv1."""
+    return (
+        Stage((Conv(16, 8, 8),), hidden=64, source='input'),
+        Stage((Conv(32, 3, 2, 1),), hidden=64),
+        Stage((Conv(32, 8, 4), Conv(64, 4, 2), Conv(64, 3, 1)), 512, source='input'),
+    )
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """How the agent learns."""
+
+    mode: str = setting(
+        'rapid',
+        'how exits are trained: rapid (distilled, confidence about regret), joint (every exit '
+        'by Q-learning, confidence about agreement), paper (joint, one exit after another)',
+        choices=('rapid', 'joint', 'paper'),
+    )
+    discount: float = setting(0.98, 'discount of one decision', low=0.0, high=1.0)
+    n_step: int = setting(3, 'rewards summed before bootstrapping', low=1, high=20)
+    double: bool = setting(True, 'choose the next action online, value it by the target network')
+    learning_rate: float = setting(3e-4, "Adam's step size", low=0.0, high=1.0)
+    adam_epsilon: float = setting(1e-5, "Adam's epsilon", low=0.0, high=1.0)
+    batch_size: int = setting(128, 'transitions in an update', low=1, high=65536)
+    max_grad_norm: float = setting(10.0, 'gradient norm clipped to', low=0.0)
+    target_period: int = setting(500, 'updates between copies to the target network', low=1)
+    priority_exponent: float = setting(
+        0.5, 'prioritised replay: exponent of the TD error (0: uniform)', low=0.0, high=1.0
+    )
+    importance_exponent: float = setting(
+        0.4, 'importance weights of prioritised replay at the start; 1 at the end',
+        low=0.0, high=1.0,
+    )
+    regret_tolerance: float = setting(
+        0.02, "confidence: the branch's action loses at most this much Q-value", low=0.0
+    )
+    distil_temperature: float = setting(
+        0.5, "softness of the teacher, in mean advantages of the batch", low=1e-3
+    )
+    confidence_weight: float = setting(1.0, 'weight of the confidence loss', low=0.0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and on what schedule a training runs."""
+
+    steps: int = setting(1_000_000, 'environment steps in all', low=1)
+    num_envs: int = setting(64, 'environments stepped together', low=1)
+    steps_per_update: int = setting(64, 'environment steps for each update', low=1)
+    replay_size: int = setting(300_000, 'transitions kept', low=1)
+    learning_starts: int = setting(10_000, 'steps before the first update', low=0)
+    epsilon_start: float = setting(1.0, 'exploration at the start', low=0.0, high=1.0)
+    epsilon_end: float = setting(0.02, 'exploration at the end', low=0.0, high=1.0)
+    epsilon_share: float = setting(0.2, 'share of the steps to get there', low=0.0, high=1.0)
+    early_share: float = setting(
+        0.5, 'share of environments flown by early exits while training', low=0.0, high=1.0
+    )
+    seed: int = setting(0, 'of network, exploration and environments', low=0)
+    threads: int = setting(1, 'of PyTorch', low=1)
+    device: str = setting('cpu', "PyTorch's device, 'cpu' or 'cuda'")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a settings dataclass as plain JSON values."""
+    return dataclasses.asdict(config)
+
+
+def network_from_dict(values: Mapping[str, Any]) -> NetworkConfig:
+    """Rebuild a NetworkConfig from JSON values; raise ValueError on any surprise."""
+    try:
+        values = dict(values)
+        values['input_shape'] = tuple(int(size) for size in values['input_shape'])
+        values['stages'] = tuple(
+            Stage(**{**stage, 'convs': tuple(Conv(**conv) for conv in stage['convs'])})
+            for stage in values['stages']
+        )
+        return NetworkConfig(**values)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'not a network configuration: {error}') from error

@@ -1,0 +1,160 @@
+"""The early-exit Q-network: a generator of answers, each stage run only when it is asked for."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from rapid_nav.core.config import NetworkConfig, Stage
+
+
+class Answer(NamedTuple):
+    """What one exit says."""
+
+    q_values: torch.Tensor  # (B, A)
+    confidence: torch.Tensor  # (B,) logit of being sure enough; +inf at the last exit
+
+
+class Head(nn.Module):
+    """A stage's dense part: features to Q-values and, for a branch, a confidence logit."""
+
+    def __init__(
+        self, features: int, hidden: int, num_actions: int, duelling: bool, branch: bool
+    ) -> None:
+        super().__init__()
+        self.dense = nn.Linear(features, hidden)
+        self.q = nn.Linear(hidden, num_actions)
+        self.value_dense = nn.Linear(features, hidden) if duelling else None
+        self.value = nn.Linear(hidden, 1) if duelling else None
+        self.confidence = nn.Linear(hidden + num_actions, 1) if branch else None
+
+    def forward(self, features: torch.Tensor) -> tuple[Answer, torch.Tensor]:
+        """Map features (B, F) to an answer and the hidden layer (B, hidden)."""
+        hidden = torch.relu(self.dense(features))
+        q_values = self.q(hidden)  # (B, A)
+        if self.value is not None and self.value_dense is not None:
+            value = self.value(torch.relu(self.value_dense(features)))  # (B, 1)
+            q_values = value + q_values - q_values.mean(dim=1, keepdim=True)
+        if self.confidence is None:
+            sure = torch.full_like(q_values[:, 0], torch.inf)
+        else:
+            spread = q_values - q_values.amax(dim=1, keepdim=True)
+            sure = self.confidence(torch.cat([hidden, spread], dim=1)).squeeze(1)
+        return Answer(q_values, sure), hidden
+
+
+class EarlyExitNetwork(nn.Module):
+    """
+    A deep Q-network with side branches.
+
+    ``answers`` yields one Answer for each exit, from the cheapest to the full network. A stage
+    is computed when its answer is asked for, so leaving the loop is leaving the network.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunks = nn.ModuleList()
+        self.heads = nn.ModuleList()
+        shape = config.input_shape
+        carried = 0  # what a branch hands to the next one: hidden units and Q-values
+        for level, stage in enumerate(config.stages):
+            last = level == len(config.stages) - 1
+            trunk, shape = make_trunk(stage, config.input_shape if _reads_input(
+                stage, level) else shape)
+            features = shape[0] * shape[1] * shape[2]
+            if config.cascade and not last:
+                features += carried
+            self.trunks.append(trunk)
+            self.heads.append(Head(
+                features, stage.hidden, config.num_actions,
+                duelling=config.duelling and last, branch=not last))
+            carried = stage.hidden + config.num_actions
+
+    @property
+    def num_levels(self) -> int:
+        """The number of exits, the full network included."""
+        return len(self.trunks)
+
+    def answers(self, observation: torch.Tensor, isolate: bool = False) -> Iterator[Answer]:
+        """
+        Yield the answer of each exit for observation (B, C, H, W), float in [0, 1].
+
+        With ``isolate``, no gradient flows from a branch into layers of the full path.
+        """
+        if tuple(observation.shape[1:]) != self.config.input_shape:
+            raise ValueError(
+                f'observation is {tuple(observation.shape)}; this network reads '
+                f'(B, {", ".join(map(str, self.config.input_shape))})')
+        features = observation
+        carried: torch.Tensor | None = None
+        for level in range(self.num_levels):
+            answer, features, carried = self.stage(
+                level, observation, features, carried, isolate)
+            yield answer
+
+    def stage(
+        self,
+        level: int,
+        observation: torch.Tensor,
+        features: torch.Tensor,
+        carried: torch.Tensor | None,
+        isolate: bool = False,
+    ) -> tuple[Answer, torch.Tensor, torch.Tensor]:
+        """Run one stage; return its answer, its feature map and what the next branch reads."""
+        source = observation if _reads_input(self.config.stages[level], level) else features
+        features = self.trunks[level](source)  # (B, C', H', W')
+        flat = features.flatten(1)
+        last = level == self.num_levels - 1
+        if isolate and not last and self.on_full_path(level):
+            flat = flat.detach()
+        if self.config.cascade and carried is not None and not last:
+            flat = torch.cat([flat, carried], dim=1)
+        answer, hidden = self.heads[level](flat)
+        # A branch learns from the one before, it does not teach it.
+        carried = torch.cat([hidden, answer.q_values], dim=1).detach()
+        return answer, features, carried
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        """Return the full network's Q-values (B, A) alone, without running side branches."""
+        features = observation
+        for level, stage in enumerate(self.config.stages):
+            if not self.on_full_path(level):
+                continue
+            source = observation if _reads_input(stage, level) else features
+            features = self.trunks[level](source)
+        return self.heads[-1](features.flatten(1))[0].q_values
+
+    def on_full_path(self, level: int) -> bool:
+        """Return whether the last exit reads this stage's feature map."""
+        return all(later.source == 'previous' for later in self.config.stages[level + 1:])
+
+    def load_plain(self, plain: 'EarlyExitNetwork') -> None:
+        """Take over the weights of the full path from a network without branches."""
+        expected = EarlyExitNetwork(self.config.without_branches)
+        expected.load_state_dict(plain.state_dict())
+        self.trunks[-1].load_state_dict(expected.trunks[-1].state_dict())
+        self.heads[-1].load_state_dict(expected.heads[-1].state_dict())
+
+
+def _reads_input(stage: Stage, level: int) -> bool:
+    return level == 0 or stage.source == 'input'
+
+
+def make_trunk(
+    stage: Stage, shape: tuple[int, int, int]
+) -> tuple[nn.Sequential, tuple[int, int, int]]:
+    """Build a stage's convolutions for an input (C, H, W); return them and the output's shape."""
+    channels, height, width = shape
+    layers: list[nn.Module] = []
+    for conv in stage.convs:
+        layers.append(
+            nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding))
+        layers.append(nn.ReLU())
+        channels = conv.channels
+        height = (height + 2 * conv.padding - conv.kernel) // conv.stride + 1
+        width = (width + 2 * conv.padding - conv.kernel) // conv.stride + 1
+        if height < 1 or width < 1:
+            raise ValueError(f'{conv} leaves nothing of its input of shape {shape}')
+    return nn.Sequential(*layers), (channels, height, width)

@@ -1,0 +1,93 @@
+"""From a depth image to what the network sees: small, nearest first, with a short history."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rapid_nav.settings import check, setting
+
+
+class BadDepth(ValueError):
+    """A depth image that must not be flown by."""
+
+
+@dataclass(frozen=True)
+class ObservationConfig:
+    """How a depth image becomes an observation (C, H, W) uint8."""
+
+    width: int = setting(64, 'of the observation', unit='px', low=4, high=512)
+    height: int = setting(36, 'of the observation', unit='px', low=4, high=512)
+    history: int = setting(3, 'images in an observation', low=1, high=16)
+    half_depth: float = setting(
+        2.0, 'depth that is seen as half-way between touching and infinity', unit='m',
+        low=0.05, high=100.0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The observation's shape (C, H, W)."""
+        return (self.history, self.height, self.width)
+
+
+def check_depth(depth: np.ndarray) -> None:
+    """Raise BadDepth for an image (H, W) that is empty, all zero, or has a NaN in it."""
+    if depth.ndim != 2 or depth.size < 2:
+        raise BadDepth(f'the depth image is empty: its shape is {depth.shape}')
+    # One reduction finds both: a NaN spreads through the sum, and only zeros add up to zero.
+    total = float(depth.sum(dtype=np.float64))
+    if np.isnan(total):
+        raise BadDepth(f'{int(np.isnan(depth).sum())} of {depth.size} pixels are NaN')
+    if total <= 0.0:
+        raise BadDepth('the depth image is all zero')
+
+
+def shrink(depth: np.ndarray, height: int, width: int) -> np.ndarray:
+    """
+    Return depth (..., H, W) as (..., height, width), each pixel the nearest of what it covers.
+
+    The minimum and not the mean: a branch two pixels wide must not fade into the sky behind it.
+    """
+    rows, columns = depth.shape[-2:]
+    if rows % height == 0 and columns % width == 0:
+        blocks = depth.reshape(*depth.shape[:-2], height, rows // height, width, columns // width)
+        return blocks.min(axis=-1).min(axis=-2)
+    if rows < height or columns < width:
+        # A camera with fewer pixels than the observation: each is seen several times.
+        row = np.arange(height) * rows // height
+        column = np.arange(width) * columns // width
+        return depth[..., row[:, None], column]
+    depth = np.minimum.reduceat(depth, np.arange(height) * rows // height, axis=-2)
+    return np.minimum.reduceat(depth, np.arange(width) * columns // width, axis=-1)
+
+
+def nearness(depth: np.ndarray, half_depth: float) -> np.ndarray:
+    """Map depth [m] to uint8: 255 touching, 128 at half_depth, 0 at infinity."""
+    return np.rint(255.0 / (1.0 + np.maximum(depth, 0.0) / half_depth)).astype(np.uint8)
+
+
+class DepthHistory:
+    """The last images of a flight as one observation; the first stands in for those before it."""
+
+    def __init__(self, config: ObservationConfig) -> None:
+        self.config = config
+        self.frames: list[np.ndarray] = []
+
+    def reset(self) -> None:
+        """Forget the flight."""
+        self.frames = []
+
+    def push(self, depth: np.ndarray) -> np.ndarray:
+        """
+        Take a depth image (H, W) [m] and return the observation (1, C, h, w) float32 in [0, 1].
+
+        Raises BadDepth, and keeps what it had, for an image that must not be flown by.
+        """
+        check_depth(depth)
+        small = shrink(depth, self.config.height, self.config.width)
+        frame = nearness(small, self.config.half_depth)
+        if not self.frames:
+            self.frames = [frame] * self.config.history
+        self.frames = [*self.frames[1:], frame]
+        return np.stack(self.frames)[None].astype(np.float32) / np.float32(255)
