@@ -1,0 +1,213 @@
+"""What the drone senses, in REP 103 axes: AirSim's answers with NED and degrees left behind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapid_nav.flight import frames
+
+Array = NDArray[np.float64]
+NO_HIT = 65504.0  # [m] the largest half float: AirSim's depth of the sky
+_TESLA_PER_GAUSS = 1e-4
+
+
+class BadImage(ValueError):
+    """The simulator's image is not one; says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a frame is in its parent: ENU for the drone's own pose, FLU for what it carries."""
+
+    position: Array  # (3,) [m]
+    orientation: Array  # (4,) x, y, z, w
+
+
+@dataclass(frozen=True)
+class Sense:
+    """One look at the world and at oneself."""
+
+    stamp_ns: int  # the simulator's clock
+    depth: NDArray[np.float32] | None  # (H, W) [m] along the optical axis, +inf: nothing there
+    rgb: NDArray[np.uint8] | None  # (H, W, 3)
+    position: Array  # (3,) [m; ENU, from where the vehicle started]
+    orientation: Array  # (4,) x, y, z, w, FLU -> ENU
+    linear_velocity: Array  # (3,) [m/s; FLU]
+    angular_velocity: Array  # (3,) [rad/s; FLU]
+    landed: bool
+    collided: bool  # at any time since the last look
+    collision_name: str  # of what was last touched
+
+
+@dataclass(frozen=True)
+class CameraInfo:
+    """A pinhole camera and where it is mounted."""
+
+    width: int
+    height: int
+    fov: float  # [rad] horizontal
+    mount: Pose  # its body (x forward along the optical axis, y left, z up) in base_link
+
+    @property
+    def focal_length(self) -> float:
+        """The focal length [pixels], the same in both directions."""
+        return self.width / 2 / float(np.tan(self.fov / 2))
+
+
+@dataclass(frozen=True)
+class Imu:
+    """An inertial measurement."""
+
+    stamp_ns: int
+    orientation: Array  # (4,) x, y, z, w, FLU -> ENU
+    angular_velocity: Array  # (3,) [rad/s; FLU]
+    linear_acceleration: Array  # (3,) [m/s^2; FLU], +9.8 up at rest
+
+
+@dataclass(frozen=True)
+class Gps:
+    """A satellite fix."""
+
+    stamp_ns: int
+    latitude: float  # [deg]
+    longitude: float  # [deg]
+    altitude: float  # [m]
+    velocity: Array  # (3,) [m/s; ENU]
+    eph: float  # [m] standard deviation, horizontal
+    epv: float  # [m] standard deviation, vertical
+    fix: int  # dimensions known: 0 none, 2 or 3
+
+
+@dataclass(frozen=True)
+class Magnetometer:
+    """The magnetic field."""
+
+    stamp_ns: int
+    field: Array  # (3,) [T; FLU]
+
+
+@dataclass(frozen=True)
+class Barometer:
+    """The air's pressure."""
+
+    stamp_ns: int
+    pressure: float  # [Pa]
+    altitude: float  # [m]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """One beam along a sensor's x axis."""
+
+    stamp_ns: int
+    distance: float  # [m]
+    low: float  # [m] the nearest it can tell
+    high: float  # [m] the farthest, and what it says where nothing is
+    mount: Pose
+
+
+@dataclass(frozen=True)
+class Lidar:
+    """A sweep of points."""
+
+    stamp_ns: int
+    points: NDArray[np.float32]  # (N, 3) [m] in the sensor's own FLU frame
+    pose: Pose  # the sensor's, in ENU
+
+
+def vector(v: Any) -> Array:
+    """Return the (3,) of airsim's Vector3r."""
+    return np.array([v.x_val, v.y_val, v.z_val], np.float64)
+
+
+def quaternion(q: Any) -> Array:
+    """Return the (4,) w, x, y, z of airsim's Quaternionr."""
+    return np.array([q.w_val, q.x_val, q.y_val, q.z_val], np.float64)
+
+
+def mount(position: Array, wxyz: Array) -> Pose:
+    """Return where a carried frame is, given its position and w, x, y, z in the FRD body."""
+    return Pose(frames.frd_to_flu(position), frames.mounting_to_ros(wxyz))
+
+
+def imu(data: Any) -> Imu:
+    """Return AirSim's ImuData in REP 103 axes."""
+    return Imu(
+        int(data.time_stamp),
+        frames.orientation_to_ros(quaternion(data.orientation)),
+        frames.frd_to_flu(vector(data.angular_velocity)),
+        frames.frd_to_flu(vector(data.linear_acceleration)),
+    )
+
+
+def gps(data: Any) -> Gps:
+    """Return AirSim's GpsData in REP 103 axes."""
+    gnss, point = data.gnss, data.gnss.geo_point
+    return Gps(
+        int(data.time_stamp),
+        point.latitude,
+        point.longitude,
+        point.altitude,
+        frames.ned_to_enu(vector(gnss.velocity)),
+        gnss.eph,
+        gnss.epv,
+        int(gnss.fix_type) if data.is_valid else 0,
+    )
+
+
+def magnetometer(data: Any) -> Magnetometer:
+    """Return AirSim's MagnetometerData in tesla and REP 103 axes."""
+    field = frames.frd_to_flu(vector(data.magnetic_field_body)) * _TESLA_PER_GAUSS
+    return Magnetometer(int(data.time_stamp), field)
+
+
+def distance(data: Any) -> Distance:
+    """Return AirSim's DistanceSensorData in REP 103 axes."""
+    at = data.relative_pose
+    return Distance(
+        int(data.time_stamp),
+        data.distance,
+        data.min_distance,
+        data.max_distance,
+        mount(vector(at.position), quaternion(at.orientation)),
+    )
+
+
+def lidar(data: Any, in_sensor_frame: bool) -> Lidar:
+    """Return AirSim's LidarData; its points are in the vehicle's NED or the sensor's FRD frame."""
+    position, wxyz = vector(data.pose.position), quaternion(data.pose.orientation)
+    flat = np.asarray(data.point_cloud, np.float64)
+    points = flat[: len(flat) // 3 * 3].reshape(-1, 3)  # an empty sweep may come as one zero
+    if not in_sensor_frame:
+        points = frames.rotate(frames.conjugate(wxyz), points - position)
+    pose = Pose(frames.ned_to_enu(position), frames.orientation_to_ros(wxyz))
+    return Lidar(int(data.time_stamp), frames.frd_to_flu(points).astype(np.float32), pose)
+
+
+def depth_image(response: Any) -> NDArray[np.float32]:
+    """Return the (H, W) depth [m] of an ImageResponse with floats, +inf where nothing was hit."""
+    flat = np.asarray(response.image_data_float, np.float32)
+    _refuse_other_size(response, flat.size, 1)
+    if not flat.any():
+        raise BadImage('the depth image is all zero')
+    depth = flat.reshape(response.height, response.width)
+    return np.where(depth >= NO_HIT, np.float32(np.inf), depth)
+
+
+def rgb_image(response: Any) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) RGB of an uncompressed ImageResponse, whose bytes are B, G, R."""
+    flat = np.frombuffer(response.image_data_uint8, np.uint8)
+    _refuse_other_size(response, flat.size, 3)
+    if not flat.any():
+        raise BadImage('the colour image is all zero')
+    return flat.reshape(response.height, response.width, 3)[..., ::-1]
+
+
+def _refuse_other_size(response: Any, got: int, channels: int) -> None:
+    width, height = response.width, response.height
+    expected = width * height * channels
+    if expected <= 0 or got != expected:
+        said = f'; the simulator says: {response.message}' if response.message else ''
+        raise BadImage(f'a {width}x{height} image should have {expected} values, not {got}{said}')
