@@ -1,0 +1,84 @@
+"""The camera: depth images of packed worlds, in batches, on the CPU."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+import math
+
+from numba import njit
+import numpy as np
+
+from rapid_nav.sim.raster import draw
+from rapid_nav.sim.shapes import Scenes, rotation_matrices
+
+
+@njit(cache=True, nogil=True)
+def _depth(
+    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
+    u: np.ndarray, v: np.ndarray, out: np.ndarray,
+) -> None:
+    for b in range(out.shape[0]):
+        image = out[b]
+        image[:] = 0
+        s = scene_index[b]
+        for p in range(scenes.offsets[s], scenes.offsets[s + 1]):
+            draw(scenes, p, position[b], camera[b], u, v, image)
+        for r in range(image.shape[0]):
+            for c in range(image.shape[1]):
+                q = image[r, c]
+                image[r, c] = np.float32(1.0) / q if q > 0 else np.float32(np.inf)
+
+
+def slopes(width: int, height: int, fov: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (W,) and (H,): right and down per metre ahead of the rays through pixel centres."""
+    focal = width / 2 / math.tan(fov / 2)
+    u = (np.arange(width) + 0.5 - width / 2) / focal
+    v = (np.arange(height) + 0.5 - height / 2) / focal
+    return u.astype(np.float32), v.astype(np.float32)
+
+
+def render_depth(
+    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray,
+    width: int, height: int, fov: float, out: np.ndarray | None = None, threads: int = 1,
+) -> np.ndarray:
+    """
+    Return depth along the optical axis (B, H, W) float32 [m], +inf where nothing is hit.
+
+    position (B, 3) [m; NED] and orientation (B, 4) (w, x, y, z) place cameras whose x looks ahead,
+    y right and z down; fov is horizontal [rad]. `out` is written and returned if given.
+    """
+    scene_index, position, camera = views(scene_index, position, orientation)
+    shape = (len(scene_index), height, width)
+    if out is None:
+        out = np.empty(shape, dtype=np.float32)
+    elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(f'out must be a contiguous float32 array of shape {shape}')
+    u, v = slopes(width, height, fov)
+
+    def part(rows: slice) -> None:
+        _depth(scenes, scene_index[rows], position[rows], camera[rows], u, v, out[rows])
+
+    in_parts(part, len(scene_index), threads)
+    return out
+
+
+def views(
+    scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bring cameras into the kernels' form: int64 (B,), float64 (B, 3) and (B, 3, 3)."""
+    position = np.ascontiguousarray(position, dtype=np.float64).reshape(-1, 3)
+    camera = rotation_matrices(orientation)
+    scene_index = np.ascontiguousarray(
+        np.broadcast_to(np.asarray(scene_index, dtype=np.int64), len(position)))
+    if len(camera) != len(position):
+        raise ValueError(f'{len(position)} positions but {len(camera)} orientations')
+    return scene_index, position, camera
+
+
+def in_parts(work: Callable[[slice], None], count: int, threads: int) -> None:
+    """Call work(slice) for `count` rows, split over threads (the kernels release the GIL)."""
+    if threads <= 1 or count < 2:
+        work(slice(0, count))
+        return
+    edges = np.linspace(0, count, min(threads, count) + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, map(slice, edges[:-1], edges[1:])))

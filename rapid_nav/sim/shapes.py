@@ -1,0 +1,131 @@
+"""The primitives a world is made of, and their form as flat arrays for the numba kernels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+KINDS = ('box', 'cylinder', 'sphere', 'plane')
+BOX, CYLINDER, SPHERE, PLANE = range(4)
+LEVEL = (1.0, 0.0, 0.0, 0.0)
+UPSIDE_DOWN = (0.0, 1.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """
+    One solid with a full pose, in NED metres.
+
+    box: `size` are its full extents. cylinder: size (diameter, diameter, height),
+    axis along its z.
+    sphere: size (diameter,) * 3. plane: everything on the +z side of its own x-y plane is solid
+    (unrotated, the ground below `position`); its size only tells how much of it to draw.
+    """
+
+    kind: str
+    name: str
+    position: tuple[float, float, float]  # [m; NED], the centre
+    orientation: tuple[float, float, float, float]  # (w, x, y, z), own axes -> NED
+    size: tuple[float, float, float]  # [m], full extents
+    color: tuple[int, int, int]  # RGB, 0..255
+
+    def __post_init__(self) -> None:
+        """Check what a scene file or a client may get wrong and settle the number types."""
+        if self.kind not in KINDS:
+            raise ValueError(
+                f'{self.name}: unknown kind {self.kind!r}; choose one of {", ".join(KINDS)}')
+        for field, length in (('position', 3), ('orientation', 4), ('size', 3)):
+            object.__setattr__(self, field, self._numbers(field, length))
+        object.__setattr__(self, 'color', tuple(int(c) for c in self._numbers('color', 3)))
+        if min(self.color) < 0 or max(self.color) > 255:
+            raise ValueError(f'{self.name}: color is {self.color}; it must lie in 0..255')
+        if min(self.size) <= 0:
+            raise ValueError(f'{self.name}: size is {self.size}; it must be positive')
+        round_in = {'cylinder': 2, 'sphere': 3}.get(self.kind, 1)
+        if max(self.size[:round_in]) - min(self.size[:round_in]) > 1e-6:
+            raise ValueError(
+                f'{self.name}: a {self.kind} is round; its first {round_in} sizes must be equal, '
+                f'not {self.size}')
+        norm = math.sqrt(sum(c * c for c in self.orientation))
+        if norm < 1e-6:
+            raise ValueError(f'{self.name}: orientation {self.orientation} is no rotation')
+        object.__setattr__(self, 'orientation', tuple(c / norm for c in self.orientation))
+
+    def _numbers(self, field: str, length: int) -> tuple[float, ...]:
+        """Return a field as floats, or raise ValueError naming primitive and field."""
+        value = getattr(self, field)
+        try:
+            numbers = tuple(float(v) for v in value)
+        except (TypeError, ValueError):
+            numbers = ()
+        if len(numbers) != length or not all(map(math.isfinite, numbers)):
+            raise ValueError(f'{self.name}: {field} is {value!r}; give {length} finite numbers')
+        return numbers
+
+
+class Scenes(NamedTuple):
+    """Primitives of S worlds behind each other; world s owns rows offsets[s] to offsets[s + 1]."""
+
+    offsets: np.ndarray  # (S + 1,) int64
+    kind: np.ndarray  # (P,) int8
+    center: np.ndarray  # (P, 3) float64 [m; NED]
+    rotation: np.ndarray  # (P, 3, 3) float64, own axes -> NED
+    half: np.ndarray  # (P, 3) float64 [m], half extents
+    bound: np.ndarray  # (P,) float64 [m], radius of the bounding sphere, inf for a plane
+    color: np.ndarray  # (P, 3) uint8
+
+
+def pack_primitives(primitives: Sequence[Primitive]) -> Scenes:
+    """Return primitives as the read-only arrays of one scene."""
+    half = np.array([p.size for p in primitives], dtype=np.float64).reshape(-1, 3) / 2
+    kind = np.array([KINDS.index(p.kind) for p in primitives], dtype=np.int8)
+    bound = np.select(
+        [kind == BOX, kind == CYLINDER, kind == SPHERE],
+        [np.sqrt((half ** 2).sum(axis=1)), np.hypot(half[:, 0], half[:, 2]), half[:, 0]], np.inf)
+    scene = Scenes(
+        offsets=np.array([0, len(primitives)], dtype=np.int64),
+        kind=kind,
+        center=np.array([p.position for p in primitives], dtype=np.float64).reshape(-1, 3),
+        rotation=rotation_matrices(np.array([p.orientation for p in primitives])),
+        half=half,
+        bound=bound,
+        color=np.array([p.color for p in primitives], dtype=np.uint8).reshape(-1, 3),
+    )
+    for array in scene:
+        array.flags.writeable = False
+    return scene
+
+
+def rotation_matrices(orientation: np.ndarray) -> np.ndarray:
+    """Turn quaternions (N, 4) as (w, x, y, z) into rotation matrices (N, 3, 3)."""
+    w, x, y, z = np.asarray(orientation, dtype=np.float64).reshape(-1, 4).T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))
+
+
+def quaternion(roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> tuple[float, ...]:
+    """Return (w, x, y, z) of the rotation by yaw, then pitch, then roll [rad]."""
+    cr, cp, cy = (math.cos(angle / 2) for angle in (roll, pitch, yaw))
+    sr, sp, sy = (math.sin(angle / 2) for angle in (roll, pitch, yaw))
+    return (
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    )
+
+
+def quaternion_onto(axis: Sequence[float]) -> tuple[float, ...]:
+    """Return a rotation (w, x, y, z) that turns the z axis into `axis` (any length)."""
+    x, y, z = (float(a) for a in np.asarray(axis) / np.linalg.norm(axis))
+    if z < -1 + 1e-9:
+        return UPSIDE_DOWN
+    w = 1 + z
+    norm = math.sqrt(w * w + x * x + y * y)
+    return (w / norm, -y / norm, x / norm, 0.0)

@@ -1,0 +1,62 @@
+"""Cover the solid cells of a grid with few rectangles."""
+
+from numba import njit
+import numpy as np
+
+
+@njit(cache=True)
+def _grow(solid: np.ndarray, r: int, c: int, down_first: bool) -> tuple[int, int, int, int]:
+    """Return the rectangle [r0, r1) x [c0, c1) grown from a cell, one way after the other."""
+    rows, cols = solid.shape
+    r0, r1, c0, c1 = r, r + 1, c, c + 1
+    for way in range(2):
+        if (way == 0) == down_first:
+            while r1 < rows and solid[r1, c0:c1].all():
+                r1 += 1
+            while r0 > 0 and solid[r0 - 1, c0:c1].all():
+                r0 -= 1
+        else:
+            while c1 < cols and solid[r0:r1, c1].all():
+                c1 += 1
+            while c0 > 0 and solid[r0:r1, c0 - 1].all():
+                c0 -= 1
+    return r0, r1, c0, c1
+
+
+@njit(cache=True)
+def _cover(solid: np.ndarray, needed: np.ndarray, out: np.ndarray) -> int:
+    """Write rectangles (N, 4) that cover all needed cells and no free one; return how many."""
+    rows, cols = solid.shape
+    count = 0
+    for r in range(rows):
+        for c in range(cols):
+            if not needed[r, c]:
+                continue
+            a = _grow(solid, r, c, True)
+            b = _grow(solid, r, c, False)
+            gain_a = needed[a[0]:a[1], a[2]:a[3]].sum()
+            gain_b = needed[b[0]:b[1], b[2]:b[3]].sum()
+            best = a if gain_a >= gain_b else b
+            needed[best[0]:best[1], best[2]:best[3]] = False
+            for k in range(4):
+                out[count, k] = best[k]
+            count += 1
+    return count
+
+
+def rectangles(solid: np.ndarray) -> np.ndarray:
+    """
+    Return few rectangles (N, 4) int64 [r0, r1) x [c0, c1) that look like the solid cells (R, C).
+
+    Every solid cell with a free neighbour is covered and no free one is; cells deep inside
+    solid areas, which nobody can see or reach, may stay bare. Rectangles may overlap.
+    """
+    solid = np.ascontiguousarray(solid, dtype=np.bool_)
+    free = np.pad(~solid, 1)
+    beside = np.zeros_like(solid)
+    for dr in range(3):
+        for dc in range(3):
+            beside |= free[dr:dr + solid.shape[0], dc:dc + solid.shape[1]]
+    needed = solid & beside
+    out = np.empty((int(needed.sum()), 4), dtype=np.int64)
+    return out[:_cover(solid, needed, out)].copy()
