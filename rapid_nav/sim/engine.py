@@ -1,0 +1,278 @@
+"""The simulation's clock: steps the physics, free or on demand, and runs the motions on it."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+import contextlib
+from dataclasses import replace
+import math
+import threading
+import time
+
+import numpy as np
+
+from rapid_nav.sim import dynamics
+from rapid_nav.sim.airsim_settings import Mount, Settings
+from rapid_nav.sim.camera import render_depth
+from rapid_nav.sim.rays import cast_rays
+from rapid_nav.sim.shapes import Primitive
+from rapid_nav.sim.signatures import Pose
+from rapid_nav.sim.vehicle import GRACE, Motion, Task, Vehicle
+from rapid_nav.sim.world import World, pack
+
+STEP = dynamics.STEP_SECONDS
+STEP_NS = round(STEP * 1e9)
+FRAME_STEPS = 6  # of simContinueForFrames: at 60 frames a second
+LONGEST_RUN = 1000.0  # [s] that one simContinueForTime may ask for
+_STRIDE = 7  # steps between two looks at contacts and sensors' histories: 21 ms
+_FREE_STRIDE = 2  # steps that a free clock makes at once, if it keeps up
+_FALLEN_BEHIND = 0.25  # [s] of real time that is given up rather than caught up with
+_DOWN = np.array([[0.0, 0.0, 1.0]])
+
+
+class Engine:
+    """
+    A world with vehicles in it, and the thread that lets time pass.
+
+    `lock` guards everything; whoever reads or writes vehicles or state holds it.
+    """
+
+    def __init__(self, world: World, settings: Settings, seed: int, start_ns: int) -> None:
+        self.settings, self.seed, self.start_ns = settings, seed, start_ns
+        self.lock = threading.RLock()
+        self._changed = threading.Condition(self.lock)
+        self.steps = 0  # since start_ns
+        self.paused = False
+        self._runs: list[tuple[int, Future]] = []  # steps to go, and who waits for them
+        self._stopping = False
+        self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
+        self._epoch: tuple[float, int] | None = None  # real time [s] and step of a free clock
+        self.load(world)
+
+    def load(self, world: World) -> None:
+        """Put every vehicle at a start of another world."""
+        with self.lock:
+            old: Mapping[str, Vehicle] = getattr(self, 'vehicles', {})
+            for vehicle in old.values():
+                self._drop(vehicle)
+            self.world, self.scenes = world, pack([world])
+            self.ids = world.segmentation_ids  # (P,) of each primitive
+            self._starts = np.array([
+                self._start(number, about.start)
+                for number, about in enumerate(self.settings.vehicles.values())
+            ])
+            self.state = dynamics.make_state(self._starts[:, :4])
+            self.goal = dynamics.make_goal(len(self._starts))
+            self._scene_index = np.zeros(len(self._starts), np.int64)
+            self.vehicles = {
+                name: Vehicle(name, row, about, self.state, self.goal, self.steps)
+                for row, (name, about) in enumerate(self.settings.vehicles.items())
+            }
+            self._settle()
+
+    def reset(self) -> None:
+        """Put every vehicle back to its start; control and contacts are forgotten."""
+        with self.lock:
+            for vehicle in self.vehicles.values():
+                self._drop(vehicle)
+                vehicle.reset(self.steps)
+            dynamics.reset_rows(self.state, np.arange(len(self._starts)), self._starts[:, :4])
+            self._settle()
+
+    def _settle(self) -> None:
+        self.state.grounded[:] = self._starts[:, 4] > 0
+        self.state.rotors[self.state.grounded] = 0.0
+
+    def _start(self, number: int, given: Mount | None) -> tuple[float, ...]:
+        """Return x, y, z, yaw and whether that is on the ground."""
+        if given is not None:
+            start = np.array([given.x, given.y, given.z, math.radians(given.yaw)])
+        else:
+            poses = self.world.start_poses
+            start = np.array(poses[number % len(poses)])
+        depth = float(cast_rays(self.scenes, 0, start[:3], _DOWN)[0])
+        stands = given is None or depth <= dynamics.DRONE_RADIUS
+        if stands and math.isfinite(depth):
+            start[2] += depth - dynamics.DRONE_RADIUS
+        return *start, float(stands and math.isfinite(depth))
+
+    def change(self, primitives: Sequence[Primitive], ids: Sequence[int]) -> None:
+        """Replace what the world is made of, in place; vehicles stay where they are."""
+        with self.lock:
+            self.world = replace(self.world, primitives=tuple(primitives))
+            self.scenes, self.ids = pack([self.world]), np.array(ids, np.uint8)
+
+    @property
+    def now_ns(self) -> int:
+        """The simulated time [ns]."""
+        return self.start_ns + self.steps * STEP_NS
+
+    def vehicle(self, name: str) -> Vehicle:
+        """Return a vehicle, the first one for '', or raise LookupError."""
+        if not name:
+            return next(iter(self.vehicles.values()))
+        found = self.vehicles.get(name)
+        if found is None:
+            raise LookupError(f'Vehicle API for {name!r} is not available')
+        return found
+
+    def warm_up(self) -> None:
+        """Have the physics and the camera compiled (or read from numba's cache) by now."""
+        eye = self._starts[:1, :3], np.array([[1.0, 0.0, 0.0, 0.0]])
+        render_depth(self.scenes, np.zeros(1, np.int64), *eye, 8, 4, math.pi / 2)
+        state = dynamics.make_state(self._starts[:1, :4])
+        dynamics.step(state, dynamics.make_goal(1), self.scenes, np.zeros(1, np.int64), 1)
+
+    def swept(self, vehicle: Vehicle, there: Pose) -> Pose:
+        """Return how far towards a pose a vehicle gets without passing through anything."""
+        way = np.nan_to_num(there.position - vehicle.position)
+        distance = float(np.linalg.norm(way))
+        if distance == 0:
+            return there
+        here = vehicle.position + vehicle.origin
+        free = float(cast_rays(self.scenes, 0, here, way[None] / distance, distance)[0])
+        if math.isfinite(free):
+            way = way * max(free - dynamics.DRONE_RADIUS, 0.0) / distance
+        return Pose(vehicle.position + way, there.orientation)
+
+    def start(self) -> None:
+        """Let time pass."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let it stand still for good; nobody waits any longer."""
+        with self.lock:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self.lock:
+            self._abandon_runs()
+            for vehicle in self.vehicles.values():
+                self._drop(vehicle)
+
+    def pause(self, paused: bool) -> None:
+        """Stop the free clock, or let it go on; a run under way ends now."""
+        with self.lock:
+            self.paused, self._epoch = paused, None
+            self._abandon_runs()
+            self._changed.notify_all()
+
+    def run(self, steps: int) -> Future:
+        """Pause, but for exactly so many steps; the Future ends with them."""
+        ended: Future = Future()
+        with self.lock:
+            self.paused = True
+            if steps <= 0:
+                ended.set_result(None)
+            else:
+                self._runs.append((steps, ended))
+                self._changed.notify_all()
+        return ended
+
+    def begin(self, vehicle: Vehicle, motion: Motion) -> Future:
+        """Start a motion, ending the vehicle's last one; the Future tells whether it arrived."""
+        with self.lock:
+            self._drop(vehicle)
+            task = vehicle.task = Task(motion, Future(), self.steps)
+            self._continue(vehicle, task)
+            return task.ended
+
+    def cancel(self, vehicle: Vehicle) -> None:
+        """End a vehicle's motion; whoever waits for it is told False."""
+        with self.lock:
+            if vehicle.task:
+                self._drop(vehicle)
+                vehicle.end(self.steps, round(GRACE / STEP))
+
+    def _drop(self, vehicle: Vehicle) -> None:
+        task, vehicle.task = vehicle.task, None
+        if task:
+            task.motion.close()
+            _settle(task.ended, False)
+
+    def _continue(self, vehicle: Vehicle, task: Task) -> None:
+        """Let a motion look around and say when it wants to again."""
+        try:
+            task.asked += next(task.motion)
+        except StopIteration as stop:
+            vehicle.task = None
+            vehicle.end(self.steps, round(GRACE / STEP))
+            _settle(task.ended, bool(stop.value))
+        except Exception as error:
+            vehicle.task = None
+            vehicle.end(self.steps, round(GRACE / STEP))
+            task.ended.set_exception(error)
+
+    def _abandon_runs(self) -> None:
+        for _, ended in self._runs:
+            _settle(ended, None)
+        self._runs.clear()
+
+    def _live(self) -> None:
+        while not self._stopping:
+            with self.lock:
+                steps, wait = self._wanted()
+                if steps:
+                    self._advance(steps)
+                else:
+                    self._changed.wait(wait)
+            if steps:
+                time.sleep(0)  # else this thread would take the lock again before anybody can
+
+    def _wanted(self) -> tuple[int, float | None]:
+        """Return how many steps to make now, or else how long to wait [s]."""
+        if self._runs:
+            return min(self._runs[0][0], _STRIDE), None
+        if self.paused:
+            return 0, None
+        now = time.monotonic()
+        speed = self.settings.clock_speed / STEP  # [steps/s]
+        if self._epoch is None:
+            self._epoch = now, self.steps
+        owed = math.floor((now - self._epoch[0]) * speed) - (self.steps - self._epoch[1])
+        if owed > _FALLEN_BEHIND * speed:
+            self._epoch = now, self.steps  # a slow machine makes simulated time slow, not jumpy
+            return _STRIDE, None
+        if owed < _FREE_STRIDE:
+            return 0, (_FREE_STRIDE - owed) / speed
+        return min(owed, _STRIDE), None
+
+    def _advance(self, steps: int) -> None:
+        if self._runs:
+            left, ended = self._runs[0]
+            self._runs[0] = left - steps, ended
+        end = self.steps + steps
+        while self.steps < end:
+            to = max(min(end, self._next_event()), self.steps + 1)
+            dynamics.step(self.state, self.goal, self.scenes, self._scene_index, to - self.steps)
+            self.steps = to
+            for vehicle in self.vehicles.values():
+                self._attend(vehicle)
+        if self._runs and self._runs[0][0] <= 0:
+            _settle(self._runs.pop(0)[1], None)
+
+    def _next_event(self) -> int:
+        """Return the step at which some motion wants to look, or an order gets stale."""
+        wanted = [(self.steps // _STRIDE + 1) * _STRIDE]
+        wanted += [vehicle.hold_at for vehicle in self.vehicles.values()]
+        wanted += [_due(v.task) for v in self.vehicles.values() if v.task]
+        return min(wanted)
+
+    def _attend(self, vehicle: Vehicle) -> None:
+        vehicle.note_contact(self.now_ns)
+        if self.steps % _STRIDE == 0:
+            vehicle.remember(self.steps)
+        while vehicle.task and _due(vehicle.task) <= self.steps:
+            self._continue(vehicle, vehicle.task)
+        if vehicle.hold_at <= self.steps:
+            vehicle.hold()
+
+
+def _due(task: Task) -> int:
+    return task.began + round(task.asked / STEP)
+
+
+def _settle(future: Future, result: object) -> None:
+    """Set a result unless whoever waited for it has gone."""
+    with contextlib.suppress(Exception):
+        future.set_result(result)

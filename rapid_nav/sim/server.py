@@ -1,0 +1,80 @@
+"""The embedded simulator: a world with vehicles, behind AirSim's RPC."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import time
+from typing import Any
+
+from rapid_nav.sim.airsim_settings import read_settings
+from rapid_nav.sim.camera_methods import CameraMethods
+from rapid_nav.sim.engine import Engine
+from rapid_nav.sim.flight_methods import FlightMethods, TimeMethods
+from rapid_nav.sim.rpc import RpcServer
+from rapid_nav.sim.signatures import Method, anything, collect
+from rapid_nav.sim.state_methods import SensorMethods, StateMethods
+from rapid_nav.sim.world import World
+from rapid_nav.sim.world_methods import IGNORED, WorldMethods
+
+PORT = 41451  # AirSim's own
+_RENDERERS = 2  # threads
+
+
+class Server:
+    """
+    Serves a world. `with Server(world) as server:` or start() and stop(); `port` tells where.
+
+    The same seed gives the same noise; with `start_ns` (the clock's first value [ns], else now)
+    and a client that steps a paused clock, every answer is the same bit by bit.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        settings: Mapping[str, Any] | str | Path | None = None,
+        host: str = '127.0.0.1',
+        port: int = PORT,
+        seed: int = 0,
+        start_ns: int | None = None,
+    ) -> None:
+        about = read_settings(settings)
+        start_ns = time.time_ns() if start_ns is None else start_ns
+        self.engine = Engine(world, about, seed, start_ns)
+        self._pool = ThreadPoolExecutor(_RENDERERS, 'render')
+        methods = collect(
+            TimeMethods(self.engine, about),
+            FlightMethods(self.engine),
+            StateMethods(self.engine),
+            SensorMethods(self.engine, self._pool),
+            CameraMethods(self.engine, self._pool),
+            WorldMethods(self.engine),
+        )
+        for name, count in IGNORED.items():
+            methods[name] = Method((anything,) * count, lambda *_args: None)
+        self._rpc = RpcServer(methods, host, port)
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once started."""
+        return self._rpc.port
+
+    def start(self) -> 'Server':
+        """Compile what is not compiled yet, then listen and let time pass."""
+        self.engine.warm_up()
+        self._rpc.start()
+        self.engine.start()
+        return self
+
+    def stop(self) -> None:
+        """Hang up and stand still."""
+        self.engine.stop()
+        self._rpc.stop()
+        self._pool.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> 'Server':
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop."""
+        self.stop()

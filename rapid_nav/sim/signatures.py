@@ -1,0 +1,167 @@
+"""What each RPC method takes: argument types as rpclib checks them, on the methods themselves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+import inspect
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Convert = Callable[[Any], Any]
+FARTHEST = 1e6  # [m, m/s] beyond this a number is a mistake, and would upset the physics
+FLOAT32_MAX = 3.4028235e38
+
+
+class BadCast(ValueError):
+    """An argument has the wrong type; rpclib's own words."""
+
+    def __init__(self) -> None:
+        super().__init__('std::bad_cast')
+
+
+class YawMode(NamedTuple):
+    """How to turn: at a rate [deg/s] or to an angle [deg]."""
+
+    is_rate: bool
+    yaw_or_rate: float
+
+
+class Pose(NamedTuple):
+    """A position (3,) [m] and an orientation (4,) w, x, y, z; NaN means: leave as it is."""
+
+    position: np.ndarray
+    orientation: np.ndarray
+
+
+def boolean(value: Any) -> bool:
+    """Take a bool and nothing else, as C++ does."""
+    if type(value) is not bool:
+        raise BadCast
+    return value
+
+
+def integer(value: Any) -> int:
+    """Take a whole number."""
+    if type(value) is not int:
+        raise BadCast
+    return value
+
+
+def text(value: Any) -> str:
+    """Take a string."""
+    if type(value) is not str:
+        raise BadCast
+    return value
+
+
+def number(value: Any) -> float:
+    """Take a finite number; AirSim's own float32 limit stands for 'for ever'."""
+    if type(value) not in (int, float):
+        raise BadCast
+    if not abs(value) <= FLOAT32_MAX:
+        raise ValueError(f'{value} is not a finite number')
+    return float(value)
+
+
+def length(value: Any) -> float:
+    """Take a coordinate [m] or a speed [m/s]."""
+    if abs(metres := number(value)) > FARTHEST:
+        raise ValueError(f'{value} lies outside +-{FARTHEST:g}')
+    return metres
+
+
+def anything(value: Any) -> Any:
+    """Take what comes, for methods that only exist so as not to fail."""
+    return value
+
+
+def _fields(value: Any, keys: str, default: float) -> np.ndarray:
+    if not isinstance(value, Mapping):
+        raise BadCast
+    numbers = [value.get(f'{key}_val', default) for key in keys]
+    if any(type(n) not in (int, float) for n in numbers):
+        raise BadCast
+    return np.array(numbers, np.float64)
+
+
+def vector(value: Any) -> np.ndarray:
+    """Take a Vector3r; NaN is allowed."""
+    found = _fields(value, 'xyz', 0.0)
+    if (np.abs(found) > FARTHEST).any():
+        raise ValueError(f'{found.tolist()} lies outside +-{FARTHEST:g}')
+    return found
+
+
+def finite_vector(value: Any) -> np.ndarray:
+    """Take a Vector3r without NaN."""
+    found = vector(value)
+    if np.isnan(found).any():
+        raise ValueError(f'dest vector cannot have NaN: {found.tolist()}')
+    return found
+
+
+def quaternion(value: Any) -> np.ndarray:
+    """Take a Quaternionr as unit (4,) w, x, y, z; all NaN if any is."""
+    found = _fields({'w_val': 1.0, **value} if isinstance(value, Mapping) else value, 'wxyz', 0.0)
+    if np.isnan(found).any():
+        return np.full(4, math.nan)
+    size = float(np.linalg.norm(found))
+    if not 1e-6 < size < FARTHEST:
+        raise ValueError(f'{found.tolist()} is no rotation')
+    return found / size
+
+
+def pose(value: Any) -> Pose:
+    """Take a Pose."""
+    if not isinstance(value, Mapping):
+        raise BadCast
+    return Pose(vector(value.get('position', {})), quaternion(value.get('orientation', {})))
+
+
+def yaw_mode(value: Any) -> YawMode:
+    """Take a YawMode."""
+    if not isinstance(value, Mapping):
+        raise BadCast
+    return YawMode(
+        boolean(value.get('is_rate', True)), number(value.get('yaw_or_rate', 0.0))
+    )
+
+
+def list_of(convert: Convert) -> Convert:
+    """Take a list whose every element converts."""
+
+    def convert_all(value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise BadCast
+        return [convert(element) for element in value]
+
+    return convert_all
+
+
+@dataclass(frozen=True)
+class Method:
+    """One RPC method: what its arguments must be, and what runs it."""
+
+    takes: tuple[Convert, ...]
+    run: Callable[..., Any]
+
+
+def rpc(*takes: Convert) -> Callable[[Callable], Callable]:
+    """Mark a method as callable by its own name, with arguments of these types."""
+
+    def mark(function: Callable) -> Callable:
+        function.rpc_takes = takes
+        return function
+
+    return mark
+
+
+def collect(*groups: Any) -> dict[str, Method]:
+    """Return every marked method of some objects by name."""
+    found = {}
+    for group in groups:
+        for name, function in inspect.getmembers(group, inspect.ismethod):
+            if hasattr(function, 'rpc_takes'):
+                found[name] = Method(function.rpc_takes, function)
+    return found

@@ -1,0 +1,243 @@
+"""One multirotor of the simulation: what it is told, where it is, what it carries."""
+
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+import math
+
+import numpy as np
+
+from rapid_nav.sim import dynamics
+from rapid_nav.sim.airsim_settings import CAMERA_ALIASES, CameraSettings, Mount, VehicleSettings
+from rapid_nav.sim.shapes import quaternion, rotation_matrices
+from rapid_nav.sim.signatures import Pose, YawMode
+
+# A motion in progress: yields how long to leave it alone [simulated s], returns its outcome.
+Motion = Generator[float, None, bool]
+GRACE = 0.06  # [s] after a motion ended, simple_flight holds the place where it is then
+_NEVER = 2**62  # steps
+_TRAIL = 16  # entries that are remembered for sensors that lag
+
+
+@dataclass
+class Camera:
+    """A camera as it is now: clients may turn it and change its opening."""
+
+    settings: CameraSettings
+    position: np.ndarray  # (3,) [m; FRD] in the body
+    orientation: np.ndarray  # (4,) w, x, y, z in the body
+    fov: float | None = None  # [deg] where a client set it, for every image type
+
+
+@dataclass
+class Task:
+    """A motion under way and whoever waits for its end."""
+
+    motion: Motion
+    ended: Future
+    began: int  # [steps]
+    asked: float = 0.0  # [s] after its beginning, when it wants to look again
+
+
+@dataclass
+class Collision:
+    """The last contact; all in the world's NED."""
+
+    stamp_ns: int = 0
+    primitive: int = -1  # its row in the world
+    position: np.ndarray = field(default_factory=lambda: np.zeros(3))  # [m] of the vehicle
+    point: np.ndarray = field(default_factory=lambda: np.zeros(3))  # [m]
+    normal: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    penetration: float = 0.0  # [m]
+
+
+class Vehicle:
+    """
+    A row of the physics with its own origin and orders.
+
+    Clients speak of positions in the vehicle's NED frame, whose origin is where it started;
+    the physics knows only the world's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        row: int,
+        settings: VehicleSettings,
+        state: dynamics.State,
+        goal: dynamics.Goal,
+        now: int,
+    ) -> None:
+        self.name, self.row, self.settings = name, row, settings
+        self._state, self._goal = state, goal
+        self.origin = state.position[row].copy()
+        self.reset(now)
+
+    def reset(self, now: int) -> None:
+        """Forget orders, contacts and what clients did to the cameras; sensors start anew."""
+        self.began = now  # [steps]
+        self.api_enabled = False
+        self.armed = self.settings.armed
+        self.task: Task | None = None
+        self.hold_at = _NEVER  # [steps] when the last order is stale
+        self.collision = Collision()
+        self.has_collided = False  # since somebody last asked
+        self.drifts: dict[str, tuple[int, np.ndarray]] = {}  # of sensors: when [steps], bias
+        self._trail: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=_TRAIL)
+        self.cameras = {
+            name: Camera(camera, *mounted(camera.mount))
+            for name, camera in self.settings.cameras.items()
+        }
+        self._stand_by(dynamics.MODE_OFF)
+
+    @property
+    def position(self) -> np.ndarray:
+        """The position (3,) [m] in the vehicle's own NED frame."""
+        return self._state.position[self.row] - self.origin
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """The velocity (3,) [m/s; NED]."""
+        return self._state.velocity[self.row].copy()
+
+    @property
+    def orientation(self) -> np.ndarray:
+        """The orientation (4,) w, x, y, z."""
+        return self._state.orientation[self.row].copy()
+
+    @property
+    def angular_velocity(self) -> np.ndarray:
+        """The turning (3,) [rad/s; body FRD]."""
+        return self._state.angular_velocity[self.row].copy()
+
+    @property
+    def yaw(self) -> float:
+        """The heading [rad], clockwise from north."""
+        w, x, y, z = self._state.orientation[self.row]
+        return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+    @property
+    def landed(self) -> bool:
+        """Whether the ground carries it."""
+        return bool(self._state.grounded[self.row])
+
+    def order(self, mode: int, a: float, b: float, c: float, yaw: YawMode) -> None:
+        """Set the goal; positions among the values are in the vehicle's own frame, yaw in deg."""
+        if not (self.armed and self.api_enabled):
+            return
+        values = np.array([a, b, c, math.radians(yaw.yaw_or_rate)])
+        if mode == dynamics.MODE_POSITION:
+            values[:3] += self.origin
+        elif mode in (
+            dynamics.MODE_VELOCITY_Z, dynamics.MODE_ATTITUDE_Z, dynamics.MODE_RATE_Z
+        ):
+            values[2] += self.origin[2]
+        self._goal.mode[self.row] = mode
+        self._goal.values[self.row] = values
+        self._goal.yaw_is_rate[self.row] = yaw.is_rate
+        self.hold_at = _NEVER
+
+    def spin(self, motors: list[float]) -> None:
+        """Set the four motors [0..1] directly."""
+        if self.armed and self.api_enabled:
+            self._goal.mode[self.row] = dynamics.MODE_MOTORS
+            self._goal.values[self.row] = motors
+            self.hold_at = _NEVER
+
+    def hold(self) -> None:
+        """Stay where it is now."""
+        if self.armed:
+            self._stand_by(dynamics.MODE_HOLD)
+
+    def enable_api(self, enabled: bool) -> None:
+        """Give control to the client; a drone in the air then keeps its place until told."""
+        self.api_enabled = enabled
+        if enabled and not self.landed:
+            self.hold()
+
+    def arm(self, armed: bool) -> bool:
+        """Switch the motors on or off; only whoever has control may."""
+        if not self.api_enabled:
+            return False
+        if self.armed != armed:
+            self.armed = armed
+            self._stand_by(dynamics.MODE_OFF)
+        return True
+
+    def end(self, now: int, grace: int) -> None:
+        """Let an order stand for a grace [steps] after its motion ended."""
+        if self._goal.mode[self.row] not in (dynamics.MODE_HOLD, dynamics.MODE_OFF):
+            self.hold_at = now + grace
+
+    def _stand_by(self, mode: int) -> None:
+        self._goal.mode[self.row] = mode
+        self._goal.values[self.row] = 0.0
+        self._goal.yaw_is_rate[self.row] = True
+        self.hold_at = _NEVER
+
+    def place(self, pose: Pose) -> None:
+        """Teleport to a pose in the vehicle's own frame; NaN leaves a part; velocities survive."""
+        there = np.where(np.isnan(pose.position), self.position, pose.position)
+        self._state.position[self.row] = there + self.origin
+        if not np.isnan(pose.orientation).any():
+            self._state.orientation[self.row] = pose.orientation
+        self._state.grounded[self.row] = False
+        if self.armed and self._goal.mode[self.row] in (dynamics.MODE_HOLD, dynamics.MODE_OFF):
+            # The physics keeps the place where holding began, so it must begin anew.
+            self._state.mode[self.row] = dynamics.MODE_OFF
+            self._stand_by(dynamics.MODE_HOLD)
+
+    def move(self, kinematics: dict[str, np.ndarray]) -> None:
+        """Overwrite parts of the physics' state, by the names of dynamics.State."""
+        for name, value in kinematics.items():
+            known = ~np.isnan(value)
+            getattr(self._state, name)[self.row][known] = value[known]
+
+    def remember(self, step: int) -> None:
+        """Note where it is, for sensors that lag."""
+        self._trail.append((step, self.position, self.velocity))
+
+    def seen_at(self, step: int) -> tuple[int, np.ndarray, np.ndarray]:
+        """Return step, position (3,) and velocity (3,) as they were at a step, or just after."""
+        later = (entry for entry in self._trail if entry[0] >= step)
+        return next(later, (step, self.position, self.velocity))
+
+    def camera(self, name: str) -> Camera:
+        """Return a camera by name or number; LookupError if there is none."""
+        camera = self.cameras.get(CAMERA_ALIASES.get(name, name))
+        if camera is None:
+            raise LookupError(f'Camera {name!r} not found on vehicle {self.name!r}')
+        return camera
+
+    def carried(self, position: np.ndarray, orientation: np.ndarray) -> Pose:
+        """Return the pose in the vehicle's own frame of something fixed to its body."""
+        turn = rotation_matrices(self.orientation)[0]
+        return Pose(self.position + turn @ position, multiply(self.orientation, orientation))
+
+    def note_contact(self, now_ns: int) -> None:
+        """Take over a contact that the physics reported."""
+        row, state = self.row, self._state
+        if state.collided[row]:
+            state.collided[row] = False
+            self.has_collided = True
+            self.collision = Collision(
+                now_ns,
+                int(state.collision_primitive[row]),
+                state.position[row].copy(),
+                state.impact_point[row].copy(),
+                state.collision_normal[row].copy(),
+                float(state.penetration[row]),
+            )
+
+
+def mounted(mount: Mount) -> tuple[np.ndarray, np.ndarray]:
+    """Return position (3,) [m] and orientation (4,) w, x, y, z of a mount."""
+    angles = (math.radians(angle) for angle in (mount.roll, mount.pitch, mount.yaw))
+    return np.array([mount.x, mount.y, mount.z]), np.array(quaternion(*angles))
+
+
+def multiply(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Return the Hamilton product of two (4,) w, x, y, z quaternions."""
+    w, v, s, u = p[0], p[1:], q[0], q[1:]
+    return np.concatenate([[w * s - v @ u], w * u + s * v + np.cross(v, u)])

@@ -1,0 +1,36 @@
+"""The whole way: airsim's own client, our transport, the server, the physics."""
+
+import pytest
+
+from rapid_nav.airsim_drone import connect
+from rapid_nav.flight.actions import BodyVelocity
+from rapid_nav.sim.server import Server
+from rapid_nav.sim.world import make_world
+
+
+@pytest.fixture
+def server():
+    with Server(make_world('corridor', 1), port=0, start_ns=0) as running:
+        running.engine.pause(True)
+        yield running
+
+
+@pytest.fixture
+def drone(server):
+    flying = connect(port=server.port)
+    yield flying
+    flying.close()
+
+
+def test_a_drone_takes_off_and_flies_forward(drone):
+    assert drone.sense().landed
+    assert drone.take_off()
+    before = drone.sense()
+    assert not before.landed
+    assert before.position[2] > 1.4
+    drone.fly(BodyVelocity(forward=1.0), 1.0)
+    drone.step(1.0)
+    after = drone.sense()
+    assert not after.collided
+    assert after.linear_velocity[0] > 0.5
+    assert after.position[2] == pytest.approx(before.position[2], abs=0.1)
