@@ -35,9 +35,10 @@ class Learner:
         self.updates = 0
 
     def to_float(self, observation: np.ndarray) -> torch.Tensor:
-        """Return a uint8 observation (B, C, H, W) as the network reads it: float in [0, 1]."""
+        """Return an observation (B, C, H, W) as the network reads it; uint8 becomes [0, 1]."""
         tensor = torch.from_numpy(observation).to(self.device)
-        return tensor.to(torch.float32, memory_format=torch.channels_last).div_(255)
+        scale = 255.0 if tensor.dtype == torch.uint8 else 1.0
+        return tensor.to(torch.float32, memory_format=torch.channels_last) / scale
 
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ def decide(
     num_levels = len(macs)
     for level, answer in enumerate(answers):
         last = level == num_levels - 1
-        confidence = 1.0 if last else float(torch.sigmoid(answer.confidence[0]))
+        confidence = 1.0 if last else float(torch.sigmoid(answer.confidence[0].detach()))
         threshold = 0.0 if last else float(thresholds[level])
         if confidence >= threshold:
             q_values = answer.q_values[0]

@@ -132,10 +132,15 @@ class EarlyExitNetwork(nn.Module):
 
     def load_plain(self, plain: 'EarlyExitNetwork') -> None:
         """Take over the weights of the full path from a network without branches."""
-        expected = EarlyExitNetwork(self.config.without_branches)
-        expected.load_state_dict(plain.state_dict())
-        self.trunks[-1].load_state_dict(expected.trunks[-1].state_dict())
-        self.heads[-1].load_state_dict(expected.heads[-1].state_dict())
+        if plain.config != self.config.without_branches:
+            raise ValueError('that plain network is not the full path of this one')
+        path = [
+            weight for level, trunk in enumerate(self.trunks) if self.on_full_path(level)
+            for weight in trunk.parameters()]
+        with torch.no_grad():
+            for mine, theirs in zip(path, plain.trunks[-1].parameters(), strict=True):
+                mine.copy_(theirs)
+        self.heads[-1].load_state_dict(plain.heads[-1].state_dict())
 
 
 def _reads_input(stage: Stage, level: int) -> bool:

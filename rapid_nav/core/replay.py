@@ -8,11 +8,11 @@ import numpy as np
 class Batch(NamedTuple):
     """Transitions ready to learn from."""
 
-    s_tm1: np.ndarray  # (B, C, H, W) uint8
+    s_tm1: np.ndarray  # (B, C, H, W), of the replay's type
     a_tm1: np.ndarray  # (B,) int64
     r_t: np.ndarray  # (B,) float32, the discounted sum of up to n rewards
     discount_t: np.ndarray  # (B,) float32, of the bootstrap; 0 behind a terminal
-    s_t: np.ndarray  # (B, C, H, W) uint8
+    s_t: np.ndarray  # (B, C, H, W)
     weights: np.ndarray  # (B,) float32, importance weights, at most 1
     index: np.ndarray  # (B,) int64, for update_priorities
 
@@ -68,17 +68,18 @@ class Replay:
         self,
         capacity: int,
         num_envs: int,
-        frame_shape: tuple[int, int],
+        frame_shape: tuple[int, int, int],
         history: int,
         n_step: int,
         discount: float,
         priority_exponent: float,
         seed: int,
+        dtype: np.dtype | type = np.uint8,
     ) -> None:
         self.rows = max(capacity // num_envs, history + n_step + 2)
         self.num_envs, self.history, self.n_step = num_envs, history, n_step
         self.discount, self.priority_exponent = discount, priority_exponent
-        self.frames = np.zeros((self.rows, num_envs, *frame_shape), np.uint8)
+        self.frames = np.zeros((self.rows, num_envs, *frame_shape), dtype)
         self.age = np.zeros((self.rows, num_envs), np.int32)
         self.action = np.zeros((self.rows, num_envs), np.int16)
         self.reward = np.zeros((self.rows, num_envs), np.float32)
@@ -105,7 +106,7 @@ class Replay:
         valid: np.ndarray,
     ) -> None:
         """
-        Write a row: what was seen (N, H, W), how old the episode, what was done, what came of it.
+        Write a row: what was seen (N, c, H, W), how old the episode, what was done, what came of it.
 
         A step that is no transition (the one in which an environment resets) has valid false:
         its frame, the episode's last, is kept for those before it.
@@ -119,8 +120,7 @@ class Replay:
         self.tree.set(self._index(gone), np.zeros(len(gone) * self.num_envs))
         self.added += 1
         ready = self.added - 1 - self.n_step
-        if ready >= max(0, self.added - self.rows) + self.history - 1 or (
-                0 <= ready < self.rows and self.added <= self.rows):
+        if ready >= 0:
             ready %= self.rows
             self.tree.set(
                 self._index(np.array([ready])),
@@ -132,7 +132,8 @@ class Replay:
     def stack(self, row: np.ndarray, env: np.ndarray) -> np.ndarray:
         """Return the observations (B, C, H, W) at (row, env), oldest frame first."""
         back = np.minimum(np.arange(self.history - 1, -1, -1), self.age[row, env][:, None])
-        return self.frames[(row[:, None] - back) % self.rows, env[:, None]]
+        stacked = self.frames[(row[:, None] - back) % self.rows, env[:, None]]
+        return stacked.reshape(len(row), -1, *stacked.shape[-2:])
 
     def sample(self, batch_size: int, importance_exponent: float) -> Batch:
         """Draw transitions by priority, with importance weights; ValueError if there are none."""

@@ -1,0 +1,55 @@
+"""A whole flying task: what is seen, what can be done, what it is worth, how often."""
+
+from collections.abc import Mapping
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from rapid_nav.flight.actions import ActionConfig
+from rapid_nav.flight.observation import ObservationConfig
+from rapid_nav.flight.reward import RewardConfig
+from rapid_nav.settings import check, setting
+
+PHYSICS_STEP = 0.003
+"""The simulator's and simple_flight's clock period [s]; decisions last a whole number of it."""
+
+
+@dataclass(frozen=True)
+class FlightTask:
+    """The settings that a policy is trained for and must be flown with."""
+
+    actions: ActionConfig = field(default_factory=ActionConfig)
+    observation: ObservationConfig = field(default_factory=ObservationConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    decision_steps: int = setting(
+        34, 'physics steps of 3 ms between two decisions', low=1, high=1000)
+    fov: float = setting(90.0, "the camera's horizontal field of view", unit='deg',
+                         low=20.0, high=150.0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def decision_period(self) -> float:
+        """The time between two decisions [s]."""
+        return self.decision_steps * PHYSICS_STEP
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as a checkpoint keeps them."""
+        return {'name': 'flight', **dataclasses.asdict(self)}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> 'FlightTask':
+        """Rebuild a task; ValueError if the values are of another task or not whole."""
+        values = dict(values)
+        if values.pop('name', None) != 'flight':
+            raise ValueError('this checkpoint was not trained to fly; choose one that was')
+        try:
+            return FlightTask(**{
+                **values,
+                'actions': ActionConfig(**values['actions']),
+                'observation': ObservationConfig(**values['observation']),
+                'reward': RewardConfig(**values['reward']),
+            })
+        except (KeyError, TypeError) as error:
+            raise ValueError(f'not a flight task: {error}') from error

@@ -1,0 +1,134 @@
+"""The training loop, the same for every task: act, remember, learn, report, save."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import time
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+from rapid_nav.core.agent import Learner
+from rapid_nav.core.config import AgentConfig, NetworkConfig, TrainConfig
+from rapid_nav.core.exits import levels_of
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.core.replay import Replay
+
+
+@dataclass
+class Progress:
+    """What a training has to say of itself now and then."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+class Trainer:
+    """An agent and the environments it learns in; ``advance`` is one step of all of them."""
+
+    def __init__(
+        self,
+        env: gymnasium.vector.VectorEnv,
+        network: NetworkConfig,
+        agent: AgentConfig,
+        config: TrainConfig,
+        history: int = 1,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        torch.set_num_threads(config.threads)
+        self.env, self.agent, self.config = env, agent, config
+        self.learner = Learner(EarlyExitNetwork(network), agent, config.device)
+        channels, height, width = network.input_shape
+        self.newest = slice(channels - channels // history, channels)  # of an observation
+        self.replay = Replay(
+            config.replay_size, config.num_envs, (channels // history, height, width), history,
+            agent.n_step, agent.discount, agent.priority_exponent, config.seed,
+            env.single_observation_space.dtype)
+        self.rng = np.random.default_rng(config.seed)
+        self.thresholds = self._thresholds_flown(network)
+        self.observation, _ = env.reset(seed=config.seed)
+        self.age = np.zeros(config.num_envs, np.int32)
+        self.over = np.zeros(config.num_envs, bool)
+        self.step = 0
+        self.owed = 0.0  # updates due, a fraction until the next one
+        self.returns = np.zeros(config.num_envs)
+        self.recent: list[tuple[float, int]] = []  # return and length of ended episodes
+        self.metrics: dict[str, float] = {}
+
+    def _thresholds_flown(self, network: NetworkConfig) -> torch.Tensor:
+        """Return the thresholds (L - 1, N) that each environment flies by while training."""
+        flown = np.full(self.config.num_envs, 2.0)
+        early = int(self.config.early_share * self.config.num_envs)
+        flown[:early] = np.linspace(0.0, 1.0, max(early, 1))[:early]
+        return torch.from_numpy(np.tile(flown, (len(network.stages) - 1, 1)))
+
+    @property
+    def epsilon(self) -> float:
+        """The share of random actions now."""
+        config = self.config
+        share = min(1.0, self.step / max(1.0, config.epsilon_share * config.steps))
+        return config.epsilon_start + share * (config.epsilon_end - config.epsilon_start)
+
+    def choose(self) -> np.ndarray:
+        """Return an action for each environment (N,)."""
+        actions, confidences = self.learner.act(self.observation)
+        level = levels_of(torch.from_numpy(confidences), self.thresholds).numpy()
+        greedy = actions[level, np.arange(self.config.num_envs)]
+        random = self.rng.integers(self.learner.network.config.num_actions, size=len(greedy))
+        return np.where(self.rng.random(len(greedy)) < self.epsilon, random, greedy)
+
+    def advance(self) -> None:
+        """Step every environment once and make the updates that are due."""
+        action = self.choose()
+        seen = self.observation[:, self.newest]
+        observation, reward, terminated, truncated, _ = self.env.step(action)
+        self.replay.add(seen, self.age, action, reward, terminated, truncated, ~self.over)
+        self.returns += np.where(self.over, 0.0, reward)
+        self.age = np.where(self.over, 0, self.age + 1)
+        self.over = terminated | truncated
+        for index in np.flatnonzero(self.over):
+            self.recent.append((float(self.returns[index]), int(self.age[index])))
+            self.returns[index] = 0.0
+        self.recent = self.recent[-200:]
+        self.observation = observation
+        self.step += self.config.num_envs
+        if self.step >= self.config.learning_starts:
+            self.owed += self.config.num_envs / self.config.steps_per_update
+            while self.owed >= 1.0:
+                self.learn()
+                self.owed -= 1.0
+
+    def learn(self) -> None:
+        """Make one update from the replay."""
+        progress = min(1.0, self.step / self.config.steps)
+        start = self.agent.importance_exponent
+        exponent = start + (1.0 - start) * progress
+        batch = self.replay.sample(self.agent.batch_size, exponent)
+        metrics, td_error = self.learner.update(batch, progress)
+        if self.agent.priority_exponent > 0:
+            self.replay.update_priorities(batch.index, td_error)
+        for name, value in metrics.items():
+            self.metrics[name] = 0.99 * self.metrics.get(name, value) + 0.01 * value
+
+    def summary(self) -> dict[str, float]:
+        """Return the running means of losses and of the last episodes."""
+        episodes = {}
+        if self.recent:
+            returns, lengths = zip(*self.recent, strict=True)
+            episodes = {'return': float(np.mean(returns)), 'length': float(np.mean(lengths))}
+        return {**episodes, 'epsilon': self.epsilon, 'updates': self.learner.updates,
+                **self.metrics}
+
+
+def run(
+    trainer: Trainer, report: Callable[[Progress], Any], report_seconds: float = 10.0
+) -> None:
+    """Advance to the last step, reporting now and then."""
+    due = time.monotonic()
+    while trainer.step < trainer.config.steps:
+        trainer.advance()
+        if time.monotonic() >= due:
+            report(Progress(trainer.step, trainer.summary()))
+            due = time.monotonic() + report_seconds
+    report(Progress(trainer.step, trainer.summary()))
