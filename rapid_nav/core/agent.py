@@ -84,7 +84,7 @@ class Learner:
                 huber = functional.smooth_l1_loss(chosen, targets, reduction='none')
                 losses.append((weights * huber).mean())
                 if last:
-                    metrics |= {'td_error': float(error.mean()), 'q': float(chosen.mean())}
+                    metrics |= {'td_error': float(error.mean()), 'q': float(chosen.detach().mean())}
             if not last:
                 losses.append(self._branch_loss(level, answer, answers[-1], metrics))
         loss = torch.stack(losses).sum()

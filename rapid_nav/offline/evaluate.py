@@ -1,0 +1,123 @@
+"""How far a policy flies, how much ground it covers and what it costs, on worlds it never saw."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import itertools
+from typing import Any
+
+import numpy as np
+import torch
+
+from rapid_nav.core.cost import macs_by_level
+from rapid_nav.core.exits import levels_of
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.flight.actions import ActionGrid
+from rapid_nav.flight.task import FlightTask
+from rapid_nav.offline.drone_env import DroneVectorEnv, Start
+from rapid_nav.sim.world import World
+
+Choice = tuple[np.ndarray, np.ndarray]
+"""Actions (N,) and the exit each was taken at (N,)."""
+
+Chooser = Callable[[np.ndarray, np.random.Generator], Choice]
+"""From observations (N, C, H, W) uint8 to a choice for each."""
+
+
+@dataclass(frozen=True)
+class Flights:
+    """What came of N flights."""
+
+    distance_m: np.ndarray  # (N,) planar, until the crash or the cap
+    cells: np.ndarray  # (N,) new 1 m cells entered
+    reached_cap: np.ndarray  # (N,) bool
+    levels: np.ndarray  # (N, L) decisions taken at each exit
+
+    def coverage(self) -> np.ndarray:
+        """Return the new 1 m cells entered per metre flown (N,)."""
+        return self.cells / np.maximum(self.distance_m, 1.0)
+
+
+def fly(
+    task: FlightTask, worlds: Sequence[World], starts: Sequence[Start], choose: Chooser,
+    num_levels: int = 1, cap_m: float = 100.0, seed: int = 0,
+) -> Flights:
+    """Fly once from each start, all side by side."""
+    count = len(starts)
+    env = DroneVectorEnv(
+        task, worlds, count, cap_m=cap_m, starts=itertools.cycle(starts))
+    rng = np.random.default_rng(seed)
+    observation, info = env.reset()
+    flying = np.ones(count, bool)
+    distance, cells = np.zeros(count), np.zeros(count)
+    levels = np.zeros((count, num_levels), np.int64)
+    while flying.any():
+        action, level = choose(observation, rng)
+        levels[np.flatnonzero(flying), level[flying]] += 1
+        # A drone that is done starts anew, but its row is not looked at again.
+        observation, _, terminated, truncated, info = env.step(action)
+        ended = flying & (terminated | truncated)
+        distance[ended] = np.minimum(info['distance_m'][ended], cap_m)
+        cells[ended] = info['cells'][ended]
+        flying &= ~ended
+    return Flights(distance, cells, distance >= cap_m, levels)
+
+
+def exit_policy(network: EarlyExitNetwork, thresholds: Sequence[float]) -> Chooser:
+    """Return the early-exit policy at these thresholds, one for each branch."""
+    limits = torch.tensor(thresholds)
+
+    @torch.inference_mode()
+    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+        answers = list(network.answers(torch.from_numpy(observation).float() / 255))
+        sure = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
+        level = levels_of(sure, limits)
+        greedy = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
+        return greedy.gather(0, level[None])[0].numpy(), level.numpy()
+
+    return choose
+
+
+def random_policy(num_actions: int) -> Chooser:
+    """Return the policy that chooses anything."""
+    def choose(observation: np.ndarray, rng: np.random.Generator) -> Choice:
+        count = len(observation)
+        return rng.integers(num_actions, size=count), np.zeros(count, np.int64)
+
+    return choose
+
+
+def straight_policy(task: FlightTask) -> Chooser:
+    """Return the policy that always flies level and ahead."""
+    straight = ActionGrid(task.actions).straight
+
+    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+        count = len(observation)
+        return np.full(count, straight), np.zeros(count, np.int64)
+
+    return choose
+
+
+def bootstrap_ci95(values: np.ndarray, seed: int = 0, draws: int = 2000) -> list[float]:
+    """Return the 95 % percentile bootstrap interval of the mean of values (N,)."""
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
+    return [float(bound) for bound in np.percentile(means, [2.5, 97.5])]
+
+
+def summarise(name: str, flights: Flights, macs: Sequence[int]) -> dict[str, Any]:
+    """Return one operating point's row of a report."""
+    shares = flights.levels.sum(axis=0) / flights.levels.sum()
+    return {
+        'name': name,
+        'macs_ratio': float(shares @ np.asarray(macs) / macs[-1]),
+        'msf_m': float(flights.distance_m.mean()),
+        'msf_ci95': bootstrap_ci95(flights.distance_m),
+        'coverage': float(flights.coverage().mean()),
+        'cap_share': float(flights.reached_cap.mean()),
+        'exit_shares': [float(share) for share in shares],
+    }
+
+
+def network_macs(network: EarlyExitNetwork | None) -> tuple[int, ...]:
+    """Return the cumulative operations by exit; of a policy without a network, nothing."""
+    return (1,) if network is None else macs_by_level(network)

@@ -1,0 +1,95 @@
+"""`rapid-nav train drone`: an early-exit policy learns to fly in the embedded simulator."""
+
+from dataclasses import dataclass, field
+import json
+import logging
+from pathlib import Path
+import time
+
+from rapid_nav.core import checkpoint
+from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.config import AgentConfig, NetworkConfig, rapid_stages, to_dict, TrainConfig
+from rapid_nav.flight.actions import ActionGrid
+from rapid_nav.flight.task import FlightTask
+from rapid_nav.offline.drone_env import DroneVectorEnv
+from rapid_nav.offline.train import Progress, run, Trainer
+from rapid_nav.settings import check, setting
+from rapid_nav.sim.world import make_world, World
+
+log = logging.getLogger(__name__)
+
+HELD_OUT_SEED = 10_000
+"""World seeds from here on are never trained in."""
+
+VALIDATION_SEED = 20_000
+"""World seeds from here on choose thresholds; they are neither trained nor judged in."""
+
+
+@dataclass(frozen=True)
+class TrainDroneConfig:
+    """What `rapid-nav train drone` takes."""
+
+    out: Path = setting(Path('runs/drone'), 'folder of checkpoint and log')
+    worlds: str = setting('corridor,rooms,pillars,forest', 'generators, separated by commas')
+    worlds_each: int = setting(64, 'training worlds of each generator', low=1, high=HELD_OUT_SEED)
+    branches: bool = setting(True, 'train side branches; without them, the baseline')
+    save_seconds: float = setting(300.0, 'time between checkpoints', unit='s', low=1.0)
+    task: FlightTask = field(default_factory=FlightTask)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def training_worlds(names: str, each: int) -> list[World]:
+    """Make the worlds that training flies in: seeds 0, 1, ... of each generator."""
+    return [make_world(name, seed) for seed in range(each) for name in names.split(',')]
+
+
+def network_for(task: FlightTask, branches: bool = True) -> NetworkConfig:
+    """Return the drone's network."""
+    config = NetworkConfig(
+        task.observation.shape, ActionGrid(task.actions).num_actions, rapid_stages())
+    return config if branches else config.without_branches
+
+
+def main(config: TrainDroneConfig) -> Path:
+    """Train from the start; return the checkpoint's path."""
+    started = time.monotonic()
+    worlds = training_worlds(config.worlds, config.worlds_each)
+    env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
+    trainer = Trainer(
+        env, network_for(config.task, config.branches), config.agent, config.train,
+        history=config.task.observation.history)
+    config.out.mkdir(parents=True, exist_ok=True)
+    path = config.out / 'policy.safetensors'
+    saved = time.monotonic()
+
+    def save() -> None:
+        card = {
+            'task': 'drone', 'steps': trainer.step, 'updates': trainer.learner.updates,
+            'seed': config.train.seed, 'worlds': config.worlds,
+            'worlds_each': config.worlds_each, 'agent': to_dict(config.agent),
+            'train': to_dict(config.train),
+            'seconds': round(time.monotonic() - started),
+        }
+        checkpoint.save(path, Checkpoint(
+            trainer.learner.network, config.task.to_dict(), {}, card))
+
+    def report(progress: Progress) -> None:
+        nonlocal saved
+        row = {'step': progress.step, 'seconds': round(time.monotonic() - started, 1),
+               **progress.metrics}
+        with (config.out / 'log.jsonl').open('a') as file:
+            file.write(json.dumps(row) + '\n')
+        log.info('%s', row)
+        if time.monotonic() - saved > config.save_seconds:
+            save()
+            saved = time.monotonic()
+
+    try:
+        run(trainer, report)
+    finally:
+        save()
+    return path
