@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from rapid_nav.core import state
 from rapid_nav.core.config import AgentConfig
 from rapid_nav.core.network import Answer, EarlyExitNetwork
 from rapid_nav.core.replay import Batch
@@ -90,14 +91,36 @@ class Learner:
         loss = torch.stack(losses).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.network.parameters(), self.config.max_grad_norm)
+        norm = self._clip_gradients()
         self.optimizer.step()
         self.updates += 1
         if self.updates % self.config.target_period == 0:
             self.target.load_state_dict(self.network.state_dict())
-        metrics |= {'loss': float(loss.detach()), 'grad_norm': float(norm)}
+        metrics |= {'loss': float(loss.detach()), 'grad_norm': norm}
         return metrics, td_error.cpu().numpy()
+
+    def _clip_gradients(self) -> float:
+        """Clip the full path and each branch apart, so that none quietens another; return the largest norm."""
+        norms = [
+            float(torch.nn.utils.clip_grad_norm_(group, self.config.max_grad_norm))
+            for group in self.network.parameter_groups()]
+        return max(norms)
+
+    def to_arrays(self) -> state.Arrays:
+        """Return weights, moments and counters, for state.save."""
+        return {
+            **state.prefixed('network', state.from_module(self.network)),
+            **state.prefixed('target', state.from_module(self.target)),
+            **state.prefixed('optimizer', state.from_optimizer(self.optimizer)),
+            'updates': np.array(self.updates),
+        }
+
+    def from_arrays(self, arrays: state.Arrays) -> None:
+        """Take over what `to_arrays` returned."""
+        state.to_module(self.network, state.part('network', arrays))
+        state.to_module(self.target, state.part('target', arrays))
+        state.to_optimizer(self.optimizer, state.part('optimizer', arrays))
+        self.updates = int(arrays['updates'])
 
     def _phase(self, progress: float, num_levels: int) -> int | None:
         """Return the one exit that ``paper`` trains now; None trains all."""

@@ -130,6 +130,22 @@ class EarlyExitNetwork(nn.Module):
         """Return whether the last exit reads this stage's feature map."""
         return all(later.source == 'previous' for later in self.config.stages[level + 1:])
 
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Return the parameters of the full path, and those of each side branch."""
+        path: list[nn.Parameter] = []
+        branches = []
+        for level, (trunk, head) in enumerate(zip(self.trunks, self.heads, strict=True)):
+            own = list(head.parameters())
+            if self.on_full_path(level):
+                path += trunk.parameters()
+            else:
+                own += trunk.parameters()
+            if level == self.num_levels - 1:
+                path += own
+            else:
+                branches.append(own)
+        return [path, *branches]
+
     def load_plain(self, plain: 'EarlyExitNetwork') -> None:
         """Take over the weights of the full path from a network without branches."""
         if plain.config != self.config.without_branches:

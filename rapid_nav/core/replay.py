@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rapid_nav.core import state
+
 
 class Batch(NamedTuple):
     """Transitions ready to learn from."""
@@ -166,3 +168,25 @@ class Replay:
         priority = (np.abs(td_error) + 1e-3) ** self.priority_exponent
         self.max_priority = max(self.max_priority, float(priority.max()))
         self.tree.set(index, priority)
+
+    def to_arrays(self) -> state.Arrays:
+        """Return all that it holds, for state.save."""
+        rows = min(self.added, self.rows)
+        return {
+            **{name: getattr(self, name)[:rows] for name in _COLUMNS},
+            'priority': self.tree.nodes[self.tree.leaves:][:rows * self.num_envs],
+            'added': np.array(self.added), 'max_priority': np.array(self.max_priority),
+            'rng': state.from_generator(self.rng),
+        }
+
+    def from_arrays(self, arrays: state.Arrays) -> None:
+        """Take over what `to_arrays` returned, from a replay of the same settings."""
+        for name in _COLUMNS:
+            getattr(self, name)[:len(arrays[name])] = arrays[name]
+        priority = arrays['priority']
+        self.tree.set(np.arange(len(priority)), priority)
+        self.added, self.max_priority = int(arrays['added']), float(arrays['max_priority'])
+        state.to_generator(self.rng, arrays['rng'])
+
+
+_COLUMNS = ('frames', 'age', 'action', 'reward', 'terminated', 'truncated', 'valid')

@@ -1,6 +1,7 @@
 """From a depth image to what the network sees: small, nearest first, with a short history."""
 
 from dataclasses import dataclass
+import functools
 
 import numpy as np
 
@@ -51,8 +52,10 @@ def shrink(depth: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     rows, columns = depth.shape[-2:]
     if rows % height == 0 and columns % width == 0:
-        blocks = depth.reshape(*depth.shape[:-2], height, rows // height, width, columns // width)
-        return blocks.min(axis=-1).min(axis=-2)
+        # Whole slices against each other: many times faster than a reduction over short axes.
+        down, across = rows // height, columns // width
+        tall = functools.reduce(np.minimum, [depth[..., i::down, :] for i in range(down)])
+        return functools.reduce(np.minimum, [tall[..., i::across] for i in range(across)])
     if rows < height or columns < width:
         # A camera with fewer pixels than the observation: each is seen several times.
         row = np.arange(height) * rows // height

@@ -7,12 +7,13 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 import numpy as np
 
+from rapid_nav.core.state import from_generator, to_generator
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.observation import nearness, shrink
 from rapid_nav.flight.reward import reward
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.sim import camera, dynamics
-from rapid_nav.sim.world import World
+from rapid_nav.sim.world import pack, World
 
 CELL = 1.0  # side of the floor's cells that coverage counts [m]
 GRID = 256  # cells a side of the floor that is kept track of
@@ -55,7 +56,7 @@ class DroneVectorEnv(VectorEnv):
         # A flight at the commanded speed takes this long; one that hangs somewhere ends too.
         self.max_decisions = int(4 * cap_m / (max(task.actions.speed, 0.1) * task.decision_period))
         self.starts, self.given_starts = starts, starts is not None
-        self.scenes = camera.pack(worlds)
+        self.scenes = pack(worlds)
         grid = ActionGrid(task.actions)
         self.velocities = np.array(
             [(v.forward, v.left, v.up, v.yaw_rate) for v in grid.velocities])
@@ -169,6 +170,23 @@ class DroneVectorEnv(VectorEnv):
         return {
             'distance_m': self.distance.copy(), 'cells': self.cells.copy(),
             'collided': self.state.collided.astype(bool)}
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the state of all the flights and of the choice of start poses, for saving."""
+        physics = {f'physics.{name}': array for name, array in self.state._asdict().items()}
+        flights = {name: getattr(self, name).copy() for name in _FLIGHTS}
+        return {**physics, **flights, 'rng': from_generator(self.rng)}
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `to_arrays` returned, from an environment with the same worlds."""
+        for name, array in self.state._asdict().items():
+            array[:] = arrays[f'physics.{name}']
+        for name in _FLIGHTS:
+            getattr(self, name)[:] = arrays[name]
+        to_generator(self.rng, arrays['rng'])
+
+
+_FLIGHTS = ('scene_index', 'frames', 'visited', 'cells', 'distance', 'decisions', 'over')
 
 
 class DroneEnv(gymnasium.Env):

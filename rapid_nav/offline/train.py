@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import signal
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import gymnasium
 import numpy as np
 import torch
 
+from rapid_nav.core import state
 from rapid_nav.core.agent import Learner
 from rapid_nav.core.config import AgentConfig, NetworkConfig, TrainConfig
 from rapid_nav.core.exits import levels_of
@@ -120,15 +122,56 @@ class Trainer:
         return {**episodes, 'epsilon': self.epsilon, 'updates': self.learner.updates,
                 **self.metrics}
 
+    def to_arrays(self) -> state.Arrays:
+        """Return all that the training needs to go on, its environments included."""
+        return {
+            **state.prefixed('learner', self.learner.to_arrays()),
+            **state.prefixed('replay', self.replay.to_arrays()),
+            **state.prefixed('env', self.env.to_arrays()),
+            'rng': state.from_generator(self.rng), 'observation': self.observation,
+            'age': self.age, 'over': self.over, 'returns': self.returns,
+            'torch_rng': torch.get_rng_state().numpy(),
+            'counters': state.from_json({
+                'step': self.step, 'owed': self.owed, 'recent': self.recent,
+                'metrics': self.metrics}),
+        }
+
+    def from_arrays(self, arrays: state.Arrays) -> None:
+        """Take over what `to_arrays` returned, from a training of the same settings."""
+        self.learner.from_arrays(state.part('learner', arrays))
+        self.replay.from_arrays(state.part('replay', arrays))
+        self.env.from_arrays(state.part('env', arrays))
+        state.to_generator(self.rng, arrays['rng'])
+        torch.set_rng_state(torch.from_numpy(arrays['torch_rng']))
+        self.observation = arrays['observation']
+        self.age, self.over, self.returns = arrays['age'], arrays['over'], arrays['returns']
+        counters = state.to_json(arrays['counters'])
+        self.step, self.owed = counters['step'], counters['owed']
+        self.recent = [(value, length) for value, length in counters['recent']]
+        self.metrics = counters['metrics']
+
 
 def run(
     trainer: Trainer, report: Callable[[Progress], Any], report_seconds: float = 10.0
 ) -> None:
-    """Advance to the last step, reporting now and then."""
+    """
+    Advance to the last step, or to a Ctrl-C, reporting now and then.
+
+    An interrupt is taken between two steps, so that what is saved afterwards is whole.
+    """
     due = time.monotonic()
-    while trainer.step < trainer.config.steps:
+    interrupted = False
+
+    def interrupt(*_: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    while trainer.step < trainer.config.steps and not interrupted:
         trainer.advance()
         if time.monotonic() >= due:
             report(Progress(trainer.step, trainer.summary()))
             due = time.monotonic() + report_seconds
+    signal.signal(signal.SIGINT, before)
     report(Progress(trainer.step, trainer.summary()))

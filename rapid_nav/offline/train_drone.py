@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 import time
 
-from rapid_nav.core import checkpoint
+from rapid_nav.core import checkpoint, state
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.config import AgentConfig, NetworkConfig, rapid_stages, to_dict, TrainConfig
 from rapid_nav.flight.actions import ActionGrid
@@ -33,7 +33,9 @@ class TrainDroneConfig:
     worlds: str = setting('corridor,rooms,pillars,forest', 'generators, separated by commas')
     worlds_each: int = setting(64, 'training worlds of each generator', low=1, high=HELD_OUT_SEED)
     branches: bool = setting(True, 'train side branches; without them, the baseline')
-    save_seconds: float = setting(300.0, 'time between checkpoints', unit='s', low=1.0)
+    save_seconds: float = setting(
+        300.0, 'time between saves of checkpoint and state', unit='s', low=0.0)
+    resume: bool = setting(True, 'go on from the state in the folder, if there is one')
     task: FlightTask = field(default_factory=FlightTask)
     agent: AgentConfig = field(default_factory=AgentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -55,7 +57,7 @@ def network_for(task: FlightTask, branches: bool = True) -> NetworkConfig:
 
 
 def main(config: TrainDroneConfig) -> Path:
-    """Train from the start; return the checkpoint's path."""
+    """Train from the start, or on from the last saved state; return the checkpoint's path."""
     started = time.monotonic()
     worlds = training_worlds(config.worlds, config.worlds_each)
     env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
@@ -63,7 +65,10 @@ def main(config: TrainDroneConfig) -> Path:
         env, network_for(config.task, config.branches), config.agent, config.train,
         history=config.task.observation.history)
     config.out.mkdir(parents=True, exist_ok=True)
-    path = config.out / 'policy.safetensors'
+    path, kept = config.out / 'policy.safetensors', config.out / 'state.safetensors'
+    if config.resume and kept.exists():
+        trainer.from_arrays(state.load(kept))
+        log.info('going on from step %d in %s', trainer.step, kept)
     saved = time.monotonic()
 
     def save() -> None:
@@ -76,6 +81,7 @@ def main(config: TrainDroneConfig) -> Path:
         }
         checkpoint.save(path, Checkpoint(
             trainer.learner.network, config.task.to_dict(), {}, card))
+        state.save(kept, trainer.to_arrays())
 
     def report(progress: Progress) -> None:
         nonlocal saved
@@ -88,8 +94,6 @@ def main(config: TrainDroneConfig) -> Path:
             save()
             saved = time.monotonic()
 
-    try:
-        run(trainer, report)
-    finally:
-        save()
+    run(trainer, report)
+    save()
     return path
