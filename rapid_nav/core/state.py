@@ -22,7 +22,7 @@ def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.part')
     safetensors.numpy.save_file(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, str(temporary))
+        {name: np.asarray(array, order='C') for name, array in arrays.items()}, str(temporary))
     with temporary.open('rb') as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -89,8 +89,13 @@ def from_optimizer(optimizer: torch.optim.Optimizer) -> Arrays:
 
 def to_optimizer(optimizer: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
     """Put moments and step counts into an optimizer of the same parameters."""
+    parameters = [weight for group in optimizer.param_groups for weight in group['params']]
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, array in arrays.items():
         index, name = key.split('.', 1)
-        moments.setdefault(int(index), {})[name] = torch.from_numpy(array)
+        value, weight = torch.from_numpy(array), parameters[int(index)]
+        if value.shape == weight.shape:
+            # A fused Adam walks weights and moments side by side in memory: same order, or wrong.
+            value = torch.empty_like(weight, memory_format=torch.preserve_format).copy_(value)
+        moments.setdefault(int(index), {})[name] = value.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), 'state': moments})

@@ -1,0 +1,87 @@
+"""A short training on the drone: it runs, saves, and resumes as if it had not been interrupted."""
+
+import dataclasses
+import os
+from pathlib import Path
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from rapid_nav.core import checkpoint, state
+from rapid_nav.core.config import AgentConfig, TrainConfig
+from rapid_nav.offline.drone_env import DroneVectorEnv
+from rapid_nav.offline.train import Trainer
+from rapid_nav.offline.train_drone import main, network_for, TrainDroneConfig, training_worlds
+
+SHORT = TrainDroneConfig(
+    worlds='pillars', worlds_each=2, agent=AgentConfig(batch_size=16, target_period=5),
+    train=TrainConfig(
+        steps=640, num_envs=8, steps_per_update=32, replay_size=1000, learning_starts=64))
+
+
+def make_trainer() -> Trainer:
+    env = DroneVectorEnv(
+        SHORT.task, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs)
+    return Trainer(env, network_for(SHORT.task), SHORT.agent, SHORT.train, history=3)
+
+
+def advance_to(trainer: Trainer, step: int) -> None:
+    while trainer.step < step:
+        trainer.advance()
+
+
+def test_a_training_saved_half_way_ends_exactly_as_one_that_never_stopped(tmp_path):
+    straight = make_trainer()
+    advance_to(straight, 320)
+    state.save(tmp_path / 'state.safetensors', straight.to_arrays())
+    advance_to(straight, 640)
+    resumed = make_trainer()
+    advance_to(resumed, 64)  # somewhere else, to see that everything is taken over
+    resumed.from_arrays(state.load(tmp_path / 'state.safetensors'))
+    advance_to(resumed, 640)
+    assert straight.learner.updates > 10
+    one, other = straight.to_arrays(), resumed.to_arrays()
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_a_damaged_state_is_named_and_left_alone(tmp_path):
+    path = tmp_path / 'state.safetensors'
+    path.write_bytes(b'half a state')
+    with pytest.raises(state.StateError, match=r'state.safetensors.*delete it to start anew'):
+        main(dataclasses.replace(SHORT, out=tmp_path))
+    assert path.read_bytes() == b'half a state'
+
+
+def script(out: Path) -> list[str]:
+    return [sys.executable, '-c', f'''
+import dataclasses, pathlib, sys
+sys.path[:0] = {sys.path!r}
+from test_train_drone import SHORT
+from rapid_nav.offline.train_drone import main
+main(dataclasses.replace(SHORT, out=pathlib.Path({str(out)!r}), save_seconds=0.0))
+''']
+
+
+@pytest.mark.slow
+def test_ten_kills_at_any_moment_lose_no_file_and_every_resume_works(tmp_path):
+    environment = {**os.environ, 'PYTHONPATH': str(Path(__file__).parent), 'OMP_NUM_THREADS': '1'}
+    rng = random.Random(0)
+    for _ in range(10):
+        process = subprocess.Popen(script(tmp_path), env=environment, stderr=subprocess.PIPE)
+        time.sleep(rng.uniform(4.0, 9.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert b'Error' not in process.stderr.read()
+        if (tmp_path / 'state.safetensors').exists():
+            state.load(tmp_path / 'state.safetensors')
+        if (tmp_path / 'policy.safetensors').exists():
+            checkpoint.load(tmp_path / 'policy.safetensors')
+    subprocess.run(script(tmp_path), env=environment, check=True)
+    assert checkpoint.load(tmp_path / 'policy.safetensors').card['steps'] == SHORT.train.steps
