@@ -1,4 +1,4 @@
-"""The learner: one update of the Q-network and of its exits, and the actions it takes meanwhile."""
+"""The learner: one update of the Q-network and of its exits, and how it acts meanwhile."""
 
 import copy
 
@@ -85,7 +85,8 @@ class Learner:
                 huber = functional.smooth_l1_loss(chosen, targets, reduction='none')
                 losses.append((weights * huber).mean())
                 if last:
-                    metrics |= {'td_error': float(error.mean()), 'q': float(chosen.detach().mean())}
+                    metrics |= {
+                        'td_error': float(error.mean()), 'q': float(chosen.detach().mean())}
             if not last:
                 losses.append(self._branch_loss(level, answer, answers[-1], metrics))
         loss = torch.stack(losses).sum()
@@ -100,7 +101,7 @@ class Learner:
         return metrics, td_error.cpu().numpy()
 
     def _clip_gradients(self) -> float:
-        """Clip the full path and each branch apart, so that none quietens another; return the largest norm."""
+        """Clip the full path and each branch apart, so that none quietens another. Largest norm."""
         norms = [
             float(torch.nn.utils.clip_grad_norm_(group, self.config.max_grad_norm))
             for group in self.network.parameter_groups()]

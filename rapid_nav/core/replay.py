@@ -108,7 +108,7 @@ class Replay:
         valid: np.ndarray,
     ) -> None:
         """
-        Write a row: what was seen (N, c, H, W), how old the episode, what was done, what came of it.
+        Write a row: what was seen (N, c, H, W), the episode's age, the action, and its outcome.
 
         A step that is no transition (the one in which an environment resets) has valid false:
         its frame, the episode's last, is kept for those before it.

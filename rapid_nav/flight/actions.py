@@ -33,7 +33,7 @@ class ActionConfig:
 
 
 class ActionGrid:
-    """The grid's directions: index = yaw_steps * pitch row + yaw column, row 0 up, column 0 left."""
+    """The grid's directions: index = yaw_steps * row + column, row 0 up, column 0 left."""
 
     def __init__(self, config: ActionConfig) -> None:
         self.config = config

@@ -45,7 +45,7 @@ def clearance(depth: np.ndarray, depth_clip: float) -> np.ndarray:
         top = max((height - rows) // 2 - rows // 8, 0)
         left = (width - columns) // 2
         window = image[top:top + rows, left:left + columns].ravel()
-        count = max(int(round(0.05 * window.size)), 1)
+        count = max(round(0.05 * window.size), 1)
         result[index] = np.partition(window, count - 1)[:count].mean()
     return result.reshape(depth.shape[:-2])
 

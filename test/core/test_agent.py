@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rapid_nav.core.agent import distillation_loss, Learner
-from rapid_nav.core.config import AgentConfig, Conv, NetworkConfig, Stage, TrainConfig
+from rapid_nav.core.config import AgentConfig, NetworkConfig, Stage, TrainConfig
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.core.replay import Batch
 

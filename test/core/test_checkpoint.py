@@ -67,7 +67,11 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     path, whole = saved
     before = path.read_bytes()
-    monkeypatch.setattr(checkpoint.os, 'replace', lambda *_: (_ for _ in ()).throw(OSError('full')))
+
+    def full(*_):
+        raise OSError('full')
+
+    monkeypatch.setattr(checkpoint.os, 'replace', full)
     with pytest.raises(OSError, match='full'):
         checkpoint.save(path, whole)
     assert path.read_bytes() == before

@@ -7,7 +7,14 @@ import torch
 
 from rapid_nav.core import cost
 from rapid_nav.core.config import (
-    Conv, nature_stages, NetworkConfig, network_from_dict, rapid_stages, Stage, to_dict)
+    Conv,
+    nature_stages,
+    network_from_dict,
+    NetworkConfig,
+    rapid_stages,
+    Stage,
+    to_dict,
+)
 from rapid_nav.core.exits import check_thresholds, decide, levels_of
 from rapid_nav.core.network import EarlyExitNetwork
 

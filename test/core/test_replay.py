@@ -1,6 +1,7 @@
 """The replay against a slow twin that keeps whole episodes."""
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 import numpy as np
 import pytest
 
