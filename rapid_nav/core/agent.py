@@ -101,7 +101,7 @@ class Learner:
         return metrics, td_error.cpu().numpy()
 
     def _clip_gradients(self) -> float:
-        """Clip the full path and each branch apart, so that none quietens another. Largest norm."""
+        """Clip the full path and each branch apart, so that none quietens another."""
         norms = [
             float(torch.nn.utils.clip_grad_norm_(group, self.config.max_grad_norm))
             for group in self.network.parameter_groups()]
