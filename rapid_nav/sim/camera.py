@@ -8,7 +8,7 @@ from numba import njit
 import numpy as np
 
 from rapid_nav.sim.raster import draw
-from rapid_nav.sim.shapes import Scenes, rotation_matrices
+from rapid_nav.sim.shapes import rotation_matrices, Scenes
 
 
 @njit(cache=True, nogil=True)

@@ -9,10 +9,10 @@ import numpy as np
 
 from rapid_nav.sim import images
 from rapid_nav.sim.engine import Engine
-from rapid_nav.sim.images import Request, Shot, image_request
+from rapid_nav.sim.images import image_request, Request, Shot
 from rapid_nav.sim.messages import Map, pose_map
 from rapid_nav.sim.rpc import Encoded
-from rapid_nav.sim.signatures import Pose, boolean, integer, list_of, number, pose, rpc, text
+from rapid_nav.sim.signatures import boolean, integer, list_of, number, Pose, pose, rpc, text
 
 _NEAR, _FAR = 0.1, 1000.0  # [m] of the projection matrix
 

@@ -5,7 +5,7 @@ import math
 from numba import njit
 import numpy as np
 
-from rapid_nav.sim.shapes import CYLINDER, PLANE, SPHERE, Scenes
+from rapid_nav.sim.shapes import CYLINDER, PLANE, Scenes, SPHERE
 
 
 @njit(cache=True, nogil=True)

@@ -24,7 +24,7 @@ from rapid_nav.sim.autopilot import (
     STEP,
 )
 from rapid_nav.sim.camera import in_parts
-from rapid_nav.sim.quadrotor import HOVER, RADIUS, advance
+from rapid_nav.sim.quadrotor import advance, HOVER, RADIUS
 from rapid_nav.sim.shapes import Scenes
 
 DRONE_RADIUS = RADIUS  # [m]

@@ -17,7 +17,7 @@ from rapid_nav.sim.rays import cast_rays
 from rapid_nav.sim.shapes import Primitive
 from rapid_nav.sim.signatures import Pose
 from rapid_nav.sim.vehicle import GRACE, Motion, Task, Vehicle
-from rapid_nav.sim.world import World, pack
+from rapid_nav.sim.world import pack, World
 
 STEP = dynamics.STEP_SECONDS
 STEP_NS = round(STEP * 1e9)

@@ -8,9 +8,8 @@ import numpy as np
 
 from rapid_nav.sim import dynamics, earth, tasks
 from rapid_nav.sim.airsim_settings import Settings
-from rapid_nav.sim.engine import FRAME_STEPS, LONGEST_RUN, STEP, Engine
+from rapid_nav.sim.engine import Engine, FRAME_STEPS, LONGEST_RUN, STEP
 from rapid_nav.sim.signatures import (
-    YawMode,
     boolean,
     finite_vector,
     integer,
@@ -20,6 +19,7 @@ from rapid_nav.sim.signatures import (
     rpc,
     text,
     yaw_mode,
+    YawMode,
 )
 from rapid_nav.sim.vehicle import Motion
 

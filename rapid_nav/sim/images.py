@@ -12,8 +12,8 @@ from PIL import Image
 from rapid_nav.sim import camera
 from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.messages import Map, quaternion4, vector3
-from rapid_nav.sim.shapes import Scenes, rotation_matrices
-from rapid_nav.sim.signatures import BadCast, Pose, boolean, integer, text
+from rapid_nav.sim.shapes import rotation_matrices, Scenes
+from rapid_nav.sim.signatures import BadCast, boolean, integer, Pose, text
 from rapid_nav.sim.vehicle import Vehicle
 
 (

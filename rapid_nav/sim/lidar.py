@@ -7,7 +7,7 @@ import numpy as np
 
 from rapid_nav.sim.messages import Map
 from rapid_nav.sim.rays import cast_rays
-from rapid_nav.sim.shapes import Scenes, rotation_matrices
+from rapid_nav.sim.shapes import rotation_matrices, Scenes
 from rapid_nav.sim.signatures import Pose
 
 _MOST_POINTS = 100_000  # of one sweep, as in AirSim

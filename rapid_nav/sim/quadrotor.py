@@ -6,13 +6,13 @@ from numba import njit
 import numpy as np
 
 from rapid_nav.sim.autopilot import (
+    euler,
+    fly,
     MODE_HOLD,
     MODE_MOTORS,
     MODE_OFF,
     MODE_POSITION,
     STEP,
-    euler,
-    fly,
 )
 from rapid_nav.sim.contact import surface
 

@@ -13,7 +13,7 @@ import math
 from numba import njit
 import numpy as np
 
-from rapid_nav.sim.shapes import BOX, CYLINDER, PLANE, SPHERE, Scenes
+from rapid_nav.sim.shapes import BOX, CYLINDER, PLANE, Scenes, SPHERE
 
 NEVER = np.float32(1e9)  # [1/m], the entry of a slab that the camera is inside of
 NEAR = 1e-3  # [m], what lies nearer is cut off when a screen rectangle is computed

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from rapid_nav.sim.signatures import Method
-from rapid_nav.sim.wire import Malformed, Requests, encode
+from rapid_nav.sim.wire import encode, Malformed, Requests
 
 MAX_CONNECTIONS = 64
 MAX_OPEN_REQUESTS = 64  # a connection's next request waits until one of so many is answered

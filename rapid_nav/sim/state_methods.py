@@ -13,7 +13,7 @@ from rapid_nav.sim.messages import Map, pose_map, quaternion4, vector3
 from rapid_nav.sim.quadrotor import MAX_THRUST, MAX_TORQUE, REVOLUTIONS
 from rapid_nav.sim.rpc import Encoded
 from rapid_nav.sim.sensors import Sensors
-from rapid_nav.sim.signatures import BadCast, Pose, boolean, pose, rpc, text, vector
+from rapid_nav.sim.signatures import BadCast, boolean, Pose, pose, rpc, text, vector
 from rapid_nav.sim.vehicle import Vehicle
 
 _NO_CONTACT = {

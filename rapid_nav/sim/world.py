@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rapid_nav.sim.shapes import Primitive, Scenes, pack_primitives
+from rapid_nav.sim.shapes import pack_primitives, Primitive, Scenes
 from rapid_nav.sim.worlds.corridor import corridor
 from rapid_nav.sim.worlds.forest import forest
 from rapid_nav.sim.worlds.pillars import pillars

@@ -12,12 +12,12 @@ from rapid_nav.sim.messages import Map, pose_map, vector3
 from rapid_nav.sim.rays import cast_rays
 from rapid_nav.sim.shapes import Primitive
 from rapid_nav.sim.signatures import (
-    BadCast,
-    Pose,
     anything,
+    BadCast,
     boolean,
     finite_vector,
     integer,
+    Pose,
     pose,
     rpc,
     text,

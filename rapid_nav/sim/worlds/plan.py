@@ -11,11 +11,11 @@ from rapid_nav.sim.contact import clearance
 from rapid_nav.sim.rays import cast_rays
 from rapid_nav.sim.shapes import (
     LEVEL,
-    UPSIDE_DOWN,
-    Primitive,
     pack_primitives,
+    Primitive,
     quaternion,
     quaternion_onto,
+    UPSIDE_DOWN,
 )
 
 START_CLEARANCE = 0.8  # [m], from a start pose to the nearest surface
