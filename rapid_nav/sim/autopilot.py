@@ -24,6 +24,7 @@ MAX_POSITION_SPEED = 6.0  # [m/s]
 MAX_RATE = 2.5  # [rad/s]
 P_POSITION, P_VELOCITY, P_CLIMB, I_CLIMB, P_ANGLE, P_RATE = 0.25, 0.2, 2.0, 2.0, 2.5, 0.25
 MIN_THROTTLE = 0.3
+CLIMB_MEMORY = 0.9999  # of the climb controller's integral, each step
 MIN_MIXING_THROTTLE = 0.05  # below this the mixer does not steer
 
 
@@ -97,7 +98,7 @@ def fly(
     if mode in (MODE_ATTITUDE_THROTTLE, MODE_RATE_THROTTLE):
         throttle = min(max(values[2], 0.0), 1.0)
     else:
-        integral = clip(integral + I_CLIMB * ez * STEP)
+        integral = clip(integral * CLIMB_MEMORY + I_CLIMB * ez * STEP)
         throttle = max((1 - clip(P_CLIMB * ez + integral)) / 2, MIN_THROTTLE)
     if mode in (MODE_RATE_Z, MODE_RATE_THROTTLE):
         turn_x, turn_y = to_rate(rates[0], values[0]), to_rate(rates[1], values[1])

@@ -8,6 +8,7 @@ from numba import njit
 import numpy as np
 
 from rapid_nav.sim.raster import draw
+from rapid_nav.sim.shading import find_normals, shade
 from rapid_nav.sim.shapes import rotation_matrices, Scenes
 
 
@@ -16,16 +17,47 @@ def _depth(
     scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
     u: np.ndarray, v: np.ndarray, out: np.ndarray,
 ) -> None:
+    rect = np.empty(4, dtype=np.int64)
     for b in range(out.shape[0]):
         image = out[b]
         image[:] = 0
         s = scene_index[b]
         for p in range(scenes.offsets[s], scenes.offsets[s + 1]):
-            draw(scenes, p, position[b], camera[b], u, v, image)
-        for r in range(image.shape[0]):
-            for c in range(image.shape[1]):
-                q = image[r, c]
-                image[r, c] = np.float32(1.0) / q if q > 0 else np.float32(np.inf)
+            draw(scenes, p, position[b], camera[b], u, v, image, rect)
+        to_depth(image)
+
+
+@njit(cache=True, nogil=True)
+def to_depth(image: np.ndarray) -> None:
+    """Turn inverse depth (H, W) into depth, in place."""
+    for r in range(image.shape[0]):
+        for c in range(image.shape[1]):
+            q = image[r, c]
+            image[r, c] = np.float32(1.0) / q if q > 0 else np.float32(np.inf)
+
+
+@njit(cache=True, nogil=True)
+def _layers(
+    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
+    u: np.ndarray, v: np.ndarray, out: np.ndarray, which: np.ndarray,
+) -> None:
+    rect = np.empty(4, dtype=np.int64)
+    before = np.empty((v.shape[0], u.shape[0]), dtype=np.float32)
+    for b in range(out.shape[0]):
+        image = out[b]
+        image[:] = 0
+        before[:] = 0
+        which[b] = -1
+        first = scenes.offsets[scene_index[b]]
+        for p in range(first, scenes.offsets[scene_index[b] + 1]):
+            if not draw(scenes, p, position[b], camera[b], u, v, image, rect):
+                continue
+            for r in range(rect[0], rect[1]):
+                for c in range(rect[2], rect[3]):
+                    if image[r, c] > before[r, c]:
+                        before[r, c] = image[r, c]
+                        which[b, r, c] = p - first
+        to_depth(image)
 
 
 def slopes(width: int, height: int, fov: float) -> tuple[np.ndarray, np.ndarray]:
@@ -59,6 +91,46 @@ def render_depth(
 
     in_parts(part, len(scene_index), threads)
     return out
+
+
+def render(
+    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray,
+    width: int, height: int, fov: float, threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Return depth (B, H, W) float32 as render_depth does, and what lies at that depth.
+
+    That is the primitive's row within its world, (B, H, W) int32, -1 for none, and its surface's
+    normal, (B, H, W, 3) float32 in NED towards the camera, zero for none.
+    """
+    scene_index, position, camera = views(scene_index, position, orientation)
+    shape = (len(scene_index), height, width)
+    depth = np.empty(shape, dtype=np.float32)
+    which = np.empty(shape, dtype=np.int32)
+    normals = np.empty((*shape, 3), dtype=np.float32)
+    u, v = slopes(width, height, fov)
+
+    def part(rows: slice) -> None:
+        where = scenes, scene_index[rows], position[rows], camera[rows], u, v
+        _layers(*where, depth[rows], which[rows])
+        find_normals(*where, depth[rows], which[rows], normals[rows])
+
+    in_parts(part, len(scene_index), threads)
+    return depth, which, normals
+
+
+def color(
+    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray,
+    width: int, height: int, fov: float, threads: int = 1,
+) -> np.ndarray:
+    """Return pictures (B, H, W, 3) uint8 RGB for people; arguments as for render_depth."""
+    depth, which, normals = render(
+        scenes, scene_index, position, orientation, width, height, fov, threads)
+    scene_index, position, camera = views(scene_index, position, orientation)
+    picture = np.empty((*depth.shape, 3), dtype=np.uint8)
+    shade(scenes, scene_index, position, camera, *slopes(width, height, fov), depth, which,
+          normals, picture)
+    return picture
 
 
 def views(

@@ -188,9 +188,13 @@ def draw_plane(
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def draw(
     scenes: Scenes, p: int, position: np.ndarray, camera: np.ndarray,
-    u: np.ndarray, v: np.ndarray, buffer: np.ndarray,
-) -> None:
-    """Draw primitive p seen from position (3,) with camera axes (3, 3) -> NED."""
+    u: np.ndarray, v: np.ndarray, buffer: np.ndarray, rect: np.ndarray,
+) -> bool:
+    """
+    Draw primitive p seen from position (3,) with camera axes (3, 3) -> NED.
+
+    Returns whether it may be in view; then rect (4,) holds the rows and columns it was drawn in.
+    """
     kind = scenes.kind[p]
     rotation = scenes.rotation[p]
     delta = scenes.center[p] - position
@@ -206,17 +210,18 @@ def draw(
             axes[2, k] = (
                 rotation[0, 2] * camera[0, k] + rotation[1, 2] * camera[1, k]
                 + rotation[2, 2] * camera[2, k])
+        rect[0], rect[1], rect[2], rect[3] = 0, v.shape[0], 0, u.shape[0]
         draw_plane(buffer, u, v, o[2], axes[2])
-        return
+        return True
     bound = scenes.bound[p]
     if middle[0] < -bound:
-        return
+        return False
     tu = float(u[u.shape[0] - 1])
     tv = float(v[v.shape[0] - 1])
     if abs(middle[1]) - tu * middle[0] > bound * math.sqrt(1 + tu * tu):
-        return
+        return False
     if abs(middle[2]) - tv * middle[0] > bound * math.sqrt(1 + tv * tv):
-        return
+        return False
     half = scenes.half[p]
     extent = np.zeros((3, 3))
     for i in range(3):
@@ -229,10 +234,10 @@ def draw(
         for i in range(3):
             for k in range(3):
                 extent[k, i] = half[0] if i == k else 0.0
-    rect = np.empty(4, dtype=np.int64)
     if not screen_rectangle(middle, extent, u, v, rect):
-        return
+        return False
     if kind == BOX:
         draw_box(buffer, u, v, rect, o, axes, half)
     else:
         draw_round(buffer, u, v, rect, o, axes, half, kind == CYLINDER)
+    return True
