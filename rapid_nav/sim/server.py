@@ -24,8 +24,8 @@ class Server:
     """
     Serves a world. `with Server(world) as server:` or start() and stop(); `port` tells where.
 
-    The same seed gives the same noise; with `start_ns` (the clock's first value [ns], else now)
-    and a client that steps a paused clock, every answer is the same bit by bit.
+    The same seed gives the same noise. With `start_ns` (the clock's first value [ns], else now),
+    `paused` from the beginning and stepped by its client, every answer is the same bit by bit.
     """
 
     def __init__(
@@ -36,10 +36,12 @@ class Server:
         port: int = PORT,
         seed: int = 0,
         start_ns: int | None = None,
+        paused: bool = False,
     ) -> None:
         about = read_settings(settings)
         start_ns = time.time_ns() if start_ns is None else start_ns
         self.engine = Engine(world, about, seed, start_ns)
+        self.engine.pause(paused)
         self._pool = ThreadPoolExecutor(_RENDERERS, 'render')
         methods = collect(
             TimeMethods(self.engine, about),

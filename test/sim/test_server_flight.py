@@ -2,24 +2,7 @@
 
 import pytest
 
-from rapid_nav.airsim_drone import connect
 from rapid_nav.flight.actions import BodyVelocity
-from rapid_nav.sim.server import Server
-from rapid_nav.sim.world import make_world
-
-
-@pytest.fixture
-def server():
-    with Server(make_world('corridor', 1), port=0, start_ns=0) as running:
-        running.engine.pause(True)
-        yield running
-
-
-@pytest.fixture
-def drone(server):
-    flying = connect(port=server.port)
-    yield flying
-    flying.close()
 
 
 def test_a_drone_takes_off_and_flies_forward(drone):

@@ -1,0 +1,40 @@
+"""A running simulator in a paused world, and airsim's own client for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rapid_nav.airsim_drone import AirSimDrone, connect
+from rapid_nav.sim.server import Server
+from rapid_nav.sim.world import make_world, World
+
+
+@pytest.fixture(scope='session')
+def world() -> World:
+    return make_world('corridor', 1)
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[Server]:
+    with Server(world, port=0, start_ns=0, paused=True) as running:
+        yield running
+
+
+@pytest.fixture
+def drone(server: Server) -> Iterator[AirSimDrone]:
+    flying = connect(port=server.port)
+    yield flying
+    flying.close()
+
+
+@pytest.fixture
+def client(drone: AirSimDrone):
+    """Airsim's unmodified MultirotorClient."""
+    return drone._client
+
+
+@pytest.fixture(scope='module')
+def module_server(world: World) -> Iterator[Server]:
+    """One simulator for a whole module, for tests that do not mind what was there before."""
+    with Server(world, port=0, start_ns=0, paused=True) as running:
+        yield running
