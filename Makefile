@@ -1,0 +1,52 @@
+# Fly, test and measure on a machine that has no ROS. With ROS, use colcon and ros2 launch.
+#
+#   make fly ARGS='--world rooms --seed 7 --duration 60'
+#   make test ARGS='-k policy'
+#   make bench
+#   make clean
+#
+# Every target does its own set-up, once. To choose:
+#   PYTHON=python3.12     the interpreter the environment is made with (3.10 to 3.13)
+#   TORCH_INDEX=ADDRESS   a package index that has PyTorch's CPU wheels: without it pip takes what
+#                         the usual index has, on x86-64 a CUDA build of several GB
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+ARGS ?=
+
+VENV := $(CURDIR)/.venv
+include setup.mk
+
+ENVIRONMENT := source install/setup.bash
+
+.PHONY: help fly test bench lint build clean
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+build: $(BUILT)
+
+# A flight is a job of its own, so that Ctrl-C reaches it and not make, and it ends with its shell.
+fly: $(BUILT)
+	@$(ENVIRONMENT); set -m; setpriv --pdeathsig TERM rapid-nav fly $(ARGS)
+
+test: $(BUILT) $(DEV)
+	@$(ENVIRONMENT); $(VENV)/bin/pytest $(ARGS)
+
+bench: $(BUILT) $(DEV)
+	@$(ENVIRONMENT); mkdir -p runs
+	@$(ENVIRONMENT); rapid-nav bench simulator --report runs/bench_simulator.json $(ARGS)
+	@$(ENVIRONMENT); rapid-nav bench latency --report runs/bench_latency.json $(ARGS)
+
+lint: $(BUILT) $(DEV)
+	@$(VENV)/bin/ruff check .
+	@$(ENVIRONMENT); $(VENV)/bin/mypy
+	@$(VENV)/bin/flake8 --config test/ament_flake8.ini rapid_nav launch test setup.py
+
+clean:
+	rm -rf .venv build install log .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,175 @@
+"""Which processes make a flight, and with what parameters: the one description of the stack."""
+
+from collections.abc import Iterator, Mapping
+import contextlib
+from dataclasses import dataclass, field
+import importlib.util
+import os
+from pathlib import Path
+import random
+import socket
+from typing import Any
+
+from rapid_nav.settings import check, setting
+
+AIRSIM_PORT = 41451
+SHIPPED_CHECKPOINT = 'drone.safetensors'
+# ROS 2 maps domains to UDP ports; up to here they stay clear of Linux's ephemeral ports.
+_DOMAINS = range(1, 102)
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """What is flown, by whom and where."""
+
+    simulator: str = setting(
+        'embedded', 'the one that comes along, or an AirSim that runs already',
+        choices=('embedded', 'airsim'))
+    host: str = setting('127.0.0.1', 'where the simulator listens')
+    port: int = setting(
+        0, "of the simulator's RPC; 0: a free one if embedded, else AirSim's 41451",
+        low=0, high=65535)
+    world: str = setting(
+        'corridor', 'corridor, rooms, pillars or forest, or a scene or map_server YAML file')
+    seed: int = setting(0, 'of the first world; every flight takes the next', low=0)
+    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
+    threshold: float = setting(
+        -1.0, "confidence at which an exit may answer; below 0: the checkpoint's own",
+        low=-1.0, high=2.0)
+    lockstep: bool = setting(
+        False, 'step the simulator one decision at a time: reproducible, as fast as it goes')
+    duration: float = setting(0.0, 'of all flights together; 0: no end', unit='simulated s', low=0)
+    flights: int = setting(0, 'after so many flights it ends; 0: no end', low=0)
+    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
+    namespace: str = setting('rapid', 'of all topics and nodes')
+    rviz: bool = setting(False, 'show the flight in rviz2, where that is installed')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the stack; a ROS node if it has parameters."""
+
+    name: str
+    executable: str  # in lib/rapid_nav of the installation
+    arguments: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] | None = field(default=None)
+
+    def command(self, namespace: str) -> list[str]:
+        """Return the command line that starts it where there is no ros2 launch."""
+        program = [str(prefix() / 'lib' / 'rapid_nav' / self.executable), *self.arguments]
+        if self.parameters is None:
+            return program
+        given = [f'{name}:={_yaml(value)}' for name, value in self.parameters.items()]
+        return [
+            *program, '--ros-args', '-r', f'__node:={self.name}', '-r', f'__ns:=/{namespace}',
+            *(word for parameter in given for word in ('-p', parameter)),
+        ]
+
+
+def stack(config: StackConfig, port: int) -> list[Process]:
+    """Return the processes of a flight with a simulator at this port, the simulator first."""
+    embedded = config.simulator == 'embedded'
+    where = {'host': config.host, 'port': port, 'vehicle': config.vehicle, 'use_sim_time': True}
+    world = world_of(config) if embedded else ''
+    processes = [
+        Process('policy', 'policy', parameters={
+            'checkpoint': str(checkpoint_of(config)),
+            'threshold': config.threshold,
+            'use_sim_time': True,
+        }),
+        Process('airsim_bridge', 'airsim_bridge', parameters={
+            **where, 'world': world, 'seed': config.seed, 'lockstep': config.lockstep,
+            'duration': config.duration, 'flights': config.flights,
+        }),
+        Process('scene', 'scene', parameters=where),
+    ]
+    if importlib.util.find_spec('tf2_ros'):
+        processes.append(Process('odom_tf', 'odom_tf', parameters={'use_sim_time': True}))
+    if embedded:
+        processes.insert(0, Process('simulator', 'rapid-nav', (
+            'sim', '--host', config.host, '--port', str(port),
+            '--world', world, '--seed', str(config.seed),
+        )))
+    return processes
+
+
+def port_of(config: StackConfig) -> int:
+    """Return the port that was asked for, or one that is free."""
+    if config.port:
+        return config.port
+    if config.simulator == 'airsim':
+        return AIRSIM_PORT
+    with socket.socket() as probe:
+        probe.bind((config.host, 0))
+        return probe.getsockname()[1]
+
+
+def world_of(config: StackConfig) -> str:
+    """Return a generator's name as it is and a file by its full path; ValueError if not there."""
+    if not config.world.endswith(('.yaml', '.yml')):
+        return config.world
+    path = Path(config.world).resolve()
+    if not path.is_file():
+        raise ValueError(f'world {config.world}: there is no such file')
+    return str(path)
+
+
+def checkpoint_of(config: StackConfig) -> Path:
+    """Return the file of the network; ValueError says what to do if there is none."""
+    path = Path(config.checkpoint).resolve() if config.checkpoint else shipped_checkpoint()
+    if not path.is_file():
+        raise ValueError(f'checkpoint {path}: no such file; train it with `rapid-nav train drone`')
+    return path
+
+
+def shipped_checkpoint() -> Path:
+    """Return where the checkpoint that comes with the package lies."""
+    return share() / 'models' / SHIPPED_CHECKPOINT
+
+
+def prefix() -> Path:
+    """Return the installation this module is part of, or the repository it lies in."""
+    here = Path(__file__).absolute()
+    for folder in here.parents:
+        if (folder / 'share' / 'rapid_nav').is_dir():
+            return folder
+    return here.parents[1]
+
+
+def share() -> Path:
+    """Return the folder of models, config and launch files."""
+    installed = prefix() / 'share' / 'rapid_nav'
+    return installed if installed.is_dir() else prefix()
+
+
+@contextlib.contextmanager
+def reserve_domain() -> Iterator[int]:
+    """Yield a ROS domain that no other run on this machine has reserved, for as long as needed."""
+    for number in random.SystemRandom().sample(_DOMAINS, len(_DOMAINS)):
+        with socket.socket(socket.AF_UNIX) as lock:
+            try:
+                lock.bind(f'\0rapid_nav/domain/{number}')
+            except OSError:
+                continue
+            yield number
+            return
+    raise RuntimeError(f'all {len(_DOMAINS)} ROS domains are taken; end some flights first')
+
+
+def environment(domain: int | str) -> dict[str, str]:
+    """Return the environment of every process of one run: its domain, and this machine only."""
+    return {
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
+        'PYTHONUNBUFFERED': '1', 'RCUTILS_COLORIZED_OUTPUT': '0', **os.environ,
+        'ROS_DOMAIN_ID': str(domain),
+    }
+
+
+def _yaml(value: Any) -> str:
+    """Return a parameter as the command line wants it: strings quoted, booleans in lower case."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}'" if isinstance(value, str) else str(value)

@@ -1,0 +1,26 @@
+"""`pip install .`: the learning, the simulator and the command line, where there is no ROS."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+setup(
+    name='rapid_nav',
+    version='0.1.0',
+    description='A drone that flies by its depth camera with an early-exit network',
+    license='MIT',
+    python_requires='>=3.10',
+    packages=find_packages(include=['rapid_nav', 'rapid_nav.*'], exclude=['rapid_nav.nodes']),
+    data_files=[('share/rapid_nav/models', glob('models/*.*'))],
+    install_requires=[
+        'numpy>=2.0', 'torch>=2.4', 'safetensors', 'gymnasium>=1.0', 'numba>=0.61', 'msgpack>=1.0',
+        'pyyaml', 'pillow', 'tyro>=0.9', 'rich',
+    ],
+    extras_require={
+        'fast': ['onnxruntime', 'onnx'],  # decisions with the least overhead
+        'atari': ['ale-py'],  # GPL-2.0, hence never installed unasked
+        'bench': ['trimesh', 'embreex'],
+        'test': ['pytest', 'pytest-timeout', 'hypothesis'],
+    },
+    entry_points={'console_scripts': ['rapid-nav = rapid_nav.cli:main']},
+)

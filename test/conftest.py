@@ -1,0 +1,29 @@
+"""What every test gets: ports and ROS domains of its own, and quiet arithmetic."""
+
+from collections.abc import Iterator
+import os
+import socket
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault('NUMBA_NUM_THREADS', '1')
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+import pytest
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Give this test and the processes it starts a ROS domain that no other run uses."""
+    from rapid_nav.bringup import reserve_domain
+
+    with reserve_domain() as number:
+        monkeypatch.setenv('ROS_DOMAIN_ID', str(number))
+        yield number
