@@ -1,0 +1,151 @@
+"""The drone as a ROS 2 robot: its senses are topics, its velocity a command."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock as NodeClock
+from rclpy.clock import ClockType
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import Trigger
+
+from rapid_nav import airsim_readings as readings
+from rapid_nav.flight.actions import BodyVelocity
+from rapid_nav.flight.episode import Verdict
+from rapid_nav.flight.task import FlightTask
+from rapid_nav.msg import Outcome
+from rapid_nav.nodes import messages
+from rapid_nav.nodes.flight_loop import FlightLoop
+from rapid_nav.nodes.mailbox import Mailbox
+from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.running import run
+from rapid_nav.nodes.sensors import SensorConfig, Sensors
+from rapid_nav.settings import check, setting
+
+# A flight's record is small; whoever joins late gets what it missed.
+RECORD = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+ERRANDS = ('takeoff', 'land', 'reset')
+_PATIENCE_S = 120.0  # with an errand
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """Which drone is bridged, and how it is flown."""
+
+    host: str = setting('127.0.0.1', 'where the simulator listens')
+    port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
+    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
+    camera: str = setting('0', "the simulator's name of the camera")
+    world: str = setting('', 'loaded for every flight; empty: the one that the simulator has')
+    seed: int = setting(0, "of the first flight's world; every flight takes the next", low=0)
+    lockstep: bool = setting(False, 'step the simulator one decision at a time')
+    decision_period: float = setting(
+        FlightTask().decision_period, 'between two images', unit='simulated s',
+        low=0.003, high=10.0)
+    command_timeout: float = setting(
+        0.4, 'after which a command is over', unit='simulated s', low=0.003, high=0.44)
+    answer_timeout: float = setting(
+        5.0, 'that lockstep waits for the command to an image', unit='s', low=0.01, high=600.0)
+    cap: float = setting(100.0, 'after which a flight ends; 0: never', unit='m', low=0.0)
+    duration: float = setting(0.0, 'of all flights; 0: no end', unit='simulated s', low=0.0)
+    flights: int = setting(0, 'after which the bridge ends; 0: no end', low=0)
+    rgb: bool = setting(True, 'publish camera/image while somebody listens')
+    publish_clock: bool = setting(True, 'of several bridges to one simulator, one says the time')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class AirSimBridge(Node):
+    """Topics and services of one drone; `loop` flies it."""
+
+    def __init__(self) -> None:
+        super().__init__('airsim_bridge')
+        self.config = declare(self, BridgeConfig)
+        self.counts: Counter[str] = Counter()
+        self.trouble = 'not connected yet'
+        self.mailbox = Mailbox()
+        self.depth = self.create_publisher(Image, 'camera/depth', 1)
+        self.image = self.create_publisher(Image, 'camera/image', 1)
+        self.camera_info = self.create_publisher(CameraInfo, 'camera/camera_info', 1)
+        self.odom = self.create_publisher(Odometry, 'odom', RECORD)
+        self.outcome = self.create_publisher(Outcome, 'outcome', RECORD)
+        self.clock = self.create_publisher(Clock, '/clock', 1)
+        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.sensors = Sensors(self, declare(self, SensorConfig))
+        self.create_subscription(TwistStamped, 'cmd_vel', self.on_command, 1)
+        for errand in ERRANDS:
+            self.create_service(
+                Trigger, errand, lambda _, answer, errand=errand: self.on_errand(errand, answer))
+        # The simulator's clock stops with the simulator, just when there is something to say.
+        self.create_timer(1.0, self.diagnose, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
+        self.loop = FlightLoop(self.config, self)
+
+    def wants_rgb(self) -> bool:
+        """Return whether somebody looks at the colour image."""
+        return self.config.rgb and self.image.get_subscription_count() > 0
+
+    def publish(
+        self, sense: readings.Sense, camera: readings.CameraInfo, verdict: Verdict, flight: int
+    ) -> None:
+        """Publish one look at the world; all of it carries one stamp, and depth goes last."""
+        stamp = sense.stamp_ns
+        if self.config.publish_clock:
+            self.clock.publish(Clock(clock=messages.time(stamp)))
+        self.odom.publish(messages.odometry(sense))
+        self.outcome.publish(Outcome(
+            header=messages.header(stamp, messages.CAMERA_OPTICAL), reward=verdict.reward,
+            terminal=verdict.terminal, collision=verdict.collision, clearance=verdict.clearance,
+            collided_with=sense.collision_name if verdict.collision else '', flight=flight))
+        self.camera_info.publish(messages.camera_info(camera, stamp))
+        if sense.rgb is not None:
+            self.image.publish(messages.image(sense.rgb, stamp))
+        self.publish_depth(sense)
+        self.counts['images'] += 1
+
+    def publish_depth(self, sense: readings.Sense) -> None:
+        """Publish the depth image of a look, perhaps again."""
+        self.depth.publish(messages.image(sense.depth, sense.stamp_ns))
+
+    def on_command(self, message: TwistStamped) -> None:
+        """Fly a command, or in lockstep leave it where it is waited for."""
+        try:
+            velocity: BodyVelocity = messages.body_velocity(message)
+        except ValueError as error:
+            self.counts['refused_commands'] += 1
+            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+            return
+        self.loop.command(messages.nanoseconds(message.header.stamp), velocity)
+
+    def on_errand(self, errand: str, answer: Trigger.Response) -> Trigger.Response:
+        """Take off, land or reset, and answer when it is done."""
+        answer.message = self.trouble or self.mailbox.send(errand, _PATIENCE_S)
+        answer.success = not answer.message
+        return answer
+
+    def report(self, trouble: str) -> None:
+        """Say once what is wrong, '' for nothing any more, in the log and on /diagnostics."""
+        if trouble == self.trouble:
+            return
+        self.trouble = trouble
+        if trouble:
+            self.get_logger().error(trouble)
+        else:
+            self.get_logger().info(f'Connected to {self.config.host}:{self.config.port}')
+        self.diagnose()
+
+    def diagnose(self) -> None:
+        """Publish what was counted since the start."""
+        self.diagnostics.publish(messages.diagnostics(
+            self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
+            self.counts))
+
+
+def main() -> int:
+    """Bridge one drone until its flights are over."""
+    return run(AirSimBridge, lambda bridge: bridge.loop.run())

@@ -1,0 +1,43 @@
+"""How every node of ours starts and ends."""
+
+from collections.abc import Callable
+import contextlib
+import sys
+import threading
+
+import rclpy
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+
+def run(make: Callable[[], Node], work: Callable[[Node], None] | None = None) -> int:
+    """
+    Spin a node until it is told to stop; return the exit status of its process.
+
+    `work` runs in the main thread meanwhile, and the node ends with it.
+    """
+    rclpy.init()
+    node = None
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        if work is None:
+            executor.spin()
+        else:
+            threading.Thread(target=_spin, args=(executor,), daemon=True).start()
+            work(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (ValueError, InvalidParameterValueException) as error:
+        print(f'{make.__name__}: {error}', file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin(executor: SingleThreadedExecutor) -> None:
+    with contextlib.suppress(ExternalShutdownException):
+        executor.spin()

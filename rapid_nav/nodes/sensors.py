@@ -1,0 +1,77 @@
+"""The drone's other sensors as topics: each at its own rate, and only while somebody listens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from sensor_msgs.msg import FluidPressure, Imu, MagneticField, NavSatFix, PointCloud2, Range
+
+from rapid_nav.airsim_drone import AirSimDrone, RPCError
+from rapid_nav.nodes import messages
+from rapid_nav.settings import check, setting
+
+
+def _rate(default: float, of: str) -> float:
+    return setting(default, f'of the {of}; 0: off', unit='Hz', low=0.0, high=400.0)
+
+
+@dataclass(frozen=True)
+class SensorConfig:
+    """How often each sensor is read, while its topic has subscribers."""
+
+    imu_rate: float = _rate(50.0, 'inertial measurements')
+    gps_rate: float = _rate(5.0, 'satellite fixes')
+    magnetic_field_rate: float = _rate(10.0, 'magnetic field')
+    pressure_rate: float = _rate(10.0, 'air pressure')
+    range_rate: float = _rate(10.0, 'distance along a beam')
+    points_rate: float = _rate(5.0, 'lidar points')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+# topic: its type, how to read it, how to say it
+_SENSORS: dict[str, tuple[type, Callable[[AirSimDrone], Any], Callable[[Any], Any]]] = {
+    'imu': (Imu, AirSimDrone.imu, messages.imu),
+    'gps': (NavSatFix, AirSimDrone.gps, messages.gps),
+    'magnetic_field': (MagneticField, AirSimDrone.magnetometer, messages.magnetic_field),
+    'pressure': (FluidPressure, AirSimDrone.barometer, messages.pressure),
+    'range': (Range, AirSimDrone.distance, messages.distance),
+    'points': (PointCloud2, AirSimDrone.lidar, messages.points),
+}
+
+
+class Sensors:
+    """Publishes what is due; a sensor that the simulator does not have is left out."""
+
+    def __init__(self, node: Node, config: SensorConfig) -> None:
+        self.logger = node.get_logger()
+        self.periods = {
+            topic: 1.0 / rate
+            for topic in _SENSORS if (rate := getattr(config, f'{topic}_rate'))
+        }
+        self.publishers = {
+            topic: node.create_publisher(_SENSORS[topic][0], topic, 10) for topic in self.periods
+        }
+        self.due = dict.fromkeys(self.periods, 0.0)
+
+    def publish_due(self, drone: AirSimDrone, now: float) -> float:
+        """Read and publish what is due at `now` [s of any clock]; return when the next is."""
+        listened = [
+            topic for topic in self.due if self.publishers[topic].get_subscription_count()
+        ]
+        for topic in listened:
+            if self.due[topic] > now:
+                continue
+            _, read, say = _SENSORS[topic]
+            try:
+                self.publishers[topic].publish(say(read(drone)))
+            except RPCError as error:
+                if isinstance(error, OSError):
+                    raise  # the simulator is gone, which is another matter
+                self.logger.warning(f'No {topic}: {error}')
+                self.due[topic] = float('inf')
+                continue
+            self.due[topic] = max(self.due[topic] + self.periods[topic], now)
+        return min((self.due[topic] for topic in listened), default=float('inf'))
