@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from rapid_nav.flight.reward import RewardConfig, clearance, reward
+from rapid_nav.flight.reward import clearance, reward, RewardConfig
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rclpy
 
-from rapid_nav.airsim_drone import AirSimDrone, BadImage, RPCError, connect
+from rapid_nav.airsim_drone import AirSimDrone, BadImage, connect, RPCError
 from rapid_nav.airsim_readings import Pose, Sense
 from rapid_nav.flight.actions import BodyVelocity
 from rapid_nav.flight.episode import Episode, Verdict

@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 
 from rapid_nav.bringup import shipped_checkpoint
 from rapid_nav.core import checkpoint as checkpoints
-from rapid_nav.core.exits import Decision, check_thresholds
+from rapid_nav.core.exits import check_thresholds, Decision
 from rapid_nav.core.runtime import Policy as Network
 from rapid_nav.flight.actions import ActionGrid, BodyVelocity
 from rapid_nav.flight.observation import DepthHistory
