@@ -171,6 +171,18 @@ class DroneVectorEnv(VectorEnv):
             'distance_m': self.distance.copy(), 'cells': self.cells.copy(),
             'collided': self.state.collided.astype(bool)}
 
+    def keep(self, rows: np.ndarray) -> None:
+        """Go on with these drones alone, in this order; the others are gone."""
+        self.num_envs = len(rows)
+        self.state = dynamics.State(*(array[rows] for array in self.state))
+        self.goal = dynamics.Goal(*(array[rows] for array in self.goal))
+        for name in _FLIGHTS:
+            setattr(self, name, getattr(self, name)[rows])
+        self.observation_space = gymnasium.vector.utils.batch_space(
+            self.single_observation_space, len(rows))
+        self.action_space = gymnasium.vector.utils.batch_space(
+            self.single_action_space, len(rows))
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state of all the flights and of the choice of start poses, for saving."""
         physics = {f'physics.{name}': array for name, array in self.state._asdict().items()}

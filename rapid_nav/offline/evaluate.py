@@ -43,21 +43,23 @@ def fly(
 ) -> Flights:
     """Fly once from each start, all side by side."""
     count = len(starts)
-    env = DroneVectorEnv(
-        task, worlds, count, cap_m=cap_m, starts=itertools.cycle(starts))
+    env = DroneVectorEnv(task, worlds, count, cap_m=cap_m, starts=itertools.cycle(starts))
     rng = np.random.default_rng(seed)
-    observation, info = env.reset()
-    flying = np.ones(count, bool)
+    observation, _ = env.reset()
+    flight = np.arange(count)  # which one each of the environment's drones is
+    flying = np.ones(count, bool)  # of those in the environment
     distance, cells = np.zeros(count), np.zeros(count)
     levels = np.zeros((count, num_levels), np.int64)
     while flying.any():
+        if flying.mean() < 0.8:  # drones that are done only cost time
+            env.keep(flying.nonzero()[0])
+            observation, flight, flying = observation[flying], flight[flying], flying[flying]
         action, level = choose(observation, rng)
-        levels[np.flatnonzero(flying), level[flying]] += 1
-        # A drone that is done starts anew, but its row is not looked at again.
+        levels[flight[flying], level[flying]] += 1
         observation, _, terminated, truncated, info = env.step(action)
         ended = flying & (terminated | truncated)
-        distance[ended] = np.minimum(info['distance_m'][ended], cap_m)
-        cells[ended] = info['cells'][ended]
+        distance[flight[ended]] = np.minimum(info['distance_m'][ended], cap_m)
+        cells[flight[ended]] = info['cells'][ended]
         flying &= ~ended
     return Flights(distance, cells, distance >= cap_m, levels)
 

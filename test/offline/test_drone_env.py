@@ -99,3 +99,14 @@ def test_straight_flight_and_chance_crash_soon_on_held_out_worlds(worlds):
         assert not flights.reached_cap.any()
         assert flights.distance_m.mean() < 30
         assert (flights.levels.sum(axis=1) > 0).all()
+
+
+def test_a_flight_is_the_same_beside_others_and_alone(worlds):
+    starts = [(w, k) for w in range(2) for k in range(5)]
+    straight = evaluate.straight_policy(TASK)
+    together = evaluate.fly(TASK, worlds, starts, straight)
+    alone = [evaluate.fly(TASK, worlds, [start], straight) for start in starts]
+    np.testing.assert_array_equal(
+        together.distance_m, np.concatenate([one.distance_m for one in alone]))
+    np.testing.assert_array_equal(together.cells, np.concatenate([one.cells for one in alone]))
+    np.testing.assert_array_equal(together.levels, np.concatenate([one.levels for one in alone]))
