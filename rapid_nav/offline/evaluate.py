@@ -6,10 +6,8 @@ import itertools
 from typing import Any
 
 import numpy as np
-import torch
 
 from rapid_nav.core.cost import macs_by_level
-from rapid_nav.core.exits import levels_of
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
@@ -62,21 +60,6 @@ def fly(
         cells[flight[ended]] = info['cells'][ended]
         flying &= ~ended
     return Flights(distance, cells, distance >= cap_m, levels)
-
-
-def exit_policy(network: EarlyExitNetwork, thresholds: Sequence[float]) -> Chooser:
-    """Return the early-exit policy at these thresholds, one for each branch."""
-    limits = torch.tensor(thresholds)
-
-    @torch.inference_mode()
-    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
-        answers = list(network.answers(torch.from_numpy(observation).float() / 255))
-        sure = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
-        level = levels_of(sure, limits)
-        greedy = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
-        return greedy.gather(0, level[None])[0].numpy(), level.numpy()
-
-    return choose
 
 
 def random_policy(num_actions: int) -> Chooser:

@@ -1,6 +1,5 @@
-"""`rapid-nav evaluate drone`: flights on held-out worlds, for every operating point."""
+"""`rapid-nav evaluate drone`: every operating point, its controls and the baseline, held out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 import logging
@@ -11,136 +10,140 @@ import numpy as np
 import torch
 
 from rapid_nav.core import checkpoint
+from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.cost import macs_by_level, NATURE_DQN_MACS
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
-from rapid_nav.offline import evaluate
-from rapid_nav.offline.drone_env import Start
-from rapid_nav.offline.train_drone import HELD_OUT_SEED
+from rapid_nav.offline import controls
+from rapid_nav.offline.controls import learned_confidence, scored_policy
+from rapid_nav.offline.evaluate import Chooser, random_policy, straight_policy, summarise
+from rapid_nav.offline.held_out import (
+    Course,
+    GENERATED,
+    HELD_OUT_SEED,
+    observations_on,
+    VALIDATION_SEED,
+)
 from rapid_nav.settings import check, setting
-from rapid_nav.sim.world import make_world, World
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CHECKPOINT = Path(__file__).parents[2] / 'models' / 'drone.safetensors'
+MODELS = Path('models')
 
 
 @dataclass(frozen=True)
 class EvaluateDroneConfig:
     """What `rapid-nav evaluate drone` takes."""
 
-    checkpoint: Path = setting(DEFAULT_CHECKPOINT, 'the policy that flies')
+    checkpoint: Path = setting(MODELS / 'drone.safetensors', 'the policy that flies')
+    baseline: Path | None = setting(
+        None, 'a DQN without branches to compare with, flown on the same course')
     policy: str = setting(
         'checkpoint', 'who flies: the checkpoint, random actions, or always straight ahead',
         choices=('checkpoint', 'random', 'straight'))
     worlds: tuple[str, ...] = setting(
-        ('corridor', 'rooms', 'pillars', 'forest'),
-        'generators (several may be joined by commas) and world or map files')
+        GENERATED, 'generators (several may be joined by commas) and world or map files')
     seed_base: int = setting(HELD_OUT_SEED, 'world seeds N, N+1, ... of each generator', low=0)
     flights: int = setting(40, 'in all, shared evenly among the worlds', low=1)
     cap_m: float = setting(100.0, 'a flight ends after this distance', unit='m', low=1.0)
-    thresholds: tuple[float, ...] = setting(
-        (), 'flown beside the operating points, each as one threshold for every branch')
+    sweep: tuple[float, ...] = setting(
+        (), 'thresholds flown beside the operating points, each for every branch')
+    controls: bool = setting(False, 'also fly the controls at the operations of `balanced`')
     report: Path | None = setting(None, 'JSON file for the figures')
+    plot: Path | None = setting(None, 'picture of distance against operations, .png or .svg')
 
     def __post_init__(self) -> None:
         check(self)
 
 
-def held_out(
-    specs: Sequence[str], flights: int, seed_base: int
-) -> tuple[list[World], list[Start], list[str]]:
-    """
-    Make the worlds of an evaluation: a new seed, and so a new world or start, for each flight.
-
-    Returns the worlds, a start for each flight and the world's spec of each flight.
-    """
-    names = [name for spec in specs for name in spec.split(',') if name]
-    worlds, starts, of = [], [], []
-    for flight in range(flights):
-        name = names[flight % len(names)]
-        seed = seed_base + flight // len(names)
-        world = make_world(name, seed)
-        starts.append((len(worlds), seed % len(world.start_poses)))
-        worlds.append(world)
-        of.append(name)
-    return worlds, starts, of
-
-
 def main(config: EvaluateDroneConfig) -> dict[str, Any]:
-    """Fly every operating point; return the report, and write it if it was asked for."""
+    """Fly every operating point; return the report, and write what was asked for."""
     torch.set_num_threads(1)
-    worlds, starts, of = held_out(config.worlds, config.flights, config.seed_base)
-    task, points, rows = FlightTask(), {}, []
-    macs: tuple[int, ...] = (1,)
+    course = Course(config.worlds, config.flights, config.seed_base, config.cap_m)
+    report: dict[str, Any] = {
+        'flights': config.flights, 'cap_m': config.cap_m,
+        'worlds': list(dict.fromkeys(course.names)), 'seed_base': config.seed_base,
+        'policy': config.policy,
+    }
     if config.policy == 'checkpoint':
         policy = checkpoint.load(config.checkpoint)
-        task = FlightTask.from_dict(policy.task)
-        macs = macs_by_level(policy.network)
-        for name in [*policy.operating_points, 'full']:
-            points[name] = evaluate.exit_policy(policy.network, policy.thresholds(name))
-        for threshold in config.thresholds:
-            points[f'threshold {threshold:g}'] = evaluate.exit_policy(
-                policy.network, (threshold,) * (len(macs) - 1))
-    elif config.policy == 'random':
-        points['random'] = evaluate.random_policy(ActionGrid(task.actions).num_actions)
+        report['checkpoint'] = str(config.checkpoint)
+        report['points'] = _fly_points(policy, course, config.sweep)
+        if config.controls:
+            report['controls'] = _fly_controls(policy, course, report['points'])
+        if config.baseline is not None:
+            report['baseline'] = _fly_baseline(config.baseline, course, report['points'])
     else:
-        points['straight'] = evaluate.straight_policy(task)
-    for name, chooser in points.items():
-        flights = evaluate.fly(task, worlds, starts, chooser, len(macs), config.cap_m)
-        row = evaluate.summarise(name, flights, macs)
-        if config.policy == 'checkpoint':
-            row['macs_vs_nature'] = row['macs_ratio'] * macs[-1] / NATURE_DQN_MACS
-        row['by_world'] = {
-            world: float(flights.distance_m[[name == world for name in of]].mean())
-            for world in dict.fromkeys(of)}
-        log.info('%s', row)
-        rows.append(row)
-    full = next((row['msf_m'] for row in rows if row['name'] == 'full'), None)
-    for row in rows:
-        if full:
-            row['msf_vs_full_path'] = row['msf_m'] / full
-    report = {
-        'flights': config.flights, 'cap_m': config.cap_m, 'worlds': list(dict.fromkeys(of)),
-        'seed_base': config.seed_base, 'policy': config.policy,
-        'checkpoint': str(config.checkpoint) if config.policy == 'checkpoint' else None,
-        'points': rows,
-    }
+        task = FlightTask()
+        chooser = (straight_policy(task) if config.policy == 'straight'
+                   else random_policy(ActionGrid(task.actions).num_actions))
+        report['points'] = [_fly(config.policy, course, task, chooser, (1,))]
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
+    if config.plot is not None:
+        from rapid_nav.offline.plots import distance_against_operations
+
+        distance_against_operations(report, config.plot)
     return report
 
 
-def choose_operating_points(
-    path: Path, targets: dict[str, float], flights: int = 80, seed_base: int = 20_000,
-    worlds: Sequence[str] = ('corridor', 'rooms', 'pillars', 'forest'),
-) -> dict[str, tuple[float, ...]]:
-    """
-    Choose each named point's thresholds on validation worlds and store them in the checkpoint.
+def _fly(
+    name: str, course: Course, task: FlightTask, chooser: Chooser, macs: tuple[int, ...]
+) -> dict[str, Any]:
+    """Fly the course with one policy and return its row."""
+    flown = course.fly(task, chooser, len(macs))
+    row = summarise(name, flown, macs) | {'by_world': course.mean_by_world(flown)}
+    log.info('%s', row)
+    return row
 
-    A point's target is the largest share of operations it may use; among the thresholds of a
-    grid that keep to it, the one that flies farthest is taken.
-    """
-    policy = checkpoint.load(path)
-    task = FlightTask.from_dict(policy.task)
-    macs = macs_by_level(policy.network)
-    flown, starts, _ = held_out(worlds, flights, seed_base)
-    tried = []
-    for threshold in np.linspace(0.0, 1.0, 21):
-        point = (float(threshold),) * (len(macs) - 1)
-        result = evaluate.fly(
-            task, flown, starts, evaluate.exit_policy(policy.network, point), len(macs))
-        row = evaluate.summarise('', result, macs)
-        log.info('threshold %.2f: %.3f of the operations, %.1f m',
-                 threshold, row['macs_ratio'], row['msf_m'])
-        tried.append((row['macs_ratio'], row['msf_m'], point))
-    chosen = {}
-    for name, limit in targets.items():
-        fitting = [trial for trial in tried if trial[0] <= limit]
-        if not fitting:
-            raise ValueError(f'{name}: no threshold keeps to {limit} of the operations; the '
-                             f'cheapest takes {min(tried)[0]:.3f}')
-        chosen[name] = max(fitting, key=lambda trial: trial[1])[2]
-    checkpoint.save(path, checkpoint.Checkpoint(
-        policy.network, policy.task, {**policy.operating_points, **chosen}, policy.card))
-    return chosen
+
+def _fly_points(
+    policy: Checkpoint, course: Course, sweep: tuple[float, ...]
+) -> list[dict[str, Any]]:
+    """Fly the operating points, the full path and a sweep of thresholds."""
+    task, macs = FlightTask.from_dict(policy.task), macs_by_level(policy.network)
+    points = {name: policy.thresholds(name) for name in [*policy.operating_points, 'full']}
+    points |= {f'threshold {t:g}': (t,) * (len(macs) - 1) for t in sweep}
+    rows = []
+    for name, thresholds in points.items():
+        chooser = scored_policy(policy.network, learned_confidence, thresholds)
+        row = _fly(name, course, task, chooser, macs)
+        rows.append(row | {'macs_vs_nature': row['macs_ratio'] * macs[-1] / NATURE_DQN_MACS})
+    full = next(row['msf_m'] for row in rows if row['name'] == 'full')
+    return [row | {'msf_vs_full_path': row['msf_m'] / full} for row in rows]
+
+
+def _fly_controls(
+    policy: Checkpoint, course: Course, points: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Fly what could have spent the operations of `balanced` without a learned confidence."""
+    task, macs = FlightTask.from_dict(policy.task), macs_by_level(policy.network)
+    shares = next((row['exit_shares'] for row in points if row['name'] == 'balanced'),
+                  points[0]['exit_shares'])
+    rows = [
+        _fly(f'exit {level} alone', course, task, scored_policy(
+            policy.network, learned_confidence, controls.only_exit(level, len(macs))), macs)
+        for level in range(len(macs) - 1)]
+    rows.append(_fly('random exits', course, task, controls.random_exits(
+        policy.network, np.array(shares) / np.sum(shares)), macs))
+    validation = Course(GENERATED, 16, VALIDATION_SEED, 30.0)
+    seen = observations_on(validation, task, scored_policy(
+        policy.network, learned_confidence, policy.thresholds('full')))
+    for name, score in controls.RULES.items():
+        thresholds = controls.matched_thresholds(policy.network, score, seen, shares)
+        rows.append(_fly(name, course, task, scored_policy(
+            policy.network, score, thresholds), macs))
+    return rows
+
+
+def _fly_baseline(path: Path, course: Course, points: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fly the baseline, and add to each point its distance as a share of the baseline's."""
+    baseline = checkpoint.load(path)
+    chooser = scored_policy(
+        baseline.network, learned_confidence, (2.0,) * (baseline.network.num_levels - 1))
+    row = _fly('baseline', course, FlightTask.from_dict(baseline.task), chooser,
+               macs_by_level(baseline.network))
+    for point in points:
+        point['msf_vs_baseline'] = point['msf_m'] / row['msf_m']
+        point['coverage_vs_baseline'] = point['coverage'] / row['coverage']
+    return row

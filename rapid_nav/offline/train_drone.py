@@ -12,25 +12,19 @@ from rapid_nav.core.config import AgentConfig, NetworkConfig, rapid_stages, to_d
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.drone_env import DroneVectorEnv
+from rapid_nav.offline.held_out import GENERATED, HELD_OUT_SEED
 from rapid_nav.offline.train import Progress, run, Trainer
 from rapid_nav.settings import check, setting
 from rapid_nav.sim.world import make_world, World
 
 log = logging.getLogger(__name__)
 
-HELD_OUT_SEED = 10_000
-"""World seeds from here on are never trained in."""
-
-VALIDATION_SEED = 20_000
-"""World seeds from here on choose thresholds; they are neither trained nor judged in."""
-
-
 @dataclass(frozen=True)
 class TrainDroneConfig:
     """What `rapid-nav train drone` takes."""
 
     out: Path = setting(Path('runs/drone'), 'folder of checkpoint and log')
-    worlds: str = setting('corridor,rooms,pillars,forest', 'generators, separated by commas')
+    worlds: str = setting(','.join(GENERATED), 'generators, separated by commas')
     worlds_each: int = setting(64, 'training worlds of each generator', low=1, high=HELD_OUT_SEED)
     branches: bool = setting(True, 'train side branches; without them, the baseline')
     save_seconds: float = setting(

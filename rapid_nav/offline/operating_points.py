@@ -1,0 +1,56 @@
+"""Choosing thresholds: named operating points for wanted shares of the operations."""
+
+from collections.abc import Mapping
+import dataclasses
+import logging
+
+import numpy as np
+
+from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.cost import macs_by_level
+from rapid_nav.flight.task import FlightTask
+from rapid_nav.offline.controls import learned_confidence, scored_policy
+from rapid_nav.offline.evaluate import summarise
+from rapid_nav.offline.held_out import Course, GENERATED, VALIDATION_SEED
+
+log = logging.getLogger(__name__)
+
+TARGETS = {'economy': 0.08, 'balanced': 0.15}
+"""The share of the full network's operations that each point may take."""
+
+
+def choose(
+    policy: Checkpoint,
+    targets: Mapping[str, float] = TARGETS,
+    flights: int = 80,
+    steps: int = 11,
+) -> Checkpoint:
+    """
+    Return the checkpoint with each named point's thresholds, chosen on validation worlds.
+
+    Among thresholds that keep to a point's share of the operations, those that fly farthest.
+    ValueError if none keeps to it.
+    """
+    task = FlightTask.from_dict(policy.task)
+    macs = macs_by_level(policy.network)
+    course = Course(GENERATED, flights, VALIDATION_SEED, cap_m=100.0)
+    tried = []
+    for threshold in np.linspace(0.0, 1.0, steps):
+        point = (round(float(threshold), 4),) * (len(macs) - 1)
+        flown = course.fly(
+            task, scored_policy(policy.network, learned_confidence, point), len(macs))
+        row = summarise('', flown, macs)
+        log.info('threshold %.2f: %.3f of the operations, %.1f m',
+                 threshold, row['macs_ratio'], row['msf_m'])
+        tried.append((row['macs_ratio'], row['msf_m'], point))
+        if row['macs_ratio'] > 2 * max(targets.values()):
+            break  # a higher threshold costs no less
+    points = dict(policy.operating_points)
+    for name, limit in targets.items():
+        fitting = [trial for trial in tried if trial[0] <= limit]
+        if not fitting:
+            raise ValueError(
+                f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
+                f'{min(tried)[0]:.3f}')
+        points[name] = max(fitting, key=lambda trial: trial[1])[2]
+    return dataclasses.replace(policy, operating_points=points)

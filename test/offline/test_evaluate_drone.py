@@ -1,0 +1,85 @@
+"""Evaluation: its report, its controls, its choice of operating points."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rapid_nav.core import checkpoint
+from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.flight.task import FlightTask
+from rapid_nav.offline import controls, operating_points
+from rapid_nav.offline.evaluate import bootstrap_ci95
+from rapid_nav.offline.evaluate_drone import EvaluateDroneConfig, main
+from rapid_nav.offline.held_out import Course
+from rapid_nav.offline.train_drone import network_for
+
+
+@pytest.fixture(scope='module')
+def policy():
+    torch.manual_seed(0)
+    return Checkpoint(
+        EarlyExitNetwork(network_for(FlightTask())).eval(), FlightTask().to_dict(),
+        {'economy': (0.0, 0.0), 'balanced': (0.5, 0.5)})
+
+
+def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
+    path, baseline = tmp_path / 'p.safetensors', tmp_path / 'b.safetensors'
+    checkpoint.save(path, policy)
+    checkpoint.save(baseline, Checkpoint(
+        EarlyExitNetwork(network_for(FlightTask(), branches=False)), FlightTask().to_dict()))
+    main(EvaluateDroneConfig(
+        checkpoint=path, baseline=baseline, flights=3, cap_m=5.0, worlds=('pillars,forest',),
+        sweep=(0.4,), controls=True, report=tmp_path / 'r.json', plot=tmp_path / 'p.png'))
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert report['worlds'] == ['pillars', 'forest']
+    names = [row['name'] for row in report['points']]
+    assert names == ['economy', 'balanced', 'full', 'threshold 0.4']
+    for row in report['points']:
+        low, high = row['msf_ci95']
+        assert 0 <= low <= row['msf_m'] <= high <= 5.0
+        assert {'macs_ratio', 'macs_vs_nature', 'msf_vs_baseline', 'msf_vs_full_path',
+                'coverage', 'cap_share'} <= row.keys()
+        assert sum(row['exit_shares']) == pytest.approx(1.0)
+    assert report['points'][0]['exit_shares'] == [1.0, 0.0, 0.0]
+    assert report['points'][2]['macs_ratio'] == 1.0
+    assert [row['name'] for row in report['controls']] == [
+        'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy']
+    assert (tmp_path / 'p.png').stat().st_size > 10_000
+
+
+def test_thresholds_matched_to_shares_leave_at_those_rates(policy):
+    rng = np.random.default_rng(0)
+    seen = rng.integers(256, size=(500, 3, 36, 64), dtype=np.uint8)
+    shares = [0.5, 0.3, 0.2]
+    for score in controls.RULES.values():
+        thresholds = controls.matched_thresholds(policy.network, score, seen, shares)
+        _, level = controls.scored_policy(policy.network, score, thresholds)(seen, rng)
+        np.testing.assert_allclose(np.bincount(level, minlength=3) / 500, shares, atol=0.01)
+
+
+def test_random_exits_are_drawn_at_their_rates(policy):
+    rng = np.random.default_rng(0)
+    seen = np.zeros((4000, 3, 36, 64), np.uint8)
+    _, level = controls.random_exits(policy.network, [0.7, 0.2, 0.1])(seen, rng)
+    np.testing.assert_allclose(np.bincount(level) / 4000, [0.7, 0.2, 0.1], atol=0.03)
+
+
+def test_an_operating_point_that_no_threshold_reaches_is_refused(policy):
+    with pytest.raises(ValueError, match='no threshold keeps to 0.001'):
+        operating_points.choose(policy, {'wish': 0.001}, flights=1, steps=2)
+
+
+def test_a_course_is_the_same_every_time_and_differs_by_seed():
+    one, same, other = (Course(('corridor',), 2, base, 100.0) for base in (5, 5, 6))
+    assert [len(w.primitives) for w in one.worlds] == [len(w.primitives) for w in same.worlds]
+    assert one.worlds[1].seed == other.worlds[0].seed == 6
+
+
+def test_the_bootstrap_interval_holds_the_mean_of_what_it_was_drawn_from():
+    rng = np.random.default_rng(1)
+    inside = [low <= 1.0 <= high for low, high in (
+        bootstrap_ci95(rng.exponential(size=50), draws=500) for _ in range(200))]
+    assert 0.88 <= np.mean(inside) <= 0.99
