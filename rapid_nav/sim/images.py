@@ -195,11 +195,9 @@ def as_bytes(values: np.ndarray, compress: bool) -> bytes:
 
 @cache
 def palette() -> np.ndarray:
-    """Return 256 well-separated colours (256, 3) uint8 by segmentation id; 0 is black."""
-    number = np.arange(256)
-    hue = number * 0.61803398875 % 1
-    value = 0.55 + 0.15 * (number % 4)
-    wave = np.abs((hue[:, None] * 6 + np.array([3, 1, 5])) % 6 - 3) - 1
-    colors = (np.clip(wave, 0.1, 1) * value[:, None] * 255).round().astype(np.uint8)
-    colors[0] = 0
-    return colors
+    """Return 256 different colours (256, 3) uint8 by segmentation id, as Pascal VOC has them."""
+    bits = np.arange(256)[:, None] >> np.arange(8) & 1  # (256, 8)
+    weights = np.zeros((8, 3), np.int64)
+    for bit in range(8):
+        weights[bit, bit % 3] = 128 >> bit // 3
+    return (bits @ weights).astype(np.uint8)
