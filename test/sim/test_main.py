@@ -1,0 +1,41 @@
+"""`rapid-nav sim` as a process, and the benchmark that uses it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rapid_nav import bench_rpc
+from rapid_nav.airsim_drone import connect
+
+SERVE = 'from rapid_nav.sim.main import main, SimConfig; main(SimConfig(port=0, paused=True))'
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_the_simulator_says_where_it_is_and_ends_when_told(number):
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(
+        [sys.executable, '-c', SERVE], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    said = process.stdout.readline()
+    assert said.startswith('Simulating corridor, seed 0, on 127.0.0.1:')
+    drone = connect(port=int(said.rsplit(':')[-1]))
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(10) == 0
+    assert time.monotonic() - began < 2
+    process.stdout.close()
+    with pytest.raises(ConnectionError):
+        drone.sense()
+
+
+def test_the_benchmark_has_our_transport_beside_the_stock_one():
+    times = bench_rpc.run(rounds=1, images=5)
+    assert times['rpc_depth_ms'] > 0
+    if bench_rpc.stock_missing() is None:
+        assert times['rpc_depth_stock_ms'] > times['rpc_depth_ms']
+    else:
+        assert times['rpc_depth_stock_ms'] is None
