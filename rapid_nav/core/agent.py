@@ -89,16 +89,37 @@ class Learner:
                         'td_error': float(error.mean()), 'q': float(chosen.detach().mean())}
             if not last:
                 losses.append(self._branch_loss(level, answer, answers[-1], metrics))
-        loss = torch.stack(losses).sum()
+        metrics |= self._descend(torch.stack(losses).sum())
+        if self.updates % self.config.target_period == 0:
+            self.target.load_state_dict(self.network.state_dict())
+        return metrics, td_error.cpu().numpy()
+
+    def distil(self, batch: Batch) -> dict[str, float]:
+        """Train the branches alone to follow the full path as it stands; return metrics."""
+        observation = self.to_float(batch.s_tm1)
+        with torch.no_grad():
+            full = Answer(self.network(observation), torch.empty(0))
+        metrics: dict[str, float] = {}
+        answers = self.network.answers(observation, isolate=True)
+        losses = [
+            self._branch_loss(level, next(answers), full, metrics)
+            for level in range(self.network.num_levels - 1)]
+        return metrics | self._descend(torch.stack(losses).sum())
+
+    def set_progress(self, progress: float) -> None:
+        """Set the step size for a share in [0, 1] of the present phase of training."""
+        shrunk = 1.0 + progress * (self.config.learning_rate_end - 1.0)
+        for group in self.optimizer.param_groups:
+            group['lr'] = self.config.learning_rate * shrunk
+
+    def _descend(self, loss: torch.Tensor) -> dict[str, float]:
+        """Take one step of the optimizer."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = self._clip_gradients()
         self.optimizer.step()
         self.updates += 1
-        if self.updates % self.config.target_period == 0:
-            self.target.load_state_dict(self.network.state_dict())
-        metrics |= {'loss': float(loss.detach()), 'grad_norm': norm}
-        return metrics, td_error.cpu().numpy()
+        return {'loss': float(loss.detach()), 'grad_norm': norm}
 
     def _clip_gradients(self) -> float:
         """Clip the full path and each branch apart, so that none quietens another."""

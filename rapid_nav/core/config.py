@@ -91,6 +91,8 @@ class AgentConfig:
     n_step: int = setting(3, 'rewards summed before bootstrapping', low=1, high=20)
     double: bool = setting(True, 'choose the next action online, value it by the target network')
     learning_rate: float = setting(3e-4, "Adam's step size", low=0.0, high=1.0)
+    learning_rate_end: float = setting(
+        0.1, 'of the step size at the end, as a share of that at the start', low=0.0, high=1.0)
     adam_epsilon: float = setting(1e-5, "Adam's epsilon", low=0.0, high=1.0)
     batch_size: int = setting(128, 'transitions in an update', low=1, high=65536)
     max_grad_norm: float = setting(10.0, 'gradient norm clipped to', low=0.0)
@@ -129,6 +131,9 @@ class TrainConfig:
     early_share: float = setting(
         0.5, 'share of environments flown by early exits while training', low=0.0, high=1.0
     )
+    distil_share: float = setting(
+        0.2, 'share of the steps, at the end, in which the full path stands still and its '
+        'branches learn from it on what they meet (mode rapid)', low=0.0, high=1.0)
     seed: int = setting(0, 'of network, exploration and environments', low=0)
     threads: int = setting(1, 'of PyTorch', low=1)
     device: str = setting('cpu', "PyTorch's device, 'cpu' or 'cuda'")

@@ -163,6 +163,12 @@ class Replay:
             discount_t.astype(np.float32), self.stack((last + 1) % self.rows, env),
             (weights / weights.max()).astype(np.float32), index)
 
+    def forget_priorities(self) -> None:
+        """Make every transition as likely as any other."""
+        index = self.tree.nodes[self.tree.leaves:].nonzero()[0]
+        self.tree.set(index, np.ones(len(index)))
+        self.max_priority = 1.0
+
     def update_priorities(self, index: np.ndarray, td_error: np.ndarray) -> None:
         """Set the priorities of sampled transitions from their absolute TD errors (B,)."""
         priority = (np.abs(td_error) + 1e-3) ** self.priority_exponent

@@ -48,7 +48,8 @@ class Trainer:
             agent.n_step, agent.discount, agent.priority_exponent, config.seed,
             env.single_observation_space.dtype)
         self.rng = np.random.default_rng(config.seed)
-        self.thresholds = self._thresholds_flown(network)
+        self.thresholds = self._thresholds_flown(config.early_share)
+        self.flown_by_exits = False
         self.observation, _ = env.reset(seed=config.seed)
         self.age = np.zeros(config.num_envs, np.int32)
         self.over = np.zeros(config.num_envs, bool)
@@ -58,12 +59,22 @@ class Trainer:
         self.recent: list[tuple[float, int]] = []  # return and length of ended episodes
         self.metrics: dict[str, float] = {}
 
-    def _thresholds_flown(self, network: NetworkConfig) -> torch.Tensor:
+    def _thresholds_flown(self, early_share: float) -> torch.Tensor:
         """Return the thresholds (L - 1, N) that each environment flies by while training."""
         flown = np.full(self.config.num_envs, 2.0)
-        early = int(self.config.early_share * self.config.num_envs)
+        early = int(early_share * self.config.num_envs)
         flown[:early] = np.linspace(0.0, 1.0, max(early, 1))[:early]
-        return torch.from_numpy(np.tile(flown, (len(network.stages) - 1, 1)))
+        return torch.from_numpy(np.tile(flown, (self.learner.network.num_levels - 1, 1)))
+
+    @property
+    def distilling(self) -> bool:
+        """Whether the last phase has begun, in which the full path stands still."""
+        return self.step >= self._full_path_steps() and self.agent.mode == 'rapid'
+
+    def _full_path_steps(self) -> float:
+        several = self.learner.network.num_levels > 1 and self.agent.mode == 'rapid'
+        share = self.config.distil_share if several else 0.0
+        return (1.0 - share) * self.config.steps
 
     @property
     def epsilon(self) -> float:
@@ -103,13 +114,31 @@ class Trainer:
 
     def learn(self) -> None:
         """Make one update from the replay."""
-        progress = min(1.0, self.step / self.config.steps)
+        if self.distilling:
+            self._distil()
+            return
+        progress = min(1.0, self.step / max(1.0, self._full_path_steps()))
+        self.learner.set_progress(progress)
         start = self.agent.importance_exponent
         exponent = start + (1.0 - start) * progress
         batch = self.replay.sample(self.agent.batch_size, exponent)
         metrics, td_error = self.learner.update(batch, progress)
         if self.agent.priority_exponent > 0:
             self.replay.update_priorities(batch.index, td_error)
+        self._average(metrics)
+
+    def _distil(self) -> None:
+        """Train the branches alone, on what early exits meet."""
+        if not self.flown_by_exits:
+            self.flown_by_exits = True
+            self.replay.forget_priorities()
+            self.thresholds = self._thresholds_flown(1.0)
+        done = (self.step - self._full_path_steps()) / max(
+            1.0, self.config.steps - self._full_path_steps())
+        self.learner.set_progress(min(1.0, done))
+        self._average(self.learner.distil(self.replay.sample(self.agent.batch_size, 0.0)))
+
+    def _average(self, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
             self.metrics[name] = 0.99 * self.metrics.get(name, value) + 0.01 * value
 
@@ -133,7 +162,7 @@ class Trainer:
             'torch_rng': torch.get_rng_state().numpy(),
             'counters': state.from_json({
                 'step': self.step, 'owed': self.owed, 'recent': self.recent,
-                'metrics': self.metrics}),
+                'metrics': self.metrics, 'flown_by_exits': self.flown_by_exits}),
         }
 
     def from_arrays(self, arrays: state.Arrays) -> None:
@@ -149,6 +178,9 @@ class Trainer:
         self.step, self.owed = counters['step'], counters['owed']
         self.recent = [(value, length) for value, length in counters['recent']]
         self.metrics = counters['metrics']
+        self.flown_by_exits = counters.get('flown_by_exits', False)
+        if self.flown_by_exits:
+            self.thresholds = self._thresholds_flown(1.0)
 
 
 def run(

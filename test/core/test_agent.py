@@ -155,3 +155,17 @@ def mean_return(learner, env, level, episodes=10):
             total += float(reward)
             over = terminated or truncated
     return total / episodes
+
+
+def test_distilling_leaves_the_full_path_as_it_stands():
+    torch.manual_seed(0)
+    network = EarlyExitNetwork(TINY)
+    learner = Learner(network, AgentConfig(learning_rate=1e-2, batch_size=6))
+    rng = np.random.default_rng(0)
+    learner.update(batch_of(rng))  # the optimizer has moments that could still move it
+    path, branch = ([weight.clone() for weight in group] for group in network.parameter_groups())
+    for _ in range(5):
+        learner.distil(batch_of(rng))
+    new_path, new_branch = network.parameter_groups()
+    assert all(bool((a == b).all()) for a, b in zip(path, new_path, strict=True))
+    assert any(bool((a != b).any()) for a, b in zip(branch, new_branch, strict=True))

@@ -35,16 +35,17 @@ def advance_to(trainer: Trainer, step: int) -> None:
         trainer.advance()
 
 
-def test_a_training_saved_half_way_ends_exactly_as_one_that_never_stopped(tmp_path):
+@pytest.mark.parametrize('saved_at', [320, 560])  # before and in the branches' own phase
+def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(tmp_path, saved_at):
     straight = make_trainer()
-    advance_to(straight, 320)
+    advance_to(straight, saved_at)
     state.save(tmp_path / 'state.safetensors', straight.to_arrays())
     advance_to(straight, 640)
     resumed = make_trainer()
     advance_to(resumed, 64)  # somewhere else, to see that everything is taken over
     resumed.from_arrays(state.load(tmp_path / 'state.safetensors'))
     advance_to(resumed, 640)
-    assert straight.learner.updates > 10
+    assert straight.learner.updates > 10 and straight.flown_by_exits
     one, other = straight.to_arrays(), resumed.to_arrays()
     assert one.keys() == other.keys()
     for name in one:
