@@ -37,7 +37,7 @@ MAY_IMPORT = {
     'bringup': {'rapid_nav.settings'},
 }
 # What starts everything else may import anything, but only when it is asked to.
-STARTERS = {'bringup', 'cli', 'fly'}
+STARTERS = {'bringup', 'cli', 'fly', 'bench_rpc'}
 
 
 def modules() -> list[Path]:
