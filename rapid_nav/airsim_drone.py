@@ -1,17 +1,15 @@
 """A drone behind AirSim's RPC, in REP 103 axes and SI units: NED and degrees end here."""
 
-import contextlib
 import json
 import math
-import socket
 import time
 from typing import Any
 
-import numpy as np
-
+from rapid_nav import airsim_dialect, airsim_images, airsim_transport
 from rapid_nav import airsim_readings as readings
-from rapid_nav import airsim_transport
-from rapid_nav.airsim_readings import BadImage, Pose, Sense
+from rapid_nav.airsim_dialect import NoDrone
+from rapid_nav.airsim_images import BadImage, DEPTH_PLANAR, SCENE
+from rapid_nav.airsim_readings import Pose, Sense
 from rapid_nav.airsim_transport import RPCError
 from rapid_nav.flight import frames
 from rapid_nav.flight.actions import BodyVelocity
@@ -21,14 +19,9 @@ import airsim  # noqa: E402  (it imports the transport installed above)
 
 __all__ = ['AirSimDrone', 'BadImage', 'NoDrone', 'RPCError', 'connect']
 
-_DEPTH, _SCENE = airsim.ImageType.DepthPlanar, airsim.ImageType.Scene
 _TAKE_OFF_TIMEOUT_S = 20.0
 _PATIENCE_S = 600.0  # for a task of the simulator's, whose own clock may run slowly
 _PAUSED_STRIDE_S = 0.102  # simulated time per step while a task runs in a paused simulator
-
-
-class NoDrone(ConnectionError):
-    """There is nothing to fly at that address, or it speaks another dialect; says which."""
 
 
 def connect(
@@ -43,45 +36,9 @@ def connect(
 
     timeout_s bounds every later call too, apart from tasks like taking off.
     """
-    where = f'{host}:{port}'
-    with contextlib.suppress(socket.gaierror):
-        host = socket.gethostbyname(host)
     client = airsim.MultirotorClient(host, port, timeout_value=timeout_s)
-    try:
-        client.ping()
-        least = client.getMinRequiredClientVersion()
-        pose = client.client.call('simGetVehiclePose', vehicle)
-    except airsim_transport.TimeoutError as error:
-        raise NoDrone(
-            f'Something at {where} accepts connections but did not answer AirSim\'s ping within '
-            f'{timeout_s:g} s; check host and port, or whether the simulator hangs'
-        ) from error
-    except airsim_transport.TransportError as error:
-        raise NoDrone(
-            f'No AirSim at {where} ({error}); start `rapid-nav sim`, or AirSim itself, or check '
-            f'host and port'
-        ) from error
-    except RPCError as error:
-        raise NoDrone(_other_vehicle(client, where, vehicle, error)) from error
-    if least > client.getClientVersion():
-        raise NoDrone(
-            f'The simulator at {where} wants clients of version {least} or later (Cosys-AirSim?); '
-            f'use AirSim 1.8.1 or Colosseum up to 2.2'
-        )
-    if not isinstance(pose, dict):
-        raise NoDrone(
-            f'The simulator at {where} sends structures as arrays (Colosseum 2.3 or later?); '
-            f'use AirSim 1.8.1 or Colosseum up to 2.2'
-        )
+    airsim_dialect.check(client, f'{host}:{port}', vehicle, timeout_s)
     return AirSimDrone(client, vehicle, camera)
-
-
-def _other_vehicle(client: Any, where: str, vehicle: str, error: RPCError) -> str:
-    with contextlib.suppress(RPCError):
-        names = client.listVehicles()
-        if vehicle and vehicle not in names:
-            return f'No vehicle {vehicle!r} at {where}; there are {", ".join(names) or "none"}'
-    return f'The simulator at {where} does not answer as AirSim 1.8.1 would: {error}'
 
 
 class AirSimDrone:
@@ -98,39 +55,31 @@ class AirSimDrone:
 
     def sense(self, depth: bool = True, rgb: bool = False) -> Sense:
         """Return images, motion and collisions of now; raise BadImage if an image is none."""
-        wanted = []
-        if depth:
-            wanted.append(airsim.ImageRequest(self._camera, _DEPTH, True, False))
-        if rgb:
-            wanted.append(airsim.ImageRequest(self._camera, _SCENE, False, False))
+        types = [DEPTH_PLANAR] * depth + [SCENE] * rgb
         # Three questions at once: the answers take one round trip.
         ask = self._client.client.call_async
+        wanted = self._requests(types)
         images = ask('simGetImages', wanted, self._vehicle, False) if wanted else None
         state = ask('getMultirotorState', self._vehicle)
-        collision = airsim.CollisionInfo.from_msgpack(
-            ask('simGetCollisionInfo', self._vehicle).get()
-        )
+        collision = ask('simGetCollisionInfo', self._vehicle).get()
+        collision = airsim.CollisionInfo.from_msgpack(collision)
         self._unreported = self._unreported or collision.has_collided
         state = airsim.MultirotorState.from_msgpack(state.get())
-        stamp_ns, pictures = int(state.timestamp), {}
-        if images is not None:
-            stamp_ns, pictures = _pictures(images.get(), wanted)
+        stamp_ns: int = state.timestamp
+        found: airsim_images.Pictures = {}
+        if images:
+            stamp_ns, found = airsim_images.pictures(images.get(), types)
         collided, self._unreported = self._unreported, False
-        motion = state.kinematics_estimated
-        turn = readings.quaternion(motion.orientation)
-        velocity = frames.rotate(frames.conjugate(turn), readings.vector(motion.linear_velocity))
-        return Sense(
-            stamp_ns,
-            pictures.get(_DEPTH),
-            pictures.get(_SCENE),
-            frames.ned_to_enu(readings.vector(motion.position)),
-            frames.orientation_to_ros(turn),
-            frames.frd_to_flu(velocity),
-            frames.frd_to_flu(readings.vector(motion.angular_velocity)),
-            state.landed_state == airsim.LandedState.Landed,
-            collided,
+        return readings.sense(
+            stamp_ns, found.get(DEPTH_PLANAR), found.get(SCENE), state, collided,
             collision.object_name,
         )
+
+    def _requests(self, types: list[int]) -> list[Any]:
+        """Ask for floats of depth and raw bytes of colour."""
+        return [
+            airsim.ImageRequest(self._camera, kind, kind == DEPTH_PLANAR, False) for kind in types
+        ]
 
     def fly(self, velocity: BodyVelocity, duration_s: float) -> None:
         """Fly at a body velocity for so long, then hold; replaces what was flown. No waiting."""
@@ -217,7 +166,7 @@ class AirSimDrone:
     def camera_info(self) -> readings.CameraInfo:
         """Return the camera's size, opening and mounting. Best asked while standing still."""
         depth = self._client.simGetImages(
-            [airsim.ImageRequest(self._camera, _DEPTH, True, False)], self._vehicle
+            self._requests([DEPTH_PLANAR]), self._vehicle
         )[0]
         info = self._client.simGetCameraInfo(self._camera, self._vehicle)
         body = self._client.simGetVehiclePose(self._vehicle)
@@ -241,7 +190,7 @@ class AirSimDrone:
         extents along its own axes [m] and color (3,) of 0 to 255.
         """
         found = self._extra('rapidSceneDescription', self._vehicle)
-        return found and [_primitive_to_ros(item) for item in found]
+        return found and [readings.primitive(item) for item in found]
 
     def new_world(self, spec: str, seed: int) -> bool:
         """Load another world and put everybody at its starts; False where AirSim is real."""
@@ -278,39 +227,11 @@ class AirSimDrone:
     def _lidar_in_sensor_frame(self, sensor: str) -> bool:
         settings = json.loads(self._client.getSettingsString() or '{}')
         vehicles = settings.get('Vehicles') or {}
-        mine = vehicles.get(self._vehicle) or next(iter(vehicles.values()), {})
+        mine: dict[str, Any] = vehicles.get(self._vehicle) or next(iter(vehicles.values()), {})
         lidars = {
             name: value
             for name, value in (mine.get('Sensors') or {}).items()
             if value.get('SensorType') == 6
         }
-        about = lidars.get(sensor) or next(iter(lidars.values()), {})
+        about: dict[str, Any] = lidars.get(sensor) or next(iter(lidars.values()), {})
         return about.get('DataFrame') == 'SensorLocalFrame'
-
-
-def _pictures(raw: Any, wanted: list[Any]) -> tuple[int, dict[int, np.ndarray]]:
-    """Return the stamp [ns] of the first image and each image by its type."""
-    try:
-        answers = [airsim.ImageResponse.from_msgpack(one) for one in raw]
-        if len(answers) != len(wanted):
-            raise BadImage(f'{len(wanted)} images asked, {len(answers)} came')
-        read = {_DEPTH: readings.depth_image, _SCENE: readings.rgb_image}
-        pictures = {
-            request.image_type: read[request.image_type](answer)
-            for request, answer in zip(wanted, answers, strict=True)
-        }
-        return int(answers[0].time_stamp), pictures
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, BadImage):
-            raise
-        raise BadImage(f'the answer is no image: {error}') from error
-
-
-def _primitive_to_ros(item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **item,
-        'position': frames.ned_to_enu(item['position']),
-        'orientation': frames.orientation_to_ros(item['orientation']),
-        'size': np.asarray(item['size']),
-        'color': tuple(item['color']),
-    }

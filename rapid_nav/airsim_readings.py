@@ -9,12 +9,8 @@ from numpy.typing import NDArray
 from rapid_nav.flight import frames
 
 Array = NDArray[np.float64]
-NO_HIT = 65504.0  # [m] the largest half float: AirSim's depth of the sky
 _TESLA_PER_GAUSS = 1e-4
-
-
-class BadImage(ValueError):
-    """The simulator's image is not one; says what is wrong with it."""
+_LANDED = 0  # AirSim's LandedState
 
 
 @dataclass(frozen=True)
@@ -132,6 +128,28 @@ def mount(position: Array, wxyz: Array) -> Pose:
     return Pose(frames.frd_to_flu(position), frames.mounting_to_ros(wxyz))
 
 
+def sense(
+    stamp_ns: int, depth: NDArray[np.float32] | None, rgb: NDArray[np.uint8] | None, state: Any,
+    collided: bool, collision_name: str,
+) -> Sense:
+    """Return a look, given images and AirSim's MultirotorState."""
+    motion = state.kinematics_estimated
+    turn = quaternion(motion.orientation)
+    velocity = frames.rotate(frames.conjugate(turn), vector(motion.linear_velocity))
+    return Sense(
+        stamp_ns,
+        depth,
+        rgb,
+        frames.ned_to_enu(vector(motion.position)),
+        frames.orientation_to_ros(turn),
+        frames.frd_to_flu(velocity),
+        frames.frd_to_flu(vector(motion.angular_velocity)),
+        state.landed_state == _LANDED,
+        collided,
+        collision_name,
+    )
+
+
 def imu(data: Any) -> Imu:
     """Return AirSim's ImuData in REP 103 axes."""
     return Imu(
@@ -186,28 +204,12 @@ def lidar(data: Any, in_sensor_frame: bool) -> Lidar:
     return Lidar(int(data.time_stamp), frames.frd_to_flu(points).astype(np.float32), pose)
 
 
-def depth_image(response: Any) -> NDArray[np.float32]:
-    """Return the (H, W) depth [m] of an ImageResponse with floats, +inf where nothing was hit."""
-    flat = np.asarray(response.image_data_float, np.float32)
-    _refuse_other_size(response, flat.size, 1)
-    if not flat.any():
-        raise BadImage('the depth image is all zero')
-    depth = flat.reshape(response.height, response.width)
-    return np.where(depth >= NO_HIT, np.float32(np.inf), depth)
-
-
-def rgb_image(response: Any) -> NDArray[np.uint8]:
-    """Return the (H, W, 3) RGB of an uncompressed ImageResponse, whose bytes are B, G, R."""
-    flat = np.frombuffer(response.image_data_uint8, np.uint8)
-    _refuse_other_size(response, flat.size, 3)
-    if not flat.any():
-        raise BadImage('the colour image is all zero')
-    return flat.reshape(response.height, response.width, 3)[..., ::-1]
-
-
-def _refuse_other_size(response: Any, got: int, channels: int) -> None:
-    width, height = response.width, response.height
-    expected = width * height * channels
-    if expected <= 0 or got != expected:
-        said = f'; the simulator says: {response.message}' if response.message else ''
-        raise BadImage(f'a {width}x{height} image should have {expected} values, not {got}{said}')
+def primitive(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a primitive of rapidSceneDescription in REP 103 axes."""
+    return {
+        **item,
+        'position': frames.ned_to_enu(item['position']),
+        'orientation': frames.orientation_to_ros(item['orientation']),
+        'size': np.asarray(item['size']),
+        'color': tuple(item['color']),
+    }

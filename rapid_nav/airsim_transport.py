@@ -6,6 +6,7 @@ threads, with real time-outs, connecting again by itself after a server came bac
 AirSim's `vector<float>` read straight into numpy.
 """
 
+import builtins
 import contextlib
 import itertools
 import socket
@@ -15,20 +16,15 @@ import types
 from typing import Any
 
 import msgpack
-import numpy as np
 
-MAX_ANSWER_BYTES = 256 * 2**20  # an 8K depth image is 166 MB
-_FLOATS = np.dtype([('tag', 'u1'), ('value', '>f4')])  # as msgpack writes a float32
-_FLOAT_TAG = 0xCA
-_LONG_ARRAY = 64  # from so many elements on, floats become numpy arrays
-_LONG_MESSAGE = 2048  # bytes; a shorter one holds no long array
+from rapid_nav.airsim_decode import Messages
 
 
 class RPCError(Exception):
     """The server answered with an error."""
 
 
-class TimeoutError(RPCError, TimeoutError):  # noqa: A001  (the stock module's name)
+class TimeoutError(RPCError, builtins.TimeoutError):  # noqa: A001  (the stock module's name)
     """The server did not answer in time."""
 
 
@@ -160,7 +156,7 @@ class _Connection:
 
     def _read(self) -> None:
         reason: RPCError = TransportError('The server closed the connection')
-        messages = _Messages()
+        messages = Messages()
         try:
             while not self.closed:
                 # A time-out is for whoever waits for an answer; silence is no fault.
@@ -176,61 +172,6 @@ class _Connection:
         except Exception as error:
             reason = TransportError(f'What came from the server is no msgpack-rpc: {error!r}')
         self.close(reason)
-
-
-class _Messages:
-    """Cuts the stream into messages and decodes each when it is whole."""
-
-    def __init__(self) -> None:
-        self._scanner = msgpack.Unpacker(max_buffer_size=MAX_ANSWER_BYTES)
-        self._data = bytearray()
-        self._start = 0  # of self._data in the stream
-
-    def feed(self, data: bytes) -> list[Any]:
-        self._scanner.feed(data)
-        self._data += data
-        whole = []
-        with contextlib.suppress(msgpack.OutOfData):
-            while True:
-                self._scanner.skip()
-                length = self._scanner.tell() - self._start
-                whole.append(decode(bytes(self._data[:length])))
-                del self._data[:length]
-                self._start += length
-        return whole
-
-
-def decode(message: bytes) -> Any:
-    """Return one message as Python objects; long arrays of float32 as numpy arrays (n,)."""
-    if len(message) < _LONG_MESSAGE:
-        return msgpack.unpackb(message, strict_map_key=False, unicode_errors='replace')
-    unpacker = msgpack.Unpacker(
-        strict_map_key=False, unicode_errors='replace', max_buffer_size=MAX_ANSWER_BYTES
-    )
-    unpacker.feed(message)
-    unpacker.read_array_header()
-    return [*(unpacker.unpack() for _ in range(3)), _decode_value(unpacker, message)]
-
-
-def _decode_value(unpacker: msgpack.Unpacker, message: bytes) -> Any:
-    at = unpacker.tell()
-    head = message[at]
-    if 0x80 <= head <= 0x8F or head in (0xDE, 0xDF):
-        entries = range(unpacker.read_map_header())
-        return {unpacker.unpack(): _decode_value(unpacker, message) for _ in entries}
-    if not (0x90 <= head <= 0x9F or head in (0xDC, 0xDD)):
-        return unpacker.unpack()
-    wide = {0xDC: 2, 0xDD: 4}.get(head, 0)
-    count = int.from_bytes(message[at + 1 : at + 1 + wide], 'big') if wide else head & 0x0F
-    first = at + 1 + wide
-    if count >= _LONG_ARRAY and len(message) >= first + count * _FLOATS.itemsize:
-        floats = np.frombuffer(message, _FLOATS, count, first)
-        if (floats['tag'] == _FLOAT_TAG).all():
-            unpacker.read_bytes(first - at + floats.nbytes)
-            return floats['value'].astype(np.float32)
-    if count and (0x80 <= message[first] <= 0x9F or 0xDC <= message[first] <= 0xDF):
-        return [_decode_value(unpacker, message) for _ in range(unpacker.read_array_header())]
-    return unpacker.unpack()
 
 
 def _pack(message: list[Any]) -> bytes:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rapid_nav import airsim_transport
-from rapid_nav.airsim_transport import Address, Client, decode
+from rapid_nav.airsim_decode import decode
+from rapid_nav.airsim_transport import Address, Client
 
 
 @pytest.fixture

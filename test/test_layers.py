@@ -20,11 +20,14 @@ MAY_IMPORT = {
     'core.runtime': {'onnxruntime', 'onnx'},
     'flight': {'numpy', 'rapid_nav.settings'},
     'sim': {'numpy', 'numba', 'msgpack', 'yaml', 'PIL'},
-    'airsim_transport': {'msgpack', 'numpy'},
-    'airsim_readings': {'numpy', 'rapid_nav.airsim_transport', 'rapid_nav.flight'},
+    'airsim_transport': {'msgpack', 'rapid_nav.airsim_decode'},
+    'airsim_decode': {'msgpack', 'numpy'},
+    'airsim_dialect': {'rapid_nav.airsim_transport'},
+    'airsim_images': {'numpy'},
+    'airsim_readings': {'numpy', 'rapid_nav.flight'},
     'airsim_drone': {
-        'airsim', 'numpy', 'rapid_nav.airsim_transport', 'rapid_nav.airsim_readings',
-        'rapid_nav.flight',
+        'airsim', 'rapid_nav.airsim_dialect', 'rapid_nav.airsim_images',
+        'rapid_nav.airsim_readings', 'rapid_nav.airsim_transport', 'rapid_nav.flight',
     },
     'nodes': {
         'numpy', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.airsim_drone',
