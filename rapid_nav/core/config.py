@@ -88,13 +88,13 @@ class AgentConfig:
         choices=('rapid', 'joint', 'paper'),
     )
     discount: float = setting(0.98, 'discount of one decision', low=0.0, high=1.0)
-    n_step: int = setting(3, 'rewards summed before bootstrapping', low=1, high=20)
+    n_step: int = setting(5, 'rewards summed before bootstrapping', low=1, high=20)
     double: bool = setting(True, 'choose the next action online, value it by the target network')
     learning_rate: float = setting(3e-4, "Adam's step size", low=0.0, high=1.0)
     learning_rate_end: float = setting(
         0.1, 'of the step size at the end, as a share of that at the start', low=0.0, high=1.0)
     adam_epsilon: float = setting(1e-5, "Adam's epsilon", low=0.0, high=1.0)
-    batch_size: int = setting(128, 'transitions in an update', low=1, high=65536)
+    batch_size: int = setting(64, 'transitions in an update', low=1, high=65536)
     max_grad_norm: float = setting(10.0, 'gradient norm clipped to', low=0.0)
     target_period: int = setting(500, 'updates between copies to the target network', low=1)
     priority_exponent: float = setting(
@@ -120,19 +120,19 @@ class AgentConfig:
 class TrainConfig:
     """How long and on what schedule a training runs."""
 
-    steps: int = setting(1_000_000, 'environment steps in all', low=1)
+    steps: int = setting(700_000, 'environment steps in all', low=1)
     num_envs: int = setting(64, 'environments stepped together', low=1)
-    steps_per_update: int = setting(64, 'environment steps for each update', low=1)
+    steps_per_update: int = setting(32, 'environment steps for each update', low=1)
     replay_size: int = setting(300_000, 'transitions kept', low=1)
     learning_starts: int = setting(10_000, 'steps before the first update', low=0)
     epsilon_start: float = setting(1.0, 'exploration at the start', low=0.0, high=1.0)
     epsilon_end: float = setting(0.02, 'exploration at the end', low=0.0, high=1.0)
-    epsilon_share: float = setting(0.2, 'share of the steps to get there', low=0.0, high=1.0)
+    epsilon_share: float = setting(0.05, 'share of the steps to get there', low=0.0, high=1.0)
     early_share: float = setting(
         0.5, 'share of environments flown by early exits while training', low=0.0, high=1.0
     )
     distil_share: float = setting(
-        0.2, 'share of the steps, at the end, in which the full path stands still and its '
+        0.3, 'share of the steps, at the end, in which the full path stands still and its '
         'branches learn from it on what they meet (mode rapid)', low=0.0, high=1.0)
     seed: int = setting(0, 'of network, exploration and environments', low=0)
     threads: int = setting(1, 'of PyTorch', low=1)

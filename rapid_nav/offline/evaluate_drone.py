@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 import torch
 
 from rapid_nav.core import checkpoint
@@ -78,6 +80,7 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
         chooser = (straight_policy(task) if config.policy == 'straight'
                    else random_policy(ActionGrid(task.actions).num_actions))
         report['points'] = [_fly(config.policy, course, task, chooser, (1,))]
+    show(report)
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
     if config.plot is not None:
@@ -85,6 +88,25 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
 
         distance_against_operations(report, config.plot)
     return report
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the report as a table."""
+    table = Table(title=f'{report["flights"]} flights, cap {report["cap_m"]:g} m, world seeds '
+                        f'from {report["seed_base"]}')
+    for column in ('', 'operations', 'mean safe flight', 'coverage', 'reached cap', 'exits',
+                   *report['worlds']):
+        table.add_column(column)
+    rows = [*report['points'], *report.get('controls', [])]
+    rows += [report['baseline']] if 'baseline' in report else []
+    for row in rows:
+        low, high = row['msf_ci95']
+        table.add_row(
+            row['name'], f'{row["macs_ratio"]:.3f}x',
+            f'{row["msf_m"]:.1f} m ({low:.1f} to {high:.1f})', f'{row["coverage"]:.2f} /m',
+            f'{row["cap_share"]:.0%}', ' '.join(f'{share:.2f}' for share in row['exit_shares']),
+            *(f'{metres:.1f} m' for metres in row['by_world'].values()))
+    Console().print(table)
 
 
 def _fly(

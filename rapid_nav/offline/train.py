@@ -185,9 +185,9 @@ class Trainer:
 
 def run(
     trainer: Trainer, report: Callable[[Progress], Any], report_seconds: float = 10.0
-) -> None:
+) -> bool:
     """
-    Advance to the last step, or to a Ctrl-C, reporting now and then.
+    Advance to the last step, or to a Ctrl-C, reporting now and then; return whether to the last.
 
     An interrupt is taken between two steps, so that what is saved afterwards is whole.
     """
@@ -207,3 +207,4 @@ def run(
             due = time.monotonic() + report_seconds
     signal.signal(signal.SIGINT, before)
     report(Progress(trainer.step, trainer.summary()))
+    return not interrupted

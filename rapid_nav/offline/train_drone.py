@@ -1,7 +1,6 @@
 """`rapid-nav train drone`: an early-exit policy learns to fly in the embedded simulator."""
 
 from dataclasses import dataclass, field
-import json
 import logging
 from pathlib import Path
 import time
@@ -11,9 +10,11 @@ from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.config import AgentConfig, NetworkConfig, rapid_stages, to_dict, TrainConfig
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
+from rapid_nav.offline import operating_points
 from rapid_nav.offline.drone_env import DroneVectorEnv
 from rapid_nav.offline.held_out import GENERATED, HELD_OUT_SEED
 from rapid_nav.offline.train import Progress, run, Trainer
+from rapid_nav.offline.training_log import TrainingLog
 from rapid_nav.settings import check, setting
 from rapid_nav.sim.world import make_world, World
 
@@ -30,6 +31,8 @@ class TrainDroneConfig:
     save_seconds: float = setting(
         300.0, 'time between saves of checkpoint and state', unit='s', low=0.0)
     resume: bool = setting(True, 'go on from the state in the folder, if there is one')
+    points: bool = setting(
+        True, 'choose the operating points on validation worlds when the training is over')
     task: FlightTask = field(default_factory=FlightTask)
     agent: AgentConfig = field(default_factory=AgentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -50,16 +53,14 @@ def network_for(task: FlightTask, branches: bool = True) -> NetworkConfig:
     return config if branches else config.without_branches
 
 
-def main(config: TrainDroneConfig) -> Path:
-    """Train from the start, or on from the last saved state; return the checkpoint's path."""
-    started = time.monotonic()
+def main(config: TrainDroneConfig) -> int:
+    """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
     worlds = training_worlds(config.worlds, config.worlds_each)
     env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
     trainer = Trainer(
         env, network_for(config.task, config.branches), config.agent, config.train,
         history=config.task.observation.history)
-    config.out.mkdir(parents=True, exist_ok=True)
-    path, kept = config.out / 'policy.safetensors', config.out / 'state.safetensors'
+    policy, kept = config.out / 'policy.safetensors', config.out / 'state.safetensors'
     if config.resume and kept.exists():
         trainer.from_arrays(state.load(kept))
         log.info('going on from step %d in %s', trainer.step, kept)
@@ -71,23 +72,23 @@ def main(config: TrainDroneConfig) -> Path:
             'seed': config.train.seed, 'worlds': config.worlds,
             'worlds_each': config.worlds_each, 'agent': to_dict(config.agent),
             'train': to_dict(config.train),
-            'seconds': round(time.monotonic() - started),
         }
-        checkpoint.save(path, Checkpoint(
-            trainer.learner.network, config.task.to_dict(), {}, card))
+        checkpoint.save(
+            policy, Checkpoint(trainer.learner.network, config.task.to_dict(), {}, card))
         state.save(kept, trainer.to_arrays())
 
-    def report(progress: Progress) -> None:
-        nonlocal saved
-        row = {'step': progress.step, 'seconds': round(time.monotonic() - started, 1),
-               **progress.metrics}
-        with (config.out / 'log.jsonl').open('a') as file:
-            file.write(json.dumps(row) + '\n')
-        log.info('%s', row)
-        if time.monotonic() - saved > config.save_seconds:
-            save()
-            saved = time.monotonic()
+    with TrainingLog(config.out, config.train.steps, trainer.step) as training_log:
+        def report(progress: Progress) -> None:
+            nonlocal saved
+            training_log(progress)
+            if time.monotonic() - saved >= config.save_seconds:
+                save()
+                saved = time.monotonic()
 
-    run(trainer, report)
+        finished = run(trainer, report, min(10.0, config.save_seconds))
     save()
-    return path
+    if not finished:
+        return 130
+    if config.branches and config.points:
+        checkpoint.save(policy, operating_points.choose(checkpoint.load(policy)))
+    return 0

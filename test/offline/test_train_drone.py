@@ -1,6 +1,7 @@
 """A short training on the drone: it runs, saves, and resumes as if it had not been interrupted."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 import random
@@ -19,9 +20,11 @@ from rapid_nav.offline.train import Trainer
 from rapid_nav.offline.train_drone import main, network_for, TrainDroneConfig, training_worlds
 
 SHORT = TrainDroneConfig(
-    worlds='pillars', worlds_each=2, agent=AgentConfig(batch_size=16, target_period=5),
+    worlds='pillars', worlds_each=2, points=False,
+    agent=AgentConfig(batch_size=16, target_period=5),
     train=TrainConfig(
-        steps=640, num_envs=8, steps_per_update=32, replay_size=1000, learning_starts=64))
+        steps=640, num_envs=8, steps_per_update=32, replay_size=1000, learning_starts=64,
+        distil_share=0.2))
 
 
 def make_trainer() -> Trainer:
@@ -50,6 +53,16 @@ def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(tmp_pa
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_a_training_leaves_a_checkpoint_a_log_and_events(tmp_path, capsys):
+    assert main(dataclasses.replace(SHORT, out=tmp_path, save_seconds=0.5)) == 0
+    card = checkpoint.load(tmp_path / 'policy.safetensors').card
+    assert card['steps'] == 640 and card['agent']['mode'] == 'rapid'
+    rows = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
+    assert rows[-1]['step'] == 640 and {'td_error', 'regret_0', 'epsilon'} <= rows[-1].keys()
+    assert list((tmp_path / 'events').glob('events.*'))
+    assert '640 of 640 steps' in capsys.readouterr().out
 
 
 def test_a_damaged_state_is_named_and_left_alone(tmp_path):
