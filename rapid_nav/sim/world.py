@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from rapid_nav.sim.shapes import pack_primitives, Primitive, Scenes
+from rapid_nav.sim.worlds import yaml_file
 from rapid_nav.sim.worlds.corridor import corridor
 from rapid_nav.sim.worlds.forest import forest
+from rapid_nav.sim.worlds.map_file import floor_plan
 from rapid_nav.sim.worlds.pillars import pillars
 from rapid_nav.sim.worlds.plan import Plan
 from rapid_nav.sim.worlds.rooms import rooms
+from rapid_nav.sim.worlds.scene_file import scene
 
 GENERATORS = {'corridor': corridor, 'rooms': rooms, 'pillars': pillars, 'forest': forest}
 
@@ -66,7 +69,16 @@ def make_world(spec: str | Path, seed: int = 0) -> World:
         raise ValueError(
             f'unknown world {name!r}; choose one of {", ".join(GENERATORS)} '
             'or give the path of a scene or map_server .yaml file')
-    raise ValueError(f'{name}: files are not read yet')
+    content = yaml_file.read(Path(name))
+    plan = Plan(Path(name).stem, int(seed))
+    if 'primitives' in content:
+        scene(plan, Path(name), content)
+    elif 'image' in content:
+        floor_plan(plan, Path(name), content)
+    else:
+        raise ValueError(
+            f'{name} has neither "primitives" (a scene) nor "image" (a map_server map)')
+    return _world(name, int(seed), plan)
 
 
 def _world(name: str, seed: int, plan: Plan) -> World:

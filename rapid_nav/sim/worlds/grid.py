@@ -44,6 +44,54 @@ def _cover(solid: np.ndarray, needed: np.ndarray, out: np.ndarray) -> int:
     return count
 
 
+def shrink(solid: np.ndarray) -> np.ndarray:
+    """Halve a grid (R, C); a cell is solid if any of the four it replaces was."""
+    rows, cols = (n + n % 2 for n in solid.shape)
+    even = np.ones((rows, cols), dtype=np.bool_)
+    even[:solid.shape[0], :solid.shape[1]] = solid
+    return even.reshape(rows // 2, 2, cols // 2, 2).any(axis=(1, 3))
+
+
+@njit(cache=True)
+def _areas(free: np.ndarray, label: np.ndarray, stack: np.ndarray) -> int:
+    """Number the connected areas of free cells from 1 in `label`; return the largest's number."""
+    rows, cols = free.shape
+    count, best, best_size = 0, 0, 0
+    for seed in range(rows * cols):
+        if not free[seed // cols, seed % cols] or label[seed // cols, seed % cols]:
+            continue
+        count += 1
+        label[seed // cols, seed % cols] = count
+        stack[0] = seed
+        top, size = 1, 0
+        while top:
+            top -= 1
+            size += 1
+            r, c = stack[top] // cols, stack[top] % cols
+            for dr, dc in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+                a, b = r + dr, c + dc
+                inside = 0 <= a < rows and 0 <= b < cols
+                if inside and free[a, b] and not label[a, b]:
+                    label[a, b] = count
+                    stack[top] = a * cols + b
+                    top += 1
+        if size > best_size:
+            best, best_size = count, size
+    return best
+
+
+def largest_area(free: np.ndarray, margin: int) -> np.ndarray:
+    """Return the largest connected set of cells (R, C) that are `margin` cells from solid ones."""
+    for _ in range(margin):
+        padded = np.pad(free, 1)
+        free = padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2]
+        free &= padded[1:-1, 2:]
+    free = np.ascontiguousarray(free)
+    label = np.zeros(free.shape, dtype=np.int64)
+    best = _areas(free, label, np.empty(free.size, dtype=np.int64))
+    return (label == best) & free
+
+
 def rectangles(solid: np.ndarray) -> np.ndarray:
     """
     Return few rectangles (N, 4) int64 [r0, r1) x [c0, c1) that look like the solid cells (R, C).

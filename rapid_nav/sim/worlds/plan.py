@@ -15,6 +15,7 @@ from rapid_nav.sim.shapes import (
     Primitive,
     quaternion,
     quaternion_onto,
+    Scenes,
     UPSIDE_DOWN,
 )
 
@@ -38,6 +39,7 @@ class Plan:
         self.start_area = (0.0, 0.0, 1.0, 1.0)  # x0, y0, x1, y1 [m]
         self.start_places: np.ndarray | None = None  # (N, 2) [m], instead of the whole area
         self.start_heights = (1.1, 1.7)  # [m]
+        self.fixed_starts: np.ndarray | None = None  # (M, 4), instead of a search
         self._numbers: Counter = Counter()
 
     def add(
@@ -52,14 +54,21 @@ class Plan:
             kind, f'{name}_{number}', position, orientation, size,
             tuple(min(255, int(c * shade)) for c in color)))
 
-    def floor(self, size: float, color: Color = (120, 115, 105)) -> None:
-        """Add the ground at height 0."""
-        self.add('plane', 'floor', (size / 2, size / 2, 0), (2 * size, 2 * size, 0.1), color)
+    def floor(
+        self, size: float, color: Color = (120, 115, 105),
+        middle: tuple[float, float] | None = None,
+    ) -> None:
+        """Add the ground at height 0; unless told otherwise, the world begins at (0, 0)."""
+        x, y = middle or (size / 2, size / 2)
+        self.add('plane', 'floor', (x, y, 0), (size, size, 0.1), color)
 
-    def ceiling(self, size: float, height: float, color: Color = (225, 225, 220)) -> None:
+    def ceiling(
+        self, size: float, height: float, color: Color = (225, 225, 220),
+        middle: tuple[float, float] | None = None,
+    ) -> None:
         """Close the world at a height."""
-        self.add('plane', 'ceiling', (size / 2, size / 2, -height), (2 * size, 2 * size, 0.1),
-                 color, UPSIDE_DOWN)
+        x, y = middle or (size / 2, size / 2)
+        self.add('plane', 'ceiling', (x, y, -height), (size, size, 0.1), color, UPSIDE_DOWN)
 
     def enclose(self, name: str, size: float, height: float, thick: float, color: Color) -> None:
         """Build four walls around the square from (0, 0) to (size, size)."""
@@ -109,7 +118,17 @@ class Plan:
 
     def start_poses(self) -> np.ndarray:
         """Return up to STARTS poses (M, 4) away from all surfaces that look where it is free."""
+        if self.fixed_starts is not None:
+            return self.fixed_starts
         scene = pack_primitives(self.primitives)
+        for clear, view in ((START_CLEARANCE, START_VIEW), (0.5, 1.5), (0.35, 0.5)):
+            poses = self._search(scene, clear, view)
+            if len(poses):
+                return poses
+        raise ValueError('no place in this world is free enough for a drone to start from')
+
+    def _search(self, scene: Scenes, clear: float, view: float) -> np.ndarray:
+        """Draw places; keep those with a clearance of `clear` and `view` free ahead [m]."""
         count = 40 * STARTS
         if self.start_places is None:
             x0, y0, x1, y1 = self.start_area
@@ -118,13 +137,13 @@ class Plan:
             places = self.start_places[self.rng.integers(len(self.start_places), size=count)]
         heights = self.rng.uniform(*self.start_heights, (count, 1))
         points = np.hstack([places, -heights])
-        points = points[clearance(scene, 0, points, 2.0) >= START_CLEARANCE]
+        points = points[clearance(scene, 0, points, 2.0) >= clear]
         poses: list[tuple[float, ...]] = []
         for point in points:
             yaws = self.rng.uniform(-math.pi, math.pi) + np.arange(8) * math.pi / 4
             ahead = np.stack([np.cos(yaws), np.sin(yaws), np.zeros(8)], axis=1)
-            ranges = cast_rays(scene, 0, point, ahead, 2 * START_VIEW)
-            open_ways = np.flatnonzero(ranges > START_VIEW)
+            ranges = cast_rays(scene, 0, point, ahead, 2 * view)
+            open_ways = np.flatnonzero(ranges > view)
             if len(open_ways):
                 yaw = yaws[open_ways[0]]
                 poses.append((*point, math.remainder(yaw, 2 * math.pi)))
