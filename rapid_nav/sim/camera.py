@@ -7,7 +7,7 @@ import math
 from numba import njit
 import numpy as np
 
-from rapid_nav.sim.raster import draw
+from rapid_nav.sim.drawing import draw, make_desk
 from rapid_nav.sim.shading import find_normals, shade
 from rapid_nav.sim.shapes import rotation_matrices, Scenes
 
@@ -17,13 +17,13 @@ def _depth(
     scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
     u: np.ndarray, v: np.ndarray, out: np.ndarray,
 ) -> None:
-    rect = np.empty(4, dtype=np.int64)
+    desk = make_desk()
     for b in range(out.shape[0]):
         image = out[b]
         image[:] = 0
         s = scene_index[b]
         for p in range(scenes.offsets[s], scenes.offsets[s + 1]):
-            draw(scenes, p, position[b], camera[b], u, v, image, rect)
+            draw(scenes, p, position[b], camera[b], u, v, image, desk)
         to_depth(image)
 
 
@@ -41,7 +41,7 @@ def _layers(
     scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
     u: np.ndarray, v: np.ndarray, out: np.ndarray, which: np.ndarray,
 ) -> None:
-    rect = np.empty(4, dtype=np.int64)
+    desk = make_desk()
     before = np.empty((v.shape[0], u.shape[0]), dtype=np.float32)
     for b in range(out.shape[0]):
         image = out[b]
@@ -50,8 +50,9 @@ def _layers(
         which[b] = -1
         first = scenes.offsets[scene_index[b]]
         for p in range(first, scenes.offsets[scene_index[b] + 1]):
-            if not draw(scenes, p, position[b], camera[b], u, v, image, rect):
+            if not draw(scenes, p, position[b], camera[b], u, v, image, desk):
                 continue
+            rect = desk.rect
             for r in range(rect[0], rect[1]):
                 for c in range(rect[2], rect[3]):
                     if image[r, c] > before[r, c]:
