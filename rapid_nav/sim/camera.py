@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 import math
 
 from numba import njit
@@ -61,6 +62,7 @@ def _layers(
         to_depth(image)
 
 
+@lru_cache(maxsize=64)
 def slopes(width: int, height: int, fov: float) -> tuple[np.ndarray, np.ndarray]:
     """Return (W,) and (H,): right and down per metre ahead of the rays through pixel centres."""
     focal = width / 2 / math.tan(fov / 2)
@@ -140,8 +142,9 @@ def views(
     """Bring cameras into the kernels' form: int64 (B,), float64 (B, 3) and (B, 3, 3)."""
     position = np.ascontiguousarray(position, dtype=np.float64).reshape(-1, 3)
     camera = rotation_matrices(orientation)
-    scene_index = np.ascontiguousarray(
-        np.broadcast_to(np.asarray(scene_index, dtype=np.int64), len(position)))
+    scene_index = np.asarray(scene_index, dtype=np.int64)
+    if scene_index.shape != (len(position),):
+        scene_index = np.ascontiguousarray(np.broadcast_to(scene_index, len(position)))
     if len(camera) != len(position):
         raise ValueError(f'{len(position)} positions but {len(camera)} orientations')
     return scene_index, position, camera

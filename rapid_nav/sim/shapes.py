@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import math
 from typing import NamedTuple
 
+from numba import njit
 import numpy as np
 
 KINDS = ('box', 'cylinder', 'sphere', 'plane')
@@ -78,13 +79,13 @@ class Scenes(NamedTuple):
 
 
 def pack_primitives(primitives: Sequence[Primitive]) -> Scenes:
-    """Return primitives as the read-only arrays of one scene."""
+    """Return primitives as the arrays of one scene."""
     half = np.array([p.size for p in primitives], dtype=np.float64).reshape(-1, 3) / 2
     kind = np.array([KINDS.index(p.kind) for p in primitives], dtype=np.int8)
     bound = np.select(
         [kind == BOX, kind == CYLINDER, kind == SPHERE],
         [np.sqrt((half ** 2).sum(axis=1)), np.hypot(half[:, 0], half[:, 2]), half[:, 0]], np.inf)
-    scene = Scenes(
+    return Scenes(
         offsets=np.array([0, len(primitives)], dtype=np.int64),
         kind=kind,
         center=np.array([p.position for p in primitives], dtype=np.float64).reshape(-1, 3),
@@ -93,20 +94,22 @@ def pack_primitives(primitives: Sequence[Primitive]) -> Scenes:
         bound=bound,
         color=np.array([p.color for p in primitives], dtype=np.uint8).reshape(-1, 3),
     )
-    for array in scene:
-        array.flags.writeable = False
-    return scene
+
+
+@njit(cache=True, nogil=True)
+def _rotations(q: np.ndarray) -> np.ndarray:
+    out = np.empty((q.shape[0], 3, 3))
+    for n in range(q.shape[0]):
+        w, x, y, z = q[n]
+        out[n, 0] = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
+        out[n, 1] = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
+        out[n, 2] = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
+    return out
 
 
 def rotation_matrices(orientation: np.ndarray) -> np.ndarray:
     """Turn quaternions (N, 4) as (w, x, y, z) into rotation matrices (N, 3, 3)."""
-    w, x, y, z = np.asarray(orientation, dtype=np.float64).reshape(-1, 4).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))
+    return _rotations(np.ascontiguousarray(orientation, dtype=np.float64).reshape(-1, 4))
 
 
 def quaternion(roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> tuple[float, ...]:

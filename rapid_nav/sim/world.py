@@ -33,7 +33,10 @@ class World:
     @cached_property
     def arrays(self) -> Scenes:
         """Return the primitives as read-only arrays, a scene of this world alone."""
-        return pack_primitives(self.primitives)
+        scene = pack_primitives(self.primitives)
+        for array in scene:
+            array.flags.writeable = False
+        return scene
 
     @cached_property
     def segmentation_ids(self) -> np.ndarray:
