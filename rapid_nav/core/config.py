@@ -46,6 +46,10 @@ class NetworkConfig:
             raise ValueError('NetworkConfig.stages is empty; a network needs at least one stage')
         check(self)
 
+    def reads_input(self, level: int) -> bool:
+        """Return whether a stage reads the image, and not the features before it."""
+        return level == 0 or self.stages[level].source == 'input'
+
     @property
     def without_branches(self) -> 'NetworkConfig':
         """The plain network: the last stage and those that its features pass through."""

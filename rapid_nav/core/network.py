@@ -1,19 +1,12 @@
 """The early-exit Q-network: a generator of answers, each stage run only when it is asked for."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from rapid_nav.core.config import NetworkConfig, Stage
-
-
-class Answer(NamedTuple):
-    """What one exit says."""
-
-    q_values: torch.Tensor  # (B, A)
-    confidence: torch.Tensor  # (B,) logit of being sure enough; +inf at the last exit
+from rapid_nav.core.exits import Answer
 
 
 class Head(nn.Module):
@@ -61,8 +54,8 @@ class EarlyExitNetwork(nn.Module):
         carried = 0  # what a branch hands to the next one: hidden units and Q-values
         for level, stage in enumerate(config.stages):
             last = level == len(config.stages) - 1
-            trunk, shape = make_trunk(stage, config.input_shape if _reads_input(
-                stage, level) else shape)
+            trunk, shape = make_trunk(stage, config.input_shape if config.reads_input(
+                level) else shape)
             features = shape[0] * shape[1] * shape[2]
             if config.cascade and not last:
                 features += carried
@@ -103,7 +96,7 @@ class EarlyExitNetwork(nn.Module):
         isolate: bool = False,
     ) -> tuple[Answer, torch.Tensor, torch.Tensor]:
         """Run one stage; return its answer, its feature map and what the next branch reads."""
-        source = observation if _reads_input(self.config.stages[level], level) else features
+        source = observation if self.config.reads_input(level) else features
         features = self.trunks[level](source)  # (B, C', H', W')
         flat = features.flatten(1)
         last = level == self.num_levels - 1
@@ -119,10 +112,10 @@ class EarlyExitNetwork(nn.Module):
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the full network's Q-values (B, A) alone, without running side branches."""
         features = observation
-        for level, stage in enumerate(self.config.stages):
+        for level in range(self.num_levels):
             if not self.on_full_path(level):
                 continue
-            source = observation if _reads_input(stage, level) else features
+            source = observation if self.config.reads_input(level) else features
             features = self.trunks[level](source)
         return self.heads[-1](features.flatten(1))[0].q_values
 
@@ -157,10 +150,6 @@ class EarlyExitNetwork(nn.Module):
             for mine, theirs in zip(path, plain.trunks[-1].parameters(), strict=True):
                 mine.copy_(theirs)
         self.heads[-1].load_state_dict(plain.heads[-1].state_dict())
-
-
-def _reads_input(stage: Stage, level: int) -> bool:
-    return level == 0 or stage.source == 'input'
 
 
 def make_trunk(

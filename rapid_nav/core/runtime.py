@@ -1,26 +1,160 @@
 """Batch-1 inference that ends at the exit it takes."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+import onnxruntime
 
-from rapid_nav.core import exits
-from rapid_nav.core.checkpoint import Checkpoint
-from rapid_nav.core.cost import macs_by_level
-from rapid_nav.core.exits import Decision
+from rapid_nav.core import deploy
+from rapid_nav.core.deploy import Deployed
+from rapid_nav.core.exits import Answer, decide, Decision, in_time
+from rapid_nav.core.saved import About, CheckpointError
+
+if TYPE_CHECKING:
+    from rapid_nav.core.checkpoint import Checkpoint
+
+RUNTIMES = ('onnx', 'eager')
+Answers = Callable[[np.ndarray], Iterator[Answer]]
+"""From an observation (1, C, H, W) float32 to the answers of a network, lazily."""
 
 
 class Policy:
-    """A checkpoint ready to decide, one observation at a time."""
+    """
+    A network ready to decide, one observation at a time, in one thread.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
-        self.network = checkpoint.network.eval()
-        self.macs = macs_by_level(self.network)
+    ``runtime`` 'onnx' runs ONNX Runtime, one session a stage, and needs no PyTorch; 'eager' is
+    PyTorch as it was trained, for comparison.
+    """
+
+    def __init__(
+        self, policy: Checkpoint | Deployed, runtime: str = 'onnx', threads: int = 1
+    ) -> None:
+        self.about: About = policy.about
+        self.answers: Answers
+        if runtime == 'eager':
+            if isinstance(policy, Deployed):
+                raise ValueError('an exported policy has no PyTorch network; name its checkpoint')
+            from rapid_nav.core.cost import macs_by_level
+            self.answers = eager_answers(policy, threads)
+            self.macs = macs_by_level(policy.network)
+        elif runtime == 'onnx':
+            deployed = policy if isinstance(policy, Deployed) else deploy.from_weights(
+                policy.about, {name: weight.detach().cpu().float().numpy()
+                               for name, weight in policy.network.state_dict().items()})
+            self.answers = OnnxStages(deployed, threads).answers
+            self.macs = deployed.macs
+        else:
+            raise ValueError(f'no runtime {runtime!r}; choose one of {", ".join(RUNTIMES)}')
+
+    @property
+    def num_levels(self) -> int:
+        """The number of exits, the full network included."""
+        return len(self.macs)
+
+    def decide(
+        self, observation: np.ndarray, thresholds: Sequence[float],
+        may_run: Callable[[int], bool] = in_time, agree: bool = False,
+    ) -> Decision:
+        """Decide for observation (1, C, H, W) float32 in [0, 1]; see exits.decide."""
+        return decide(self.answers(observation), thresholds, self.macs, may_run, agree)
+
+
+def load_policy(path: Path | str, runtime: str = 'onnx', threads: int = 1) -> Policy:
+    """Load a checkpoint or what was exported from one; CheckpointError names file and fault."""
+    if runtime == 'eager':
+        from rapid_nav.core import checkpoint
+        return Policy(checkpoint.load(path), runtime, threads)
+    deployed = deploy.load(path)
+    try:
+        return Policy(deployed, runtime, threads)
+    except Exception as error:  # ONNX Runtime's errors have no class of their own
+        raise CheckpointError(f'{path}: ONNX Runtime refuses it ({error}); export it again'
+                              ) from error
+
+
+def eager_answers(checkpoint: Checkpoint, threads: int = 1) -> Answers:
+    """Return the answers of the network as PyTorch runs it, operation by operation."""
+    import torch
+    torch.set_num_threads(threads)
+    network = checkpoint.network.eval()
 
     @torch.inference_mode()
-    def decide(self, observation: np.ndarray, thresholds: Sequence[float]) -> Decision:
-        """Decide for observation (1, C, H, W) float32 in [0, 1]; see exits.decide."""
-        answers = self.network.answers(torch.from_numpy(observation))
-        return exits.decide(answers, thresholds, self.macs)
+    def answers(observation: np.ndarray) -> Iterator[Answer]:
+        yield from network.answers(torch.from_numpy(observation))
+
+    return answers
+
+
+class OnnxStages:
+    """
+    A session for each stage, over buffers that all of them share and no call allocates.
+
+    What `answers` yields is valid until the next observation.
+    """
+
+    def __init__(self, deployed: Deployed, threads: int = 1) -> None:
+        network = deployed.about.network
+        self.num_actions = network.num_actions
+        self.observation = np.zeros((1, *network.input_shape), np.float32)
+        self.buffers: list[np.ndarray] = [self.observation]  # kept: the bindings point at them
+        self.stages = []
+        features: np.ndarray = self.observation  # the first stage reads neither of the two
+        carried: np.ndarray = self.observation
+        for level, (stage, model) in enumerate(zip(network.stages, deployed.models, strict=True)):
+            session = onnxruntime.InferenceSession(
+                model, session_options(threads), providers=['CPUExecutionProvider'])
+            outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
+            source = self.observation if network.reads_input(level) else features
+            # The hidden layer and the answer side by side: together they are 'carried'.
+            kept = np.zeros((1, stage.hidden + network.num_actions + 1), np.float32)
+            answer = kept[:, stage.hidden:]
+            bound = {'source': source, 'carried': carried, 'hidden': kept, 'answer': answer}
+            if 'features' in outputs:
+                features = bound['features'] = np.zeros(outputs['features'], np.float32)
+            self.buffers += [kept, features]
+            slope = float(session.get_modelmeta().custom_metadata_map['slope'])
+            self.stages.append((session, bind(session, bound), answer, slope))
+            carried = kept
+
+    def answers(self, observation: np.ndarray) -> Iterator[Answer]:
+        """Yield the answer of each exit for observation (1, C, H, W) float32 in [0, 1]."""
+        if observation.shape != self.observation.shape:
+            raise ValueError(f'observation is {observation.shape}; this network reads '
+                             f'{self.observation.shape}')
+        np.copyto(self.observation, observation)
+        last = len(self.stages) - 1
+        for level, (session, binding, answer, slope) in enumerate(self.stages):
+            session.run_with_iobinding(binding)
+            q_values = answer[:, :self.num_actions]
+            sure = math.inf if level == last else (
+                answer[0, self.num_actions] - slope * q_values[0].max())
+            yield Answer(q_values, (sure,))
+
+
+def bind(
+    session: onnxruntime.InferenceSession, buffers: dict[str, np.ndarray]
+) -> onnxruntime.IOBinding:
+    """Bind a session's inputs and outputs to buffers by their names."""
+    binding = session.io_binding()
+    for tensors, attach in (
+            (session.get_inputs(), binding.bind_input),
+            (session.get_outputs(), binding.bind_output)):
+        for tensor in tensors:
+            buffer = buffers[tensor.name]
+            attach(tensor.name, 'cpu', 0, np.float32, tensor.shape, buffer.ctypes.data)
+    return binding
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return options for small networks: few threads, none of which spins between calls."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    return options

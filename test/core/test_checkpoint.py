@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rapid_nav.core import checkpoint
+from rapid_nav.core import saved as saved_files
 from rapid_nav.core.checkpoint import Checkpoint, CheckpointError
 from rapid_nav.core.config import NetworkConfig, rapid_stages
 from rapid_nav.core.network import EarlyExitNetwork
@@ -71,7 +72,7 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     def full(*_):
         raise OSError('full')
 
-    monkeypatch.setattr(checkpoint.os, 'replace', full)
+    monkeypatch.setattr(saved_files.os, 'replace', full)
     with pytest.raises(OSError, match='full'):
         checkpoint.save(path, whole)
     assert path.read_bytes() == before

@@ -1,0 +1,77 @@
+"""The form of a policy that decides without PyTorch: ONNX stages and settings in one zip."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import io
+import json
+from pathlib import Path
+import zipfile
+
+import numpy as np
+
+from rapid_nav.core.saved import About, broken, CheckpointError, read_weights, write_atomically
+
+ABOUT = 'policy.json'
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A policy ready for ONNX Runtime."""
+
+    about: About
+    models: tuple[bytes, ...]  # a serialised ONNX model for each stage, see graphs.build
+    macs: tuple[int, ...]  # cumulative operations of each exit
+
+
+def from_weights(about: About, weights: Mapping[str, np.ndarray]) -> Deployed:
+    """Assemble the stages of a network from its weights (float32)."""
+    from rapid_nav.core import graphs  # the robot that gets the zip needs no onnx
+    models, macs = graphs.build(about.network, weights)
+    return Deployed(about, models, macs)
+
+
+def save(path: Path | str, deployed: Deployed) -> None:
+    """Write the zip; a reader sees the old file or the new one, never a part."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, 'w') as archive:
+        archive.writestr(ABOUT, deployed.about.to_json(macs=list(deployed.macs)))
+        for level, model in enumerate(deployed.models):
+            archive.writestr(_stage(level), model)
+    write_atomically(Path(path), content.getvalue())
+
+
+def load(path: Path | str) -> Deployed:
+    """Read a zip or a checkpoint; CheckpointError says what is wrong with it and what to do."""
+    path = Path(path)
+    if not zipfile.is_zipfile(path):
+        about, weights = read_weights(path)
+        try:
+            return from_weights(about, weights)
+        except (KeyError, ValueError) as error:
+            raise broken(path, error) from error
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(ABOUT)
+            about = About.from_json(text)
+            macs = tuple(int(count) for count in json.loads(text)['macs'])
+            if len(macs) != len(about.network.stages):
+                raise ValueError(f'{len(macs)} counts for {len(about.network.stages)} stages')
+            models = tuple(archive.read(_stage(level)) for level in range(len(macs)))
+    except (OSError, KeyError, ValueError, TypeError, AttributeError,
+            zipfile.BadZipFile) as error:
+        raise broken(path, error) from error
+    return Deployed(about, models, macs)
+
+
+def export(checkpoint: Path | str, out: Path | str) -> Deployed:
+    """Write a checkpoint in the form that decides without PyTorch, and return it."""
+    deployed = load(checkpoint)
+    save(out, deployed)
+    return deployed
+
+
+def _stage(level: int) -> str:
+    return f'stage_{level}.onnx'
+
+
+__all__ = ['CheckpointError', 'Deployed', 'export', 'from_weights', 'load', 'save']

@@ -1,0 +1,167 @@
+"""The stages of a trained network as ONNX graphs, assembled by hand from its weights."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper, TensorProto
+
+from rapid_nav.core.config import Conv, NetworkConfig
+
+OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime since 1.12
+
+Weights = Mapping[str, np.ndarray]
+"""Weights (float32) by the names that EarlyExitNetwork gives them."""
+
+
+class Graphs(NamedTuple):
+    """A network for batch-1 inference without PyTorch."""
+
+    models: tuple[bytes, ...]  # one serialised ONNX model a stage
+    macs: tuple[int, ...]  # cumulative operations of each exit, as cost.macs_by_level counts
+
+
+def build(config: NetworkConfig, weights: Weights) -> Graphs:
+    """
+    Write each stage as one graph.
+
+    Inputs are 'source' (1, C, H, W), the image or the features before, and 'carried'
+    (1, hidden + A), the hidden layer and Q-values of the branch before. Outputs are 'answer'
+    (1, A), the Q-values, with a branch's confidence behind them (1, A + 1, see `_branch_head`),
+    and where a later stage reads them 'hidden' and 'features'.
+    """
+    models, macs, spent = [], [], 0
+    shape, carried = config.input_shape, 0
+    for level, stage in enumerate(config.stages):
+        last = level == len(config.stages) - 1
+        graph = _Graph(config.input_shape if config.reads_input(level) else shape)
+        for index, conv in enumerate(stage.convs):
+            spent += graph.conv(conv, *_layer(weights, f'trunks.{level}.{2 * index}'))
+        shape = graph.shape
+        graph.flatten(carried if config.cascade and not last else 0)
+        head = {name.split('.', 2)[2]: value for name, value in weights.items()
+                if name.startswith(f'heads.{level}.')}
+        spent += sum(value.size for value in head.values() if value.ndim == 2)
+        dense, answer, slope = _last_head(head) if last else _branch_head(head)
+        graph.head(dense, answer)
+        carried = stage.hidden + config.num_actions
+        wanted = []
+        if config.cascade and level + 2 < len(config.stages):
+            wanted.append('hidden')
+        if not last and not config.reads_input(level + 1):
+            wanted.append('features')
+        models.append(graph.serialise(f'stage {level}', wanted, slope))
+        macs.append(spent)
+    return Graphs(tuple(models), tuple(macs))
+
+
+def _layer(weights: Weights, name: str) -> tuple[np.ndarray, np.ndarray]:
+    return weights[f'{name}.weight'], weights[f'{name}.bias']
+
+
+Dense = tuple[np.ndarray, np.ndarray]
+
+
+def _branch_head(head: Weights) -> tuple[Dense, Dense, float]:
+    """
+    Fold Q-values and confidence into one layer behind the hidden one.
+
+    The logit reads hidden h and Q - max(Q): w h + v (Q - max(Q)) + b. All of it but max(Q) is
+    linear in h, so the layer gives it too, and whoever takes the maximum for the greedy action
+    subtracts slope * max(Q), slope = sum(v).
+    """
+    (q, q_bias), (sure, sure_bias) = _layer(head, 'q'), _layer(head, 'confidence')
+    own, of_q = sure[:, :q.shape[1]], sure[:, q.shape[1]:]
+    weight = np.concatenate([q, own + of_q @ q])
+    bias = np.concatenate([q_bias, sure_bias + of_q @ q_bias])
+    return _layer(head, 'dense'), (weight, bias), float(of_q.sum())
+
+
+def _last_head(head: Weights) -> tuple[Dense, Dense, float]:
+    """Fold the duelling streams, V + A - mean(A), into one hidden layer and one behind it."""
+    (dense, dense_bias), (q, q_bias) = _layer(head, 'dense'), _layer(head, 'q')
+    if 'value.weight' not in head:
+        return (dense, dense_bias), (q, q_bias), 0.0
+    (value_dense, value_dense_bias), (value, value_bias) = (
+        _layer(head, 'value_dense'), _layer(head, 'value'))
+    answer = np.concatenate([q - q.mean(0), np.repeat(value, len(q), axis=0)], axis=1)
+    return ((np.concatenate([dense, value_dense]), np.concatenate([dense_bias, value_dense_bias])),
+            (answer, q_bias - q_bias.mean() + value_bias), 0.0)
+
+
+class _Graph:
+    """A stage's graph while it grows."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape = shape  # of the newest feature map (C, H, W)
+        self.top = 'source'
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.inputs = [_tensor('source', shape)]
+        self.outputs: dict[str, onnx.ValueInfoProto] = {}
+
+    def conv(self, conv: Conv, weight: np.ndarray, bias: np.ndarray) -> int:
+        """Add a convolution and its ReLU; return its multiply-accumulates."""
+        name = f'conv{len(self.nodes)}'
+        self.add('Conv', [self.top, self.keep(weight, f'{name}.weight'),
+                          self.keep(bias, f'{name}.bias')], name,
+                 strides=[conv.stride] * 2, pads=[conv.padding] * 4)
+        self.top = self.add('Relu', [name], f'{name}.relu')
+        height, width = (
+            (side + 2 * conv.padding - conv.kernel) // conv.stride + 1 for side in self.shape[1:])
+        self.shape = conv.channels, height, width
+        return height * width * weight.size
+
+    def flatten(self, carried: int) -> None:
+        """Flatten the features, and append what the branch before hands over."""
+        if self.nodes:
+            self.nodes[-1].output[0] = 'features'
+        else:
+            self.add('Identity', ['source'], 'features')
+        self.outputs['features'] = _tensor('features', self.shape)
+        self.top = self.add('Flatten', ['features'], 'flat')
+        if carried:
+            self.inputs.append(_tensor('carried', (carried,)))
+            self.top = self.add('Concat', [self.top, 'carried'], 'read', axis=1)
+
+    def head(self, dense: Dense, answer: Dense) -> None:
+        """Add a hidden layer and the answer behind it."""
+        self.gemm(dense, 'dense')
+        self.top = self.add('Relu', [self.top], 'hidden')
+        self.outputs['hidden'] = _tensor('hidden', (len(dense[1]),))
+        self.gemm(answer, 'answer')
+        self.outputs['answer'] = _tensor('answer', (len(answer[1]),))
+
+    def gemm(self, layer: Dense, name: str) -> None:
+        """Add a dense layer."""
+        weight, bias = layer
+        # Stored as (inputs, outputs), which the runtime packs once and for all.
+        constants = [self.keep(weight.T, f'{name}.weight'), self.keep(bias, f'{name}.bias')]
+        self.top = self.add('Gemm', [self.top, *constants], name)
+
+    def keep(self, array: np.ndarray, name: str) -> str:
+        """Add a constant; return its name."""
+        self.constants.append(
+            numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
+        return name
+
+    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node; return its output's name."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def serialise(self, name: str, wanted: list[str], slope: float) -> bytes:
+        """Return the checked model with 'answer' and the wanted outputs."""
+        graph = helper.make_graph(
+            self.nodes, name, self.inputs,
+            [self.outputs[key] for key in ('answer', *wanted)], self.constants)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid('', OPSET)], ir_version=IR_VERSION)
+        helper.set_model_props(model, {'slope': repr(slope)})
+        onnx.checker.check_model(model)
+        return model.SerializeToString()
+
+
+def _tensor(name: str, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, *shape))
