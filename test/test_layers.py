@@ -17,7 +17,8 @@ ROS = {
 MAY_IMPORT = {
     'settings': set(),
     'core': {'numpy', 'torch', 'safetensors', 'rapid_nav.settings'},
-    'core.runtime': {'onnxruntime', 'onnx'},
+    'core.runtime': {'onnxruntime'},
+    'core.graphs': {'onnx'},
     'flight': {'numpy', 'rapid_nav.settings'},
     'sim': {'numpy', 'numba', 'msgpack', 'yaml', 'PIL'},
     'airsim_transport': {'msgpack', 'rapid_nav.airsim_decode'},
