@@ -97,6 +97,11 @@ class Replay:
         """Return the number of steps held."""
         return min(self.added, self.rows) * self.num_envs
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is a complete transition to sample."""
+        return self.tree.total > 0
+
     def add(
         self,
         frame: np.ndarray,
@@ -139,9 +144,9 @@ class Replay:
 
     def sample(self, batch_size: int, importance_exponent: float) -> Batch:
         """Draw transitions by priority, with importance weights; ValueError if there are none."""
-        total = self.tree.total
-        if total <= 0:
+        if not self.ready:
             raise ValueError('the replay holds no complete transition yet')
+        total = self.tree.total
         strata = (np.arange(batch_size) + self.rng.random(batch_size)) / batch_size
         index = self.tree.find(strata * total)
         probability = self.tree.get(index) / total

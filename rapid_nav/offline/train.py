@@ -106,7 +106,7 @@ class Trainer:
         self.recent = self.recent[-200:]
         self.observation = observation
         self.step += self.config.num_envs
-        if self.step >= self.config.learning_starts:
+        if self.step >= self.config.learning_starts and self.replay.ready:
             self.owed += self.config.num_envs / self.config.steps_per_update
             while self.owed >= 1.0:
                 self.learn()

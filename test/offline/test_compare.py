@@ -1,0 +1,56 @@
+"""The comparison's statistics, its games, and one tiny run from end to end."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rapid_nav.core.cost import macs_by_level
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.offline.compare import CompareConfig, main, network_for
+from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
+
+
+@pytest.mark.parametrize('count', [4, 5, 8, 20, 101])
+def test_the_interquartile_mean_agrees_with_scipys_where_quarters_are_whole(count):
+    values = np.random.default_rng(count).normal(size=count)
+    if count % 4 == 0:
+        assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25))
+    values.sort()
+    moved = values.copy()
+    moved[-1] = 1e6  # a lucky run
+    assert interquartile_mean(moved) == pytest.approx(interquartile_mean(values))
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for trial in range(150):
+        values = rng.normal(1.0, 0.2, size=(4, 10))
+        low, high = stratified_bootstrap(values, np.mean, draws=300, seed=trial)
+        inside += low <= 1.0 <= high
+    assert 0.86 <= inside / 150 <= 0.99
+
+
+def test_the_networks_first_exit_is_cheap():
+    macs = macs_by_level(EarlyExitNetwork(network_for(4, 6)))
+    assert macs[0] <= 0.06 * macs[-1]
+    assert macs[1] <= 0.2 * macs[-1]
+
+
+@pytest.mark.slow
+def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, capsys):
+    pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
+    config = CompareConfig(
+        out=tmp_path, games=('breakout',), seeds=2, steps=400, episodes=2, jobs=1,
+        report=tmp_path / 'report.json')
+    assert main(config) == 0
+    report = json.loads((tmp_path / 'report.json').read_text())
+    assert set(report['modes']) == {'rapid', 'paper', 'joint'}
+    assert report['modes']['rapid']['macs_ratio']['interquartile_mean'] <= 0.34
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*.json')}
+    assert len(files) == 6
+    main(config)
+    assert files == {path: path.stat().st_mtime_ns for path in files}
+    assert 'interquartile_mean' in capsys.readouterr().out
