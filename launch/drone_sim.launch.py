@@ -51,18 +51,17 @@ def settings(context: LaunchContext) -> bringup.StackConfig:
 def start(context: LaunchContext) -> list[Any]:
     """Start the processes; the end of any of them is the end of all."""
     config = settings(context)
-    parameters = str(bringup.share() / 'config' / 'parameters.yaml')
     actions: list[Any] = [
         Node(
             package='rapid_nav', executable=process.executable, name=process.name,
-            namespace=config.namespace, parameters=[parameters, dict(process.parameters)],
-            output='screen')
+            namespace=config.namespace, output='screen',
+            parameters=[str(bringup.parameters_file()), dict(process.parameters)])
         if process.parameters is not None else
         ExecuteProcess(cmd=process.command(config.namespace), name=process.name, output='screen')
         for process in bringup.stack(config, bringup.port_of(config))
     ]
     actions.append(Node(
-        package='rviz2', executable='rviz2', condition=IfCondition(text(config.rviz)),
+        package='rviz2', executable='rviz2', condition=IfCondition(LaunchConfiguration('rviz')),
         arguments=['-d', str(bringup.share() / 'config' / 'rapid_nav.rviz')]))
     end = OnProcessExit(on_exit=lambda event, _: EmitEvent(
         event=Shutdown(reason=f'{event.process_name} ended with {event.returncode}')))
@@ -73,6 +72,9 @@ def generate_launch_description() -> LaunchDescription:
     """Return the arguments, and the stack they describe."""
     return LaunchDescription([
         *map(argument, FIELDS),
+        DeclareLaunchArgument(
+            'rviz', default_value='false', choices=['true', 'false'],
+            description='show the flight in rviz2'),
         SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
         OpaqueFunction(function=start),
     ])

@@ -42,7 +42,6 @@ class StackConfig:
     flights: int = setting(0, 'after so many flights it ends; 0: no end', low=0)
     vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
     namespace: str = setting('rapid', 'of all topics and nodes')
-    rviz: bool = setting(False, 'show the flight in rviz2, where that is installed')
 
     def __post_init__(self) -> None:
         check(self)
@@ -65,6 +64,7 @@ class Process:
         given = [f'{name}:={_yaml(value)}' for name, value in self.parameters.items()]
         return [
             *program, '--ros-args', '-r', f'__node:={self.name}', '-r', f'__ns:=/{namespace}',
+            '--params-file', str(parameters_file()),
             *(word for parameter in given for word in ('-p', parameter)),
         ]
 
@@ -72,13 +72,12 @@ class Process:
 def stack(config: StackConfig, port: int) -> list[Process]:
     """Return the processes of a flight with a simulator at this port, the simulator first."""
     embedded = config.simulator == 'embedded'
-    where = {'host': config.host, 'port': port, 'vehicle': config.vehicle, 'use_sim_time': True}
+    where = {'host': config.host, 'port': port, 'vehicle': config.vehicle}
     world = world_of(config) if embedded else ''
     processes = [
         Process('policy', 'policy', parameters={
             'checkpoint': str(checkpoint_of(config)),
             'threshold': config.threshold,
-            'use_sim_time': True,
         }),
         Process('airsim_bridge', 'airsim_bridge', parameters={
             **where, 'world': world, 'seed': config.seed, 'lockstep': config.lockstep,
@@ -87,11 +86,12 @@ def stack(config: StackConfig, port: int) -> list[Process]:
         Process('scene', 'scene', parameters=where),
     ]
     if importlib.util.find_spec('tf2_ros'):
-        processes.append(Process('odom_tf', 'odom_tf', parameters={'use_sim_time': True}))
+        processes.append(Process('odom_tf', 'odom_tf', parameters=where))
     if embedded:
         processes.insert(0, Process('simulator', 'rapid-nav', (
             'sim', '--host', config.host, '--port', str(port),
             '--world', world, '--seed', str(config.seed),
+            *(('--paused', '--start', '1') if config.lockstep else ()),
         )))
     return processes
 
@@ -143,6 +143,11 @@ def share() -> Path:
     """Return the folder of models, config and launch files."""
     installed = prefix() / 'share' / 'rapid_nav'
     return installed if installed.is_dir() else prefix()
+
+
+def parameters_file() -> Path:
+    """Return the parameters that every node is given."""
+    return share() / 'config' / 'parameters.yaml'
 
 
 @contextlib.contextmanager

@@ -41,9 +41,12 @@ class Journal:
         self.frames: list[Frame] = []
         self.thoughts: dict[int, Thought] = {}
         self.collisions = 0
+        self.flown_ns = 0
 
     def saw(self, frame: Frame) -> None:
         """Note a frame."""
+        if self.frames and self.frames[-1].flight == frame.flight:
+            self.flown_ns += frame.stamp_ns - self.frames[-1].stamp_ns
         self.frames.append(frame)
         self.flights.setdefault(frame.flight, Progress()).to(frame.position)
         self.collisions += frame.terminal and frame.collision
@@ -54,9 +57,8 @@ class Journal:
 
     @property
     def duration(self) -> float:
-        """The simulated seconds between the first frame and the last."""
-        stamps = [frame.stamp_ns for frame in self.frames]
-        return (stamps[-1] - stamps[0]) / 1e9 if stamps else 0.0
+        """The simulated seconds in flight; those between two flights do not count."""
+        return self.flown_ns / 1e9
 
     @property
     def distance(self) -> float:
@@ -81,7 +83,7 @@ class Journal:
 
     def image_rate(self) -> float:
         """Return the images decided on per simulated second."""
-        return (len(self.thoughts) - 1) / self.duration if self.duration else 0.0
+        return len(self.thoughts) / self.duration if self.duration else 0.0
 
     def report(self) -> dict[str, Any]:
         """Return the account as plain JSON values."""

@@ -8,6 +8,7 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock as NodeClock
 from rclpy.clock import ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -133,7 +134,9 @@ class AirSimBridge(Node):
         if trouble == self.trouble:
             return
         self.trouble = trouble
-        if trouble:
+        if trouble and self.loop.flight < 0:
+            self.get_logger().info('Waiting for the simulator')
+        elif trouble:
             self.get_logger().error(trouble)
         else:
             self.get_logger().info(f'Connected to {self.config.host}:{self.config.port}')
@@ -146,6 +149,18 @@ class AirSimBridge(Node):
             self.counts))
 
 
+    def finish(self) -> None:
+        """Wait until everybody has heard the end."""
+        for publisher in (self.odom, self.outcome):
+            publisher.wait_for_all_acked(Duration(seconds=1))
+
+
+def work(bridge: AirSimBridge) -> None:
+    """Fly until the flights are over."""
+    bridge.loop.run()
+    bridge.finish()
+
+
 def main() -> int:
     """Bridge one drone until its flights are over."""
-    return run(AirSimBridge, lambda bridge: bridge.loop.run())
+    return run(AirSimBridge, work)

@@ -26,10 +26,10 @@ class FlightLoop:
         self.config, self.bridge = config, bridge
         self.drone: AirSimDrone | None = None
         self.flight = -1  # how many flights have begun, less one
-        self.flying = True  # False after landing: commands are then ignored
-        self.began_ns: int | None = None  # the first stamp of all
+        self.flying = False  # while it is not, commands are ignored
+        self.flown_ns = 0  # in all flights
         self.commanded_ns: int | None = None  # the stamp seen last when the last command came
-        self.now_ns = 0  # the stamp seen last
+        self.now_ns: int | None = None  # the stamp seen last in this flight
         self.next_look = 0.0  # [s] of the monotonic clock
 
     def run(self) -> None:
@@ -72,7 +72,7 @@ class FlightLoop:
         drone = self._drone()
         self.flight += 1
         self.episode = Episode(RewardConfig(), self.config.cap)
-        self.commanded_ns, self.flying = None, True
+        self.commanded_ns, self.now_ns, self.flying = None, None, False
         if not self.alone:
             drone.arm()
             drone.set_pose(self.home)  # the others fly on
@@ -84,6 +84,7 @@ class FlightLoop:
         if drone.sense(depth=False).landed:
             drone.take_off()
         drone.hover()
+        self.flying = True
 
     def _turn(self) -> bool:
         """Look once and fly on; return whether all is over."""
@@ -96,8 +97,8 @@ class FlightLoop:
             self.bridge.get_logger().warning(f'Bad image: {error}', throttle_duration_sec=5.0)
             self._pass_time(_STILL)
             return False
+        self.flown_ns += sense.stamp_ns - (self.now_ns or sense.stamp_ns)
         self.now_ns = sense.stamp_ns
-        self.began_ns = self.began_ns or sense.stamp_ns
         verdict, over = self._judge(sense)
         self.bridge.publish(sense, self.camera, verdict, self.flight)
         answer = self._wait_for_answer(sense) if self.config.lockstep else None
@@ -115,7 +116,7 @@ class FlightLoop:
         c = self.config
         verdict = self.episode.judge(sense.depth, sense.position, sense.collided and self.flying)
         # Half a period of slack: stamps are whole physics steps, a duration is anything.
-        elapsed = (sense.stamp_ns - self.began_ns) / 1e9 + c.decision_period / 2
+        elapsed = self.flown_ns / 1e9 + c.decision_period / 2
         late = bool(c.duration) and elapsed >= c.duration
         if late:
             verdict = Verdict(verdict.reward, True, verdict.collision, verdict.clearance)
@@ -144,7 +145,7 @@ class FlightLoop:
             if self.flying:
                 drone.fly(velocity, period)
             drone.step(period)
-            sensors.publish_due(drone, self.now_ns / 1e9)
+            sensors.publish_due(drone, (self.now_ns or 0) / 1e9)
             return
         self._stop_if_silent()
         self.next_look = max(self.next_look + period, time.monotonic())
@@ -156,7 +157,7 @@ class FlightLoop:
 
     def _stop_if_silent(self) -> None:
         """Hover once nobody has commanded anything for too long."""
-        if self.commanded_ns is None:
+        if self.commanded_ns is None or self.now_ns is None:
             return
         if (self.now_ns - self.commanded_ns) / 1e9 > self.config.command_timeout:
             self.commanded_ns = None

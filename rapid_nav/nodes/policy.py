@@ -81,7 +81,7 @@ class Policy(Node):
         self.brain = make_brain(self.config)
         self.counts: Counter[str] = Counter()
         self.waits: deque[float] = deque(maxlen=1000)  # [s]
-        self.last_ns = 0  # stamp of the newest image that was decided on
+        self.last_ns: int | None = None  # stamp of the newest image that was decided on
         self.answered: tuple[TwistStamped, ExitLevel] | None = None
         self.trouble = ''
         self.commands = self.create_publisher(TwistStamped, 'cmd_vel', 1)
@@ -98,7 +98,7 @@ class Policy(Node):
     def on_depth(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by."""
         stamp = messages.nanoseconds(image.header.stamp)
-        if stamp == self.last_ns and self.answered:
+        if self.answered and stamp == self.last_ns:
             self.commands.publish(self.answered[0])  # the answer was lost on its way
             return
         age = self.get_clock().now().nanoseconds - stamp
@@ -123,7 +123,7 @@ class Policy(Node):
     def decide(self, depth: np.ndarray, stamp: int) -> tuple[Decision, BodyVelocity, float]:
         """Return the decision on depth (H, W) [m], its velocity and the seconds it took."""
         brain = self.brain
-        if abs(stamp - self.last_ns) > self.config.max_age * 1e9:
+        if self.last_ns is None or abs(stamp - self.last_ns) > self.config.max_age * 1e9:
             brain.history.reset()  # what was seen before belongs to another flight
         observation = brain.history.push(depth)
         self.last_ns = stamp

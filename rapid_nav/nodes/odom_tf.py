@@ -1,0 +1,81 @@
+"""Tells tf2 where the drone is, and where on it the camera sits."""
+
+from dataclasses import dataclass
+
+from geometry_msgs.msg import Transform, TransformStamped
+from nav_msgs.msg import Odometry
+import numpy as np
+from rclpy.node import Node
+from std_msgs.msg import Header
+from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
+
+from rapid_nav.airsim_drone import connect
+from rapid_nav.nodes import messages
+from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.running import run
+from rapid_nav.settings import check, setting
+
+# From the camera's body (x ahead, y left, z up) to its optical frame (z ahead, x right, y down).
+OPTICAL = np.array([-0.5, 0.5, -0.5, 0.5])
+
+
+@dataclass(frozen=True)
+class OdomTfConfig:
+    """Where to ask for the camera's mounting."""
+
+    host: str = setting('127.0.0.1', 'where the simulator listens')
+    port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
+    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
+    camera: str = setting('0', "the simulator's name of the camera")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class OdomTf(Node):
+    """Odometry in, transforms out."""
+
+    def __init__(self) -> None:
+        super().__init__('odom_tf')
+        self.config = declare(self, OdomTfConfig)
+        self.moving = TransformBroadcaster(self)
+        self.mounted = StaticTransformBroadcaster(self)
+        self.told = False
+        self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
+
+    def on_odometry(self, message: Odometry) -> None:
+        """Broadcast odom -> base_link, and at the first time what is mounted there."""
+        if not self.told:
+            self.tell_mounting(message.header)
+            self.told = True
+        pose = message.pose.pose
+        where = messages.vector((pose.position.x, pose.position.y, pose.position.z))
+        self.moving.sendTransform(TransformStamped(
+            header=message.header, child_frame_id=message.child_frame_id,
+            transform=Transform(translation=where, rotation=pose.orientation)))
+
+    def tell_mounting(self, header: Header) -> None:
+        """Broadcast base_link -> camera -> camera_optical."""
+        c = self.config
+        drone = connect(c.host, c.port, c.vehicle, c.camera)
+        mount = drone.camera_info().mount
+        drone.close()
+        self.mounted.sendTransform([
+            fixed(header, messages.BASE, messages.CAMERA, mount.position, mount.orientation),
+            fixed(header, messages.CAMERA, messages.CAMERA_OPTICAL, np.zeros(3), OPTICAL),
+        ])
+
+
+def fixed(
+    header: Header, parent: str, child: str, position: np.ndarray, orientation: np.ndarray
+) -> TransformStamped:
+    """Return a transform: position (3,) [m] and orientation (4,) x, y, z, w of child in parent."""
+    return TransformStamped(
+        header=Header(stamp=header.stamp, frame_id=parent), child_frame_id=child,
+        transform=Transform(
+            translation=messages.vector(position), rotation=messages.quaternion(orientation)))
+
+
+def main() -> int:
+    """Broadcast transforms until told to stop."""
+    return run(OdomTf)

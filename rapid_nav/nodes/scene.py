@@ -1,0 +1,128 @@
+"""Shows the world and the flown path as markers, the path coloured by exit level."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from geometry_msgs.msg import Pose
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker, MarkerArray
+
+from rapid_nav.airsim_drone import connect, RPCError
+from rapid_nav.msg import ExitLevel, Outcome
+from rapid_nav.nodes import messages
+from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.running import run
+from rapid_nav.settings import check, setting
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+SHAPES = {'box': Marker.CUBE, 'plane': Marker.CUBE, 'cylinder': Marker.CYLINDER,
+          'sphere': Marker.SPHERE}
+# Early exits are cool, the full network is hot: from green over yellow to red.
+GREEN, RED = (0.1, 0.8, 0.3), (0.9, 0.2, 0.1)
+_THIN = 0.01  # [m] a marker without thickness is not drawn
+_TRAIL_WIDTH = 0.08  # [m]
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """Where to ask for the world, and how much of the path to show."""
+
+    host: str = setting('127.0.0.1', 'where the simulator listens')
+    port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
+    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
+    trail_length: int = setting(2000, 'images whose place is remembered', low=1, high=100000)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Scene(Node):
+    """Asks for the world once a flight, and draws the path once a second."""
+
+    def __init__(self) -> None:
+        super().__init__('scene')
+        self.config = declare(self, SceneConfig)
+        self.flight = -1  # whose world is shown
+        self.levels: dict[int, float] = {}  # by stamp: 0 first exit, 1 full network
+        self.path: deque[tuple[int, Odometry]] = deque(maxlen=self.config.trail_length)
+        self.scene = self.create_publisher(MarkerArray, 'scene', LATCHED)
+        self.trail = self.create_publisher(MarkerArray, 'trail', LATCHED)
+        self.create_subscription(Outcome, 'outcome', self.on_outcome, 10)
+        self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
+        self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, 10)
+        self.create_timer(1.0, self.draw_trail)
+
+    def on_outcome(self, message: Outcome) -> None:
+        """Draw the world of a new flight."""
+        if message.flight == self.flight:
+            return
+        self.flight = message.flight
+        self.path.clear()
+        self.levels.clear()
+        c = self.config
+        try:
+            drone = connect(c.host, c.port, c.vehicle)
+            world = drone.scene()
+            drone.close()
+        except (RPCError, OSError) as error:
+            self.get_logger().warning(f'No world to show: {error}')
+            return
+        if world:
+            self.scene.publish(world_markers(world))
+
+    def on_odometry(self, message: Odometry) -> None:
+        """Remember where the drone was."""
+        self.path.append((messages.nanoseconds(message.header.stamp), message))
+
+    def on_exit_level(self, message: ExitLevel) -> None:
+        """Remember how early it was decided there."""
+        stamp = messages.nanoseconds(message.header.stamp)
+        self.levels[stamp] = message.level / max(message.num_levels - 1, 1)
+
+    def draw_trail(self) -> None:
+        """Draw the path so far."""
+        if len(self.path) < 2 or not self.trail.get_subscription_count():
+            return
+        line = Marker(type=Marker.LINE_STRIP, ns='trail')
+        line.header.frame_id, line.scale.x = messages.ODOM, _TRAIL_WIDTH
+        line.pose.orientation.w = 1.0
+        line.points = [odometry.pose.pose.position for _, odometry in self.path]
+        line.colors = [blend(self.levels.get(stamp, 1.0)) for stamp, _ in self.path]
+        self.trail.publish(MarkerArray(markers=[line]))
+
+
+def world_markers(world: list[dict[str, Any]]) -> MarkerArray:
+    """Return the primitives of a world as markers, in place of all that were there before."""
+    wipe = Marker(action=Marker.DELETEALL)
+    wipe.header.frame_id = messages.ODOM
+    return MarkerArray(markers=[wipe, *(
+        primitive_marker(number, primitive) for number, primitive in enumerate(world))])
+
+
+def primitive_marker(number: int, primitive: dict[str, Any]) -> Marker:
+    """Return one primitive as a marker."""
+    red, green, blue = (channel / 255 for channel in primitive['color'])
+    marker = Marker(
+        ns='scene', id=number, type=SHAPES[primitive['kind']], text=primitive['name'],
+        pose=Pose(
+            position=messages.point(primitive['position']),
+            orientation=messages.quaternion(primitive['orientation'])),
+        scale=messages.vector([max(float(size), _THIN) for size in primitive['size']]),
+        color=ColorRGBA(r=red, g=green, b=blue, a=1.0))
+    marker.header.frame_id = messages.ODOM
+    return marker
+
+
+def blend(share: float) -> ColorRGBA:
+    """Return the colour of an exit: 0 the first, 1 the full network."""
+    r, g, b = (low + share * (high - low) for low, high in zip(GREEN, RED, strict=True))
+    return ColorRGBA(r=r, g=g, b=b, a=1.0)
+
+
+def main() -> int:
+    """Draw until told to stop."""
+    return run(Scene)

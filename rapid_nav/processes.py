@@ -1,0 +1,78 @@
+"""Processes that live and die together: whoever ends first, none is left behind."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+# How long each of these signals is given to end a process [s]; together less than 3 s.
+_GOODBYES = ((signal.SIGINT, 1.2), (signal.SIGTERM, 0.5), (signal.SIGKILL, 0.8))
+_TAIL = 30  # lines of output that are kept of each
+
+
+class Processes:
+    """A context: what was started in it is gone when it is left, or when this process dies."""
+
+    def __init__(self, environment: Mapping[str, str], hear: Callable[[str, str], None]) -> None:
+        self.environment, self.hear = environment, hear  # hear(name, line) from any thread
+        self.running: dict[str, subprocess.Popen[str]] = {}
+        self.tails: dict[str, deque[str]] = {}
+        self.listeners: list[threading.Thread] = []
+
+    def __enter__(self) -> 'Processes':
+        """Start with none."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """End them all, kindly first."""
+        for number, patience in _GOODBYES:
+            for process in self.running.values():
+                _signal_group(process, number)
+            _wait(list(self.running.values()), patience)
+        for listener in self.listeners:
+            listener.join(0.2)
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start one in a group of its own, so that Ctrl-C ends it through us and in order."""
+        if setpriv := shutil.which('setpriv'):
+            command = [setpriv, '--pdeathsig', 'KILL', *command]
+        process = subprocess.Popen(
+            command, env=dict(self.environment), stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            errors='replace')
+        self.running[name] = process
+        self.tails[name] = deque(maxlen=_TAIL)
+        listener = threading.Thread(target=self._listen, args=(name, process), daemon=True)
+        listener.start()
+        self.listeners.append(listener)
+
+    def ended(self) -> tuple[str, int] | None:
+        """Return the name and exit status of one that has ended, if one has."""
+        for name, process in self.running.items():
+            status = process.poll()
+            if status is not None:
+                return name, status
+        return None
+
+    def _listen(self, name: str, process: 'subprocess.Popen[str]') -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.tails[name].append(line.rstrip())
+            self.hear(name, line.rstrip())
+
+
+def _signal_group(process: 'subprocess.Popen[str]', number: int) -> None:
+    # Its group may outlive it, so it is told even if the process itself has gone.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _wait(processes: Sequence['subprocess.Popen[str]'], patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and any(process.poll() is None for process in processes):
+        time.sleep(0.02)
