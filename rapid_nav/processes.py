@@ -11,7 +11,7 @@ import threading
 import time
 
 # How long each of these signals is given to end a process [s]; together less than 3 s.
-_GOODBYES = ((signal.SIGINT, 1.2), (signal.SIGTERM, 0.5), (signal.SIGKILL, 0.8))
+_GOODBYES = ((signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
 _TAIL = 30  # lines of output that are kept of each
 
 
