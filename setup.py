@@ -20,6 +20,7 @@ setup(
         'fast': ['onnxruntime', 'onnx'],  # decisions with the least overhead
         'atari': ['ale-py'],  # GPL-2.0, hence never installed unasked
         'bench': ['trimesh', 'embreex'],
+        'plots': ['matplotlib'],
         'test': ['pytest', 'pytest-timeout', 'hypothesis'],
     },
     entry_points={'console_scripts': ['rapid-nav = rapid_nav.cli:main']},

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     'core.runtime': {'onnxruntime'},
     'core.graphs': {'onnx'},
     'flight': {'numpy', 'rapid_nav.settings'},
-    'sim': {'numpy', 'numba', 'msgpack', 'yaml', 'PIL'},
+    'sim': {'numpy', 'numba', 'llvmlite', 'msgpack', 'yaml', 'PIL'},
     'airsim_transport': {'msgpack', 'rapid_nav.airsim_decode'},
     'airsim_decode': {'msgpack', 'numpy'},
     'airsim_dialect': {'rapid_nav.airsim_transport'},
@@ -35,8 +35,8 @@ MAY_IMPORT = {
         'rapid_nav.airsim_readings', 'rapid_nav.bringup', 'rapid_nav.settings', *ROS,
     },
     'offline': {
-        'numpy', 'torch', 'gymnasium', 'ale_py', 'rich', 'rapid_nav.core', 'rapid_nav.flight',
-        'rapid_nav.sim', 'rapid_nav.settings', 'trimesh', 'embreex',
+        'numpy', 'torch', 'gymnasium', 'ale_py', 'minatar', 'matplotlib', 'rich', 'trimesh', 'embreex',
+        'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim', 'rapid_nav.settings',
     },
     'bringup': {'rapid_nav.settings'},
 }

@@ -157,8 +157,12 @@ class AirSimBridge(Node):
 
 def work(bridge: AirSimBridge) -> None:
     """Fly until the flights are over."""
-    bridge.loop.run()
-    bridge.finish()
+    try:
+        bridge.loop.run()
+        bridge.finish()
+    except RuntimeError:
+        if bridge.context.ok():
+            raise  # else ROS was shut down in the middle of a sentence
 
 
 def main() -> int:

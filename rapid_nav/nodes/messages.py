@@ -67,16 +67,16 @@ def image(pixels: np.ndarray, stamp_ns: int, frame: str = CAMERA_OPTICAL) -> Ima
 
 def depth_image(message: Image) -> np.ndarray:
     """Return a depth image as (H, W) float32 [m]; ValueError if it is none."""
-    if message.encoding not in ('32FC1', '16UC1'):
-        raise ValueError(f'a depth image is 32FC1 or 16UC1, not {message.encoding!r}')
+    if message.encoding != '32FC1':
+        raise ValueError(f'a depth image is 32FC1, in metres, and not {message.encoding!r}')
     if message.height * message.width == 0 or not message.data:
         raise ValueError(f'the depth image is empty: {message.width} x {message.height}')
+    if message.step != message.width * np.dtype(np.float32).itemsize:
+        raise ValueError(f'{message.step} bytes a row of {message.width} pixels: it is padded')
     try:
-        pixels = _bridge.imgmsg_to_cv2(message, 'passthrough')
+        return _bridge.imgmsg_to_cv2(message, 'passthrough')
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f'the depth image is broken: {error}') from error
-    # REP 118: whole millimetres in 16UC1.
-    return pixels.astype(np.float32) / 1000 if message.encoding == '16UC1' else pixels
 
 
 def camera_info(camera: readings.CameraInfo, stamp_ns: int) -> CameraInfo:

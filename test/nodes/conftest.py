@@ -1,0 +1,74 @@
+"""Real nodes over the real middleware, in a domain of their own, and somebody who listens."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+from pathlib import Path
+import threading
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+import torch
+
+from rapid_nav.core.checkpoint import Checkpoint, save
+from rapid_nav.core.config import NetworkConfig, rapid_stages
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.flight.actions import ActionGrid
+from rapid_nav.flight.task import FlightTask
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a network that has learned nothing yet."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    task = FlightTask()
+    config = NetworkConfig(
+        task.observation.shape, ActionGrid(task.actions).num_actions, rapid_stages())
+    network = EarlyExitNetwork(config)
+    path = tmp_path_factory.mktemp('models') / 'untrained.safetensors'
+    save(path, Checkpoint(network, task.to_dict(), {'never': (1.5, 1.5)}))
+    return path
+
+
+class Ros:
+    """Nodes that spin in threads of their own."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+
+    def spin(self, node: Node) -> Any:
+        """Let a node live."""
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+
+        def live() -> None:
+            with contextlib.suppress(ExternalShutdownException):
+                executor.spin()
+
+        self.run(live)
+        return node
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do something in a thread that ends with ROS."""
+        self.threads.append(threading.Thread(target=work, daemon=True))
+        self.threads[-1].start()
+
+
+@pytest.fixture
+def ros(domain: int, request: pytest.FixtureRequest) -> Iterator[Callable[..., Ros]]:
+    """Start ROS with these parameters for every node; it ends with the test."""
+    started = Ros()
+
+    def start(**parameters: Any) -> Ros:
+        given = [word for name, value in parameters.items()
+                 for word in ('-p', f'{name}:={str(value).lower()}')]
+        rclpy.init(args=['--ros-args', '-r', '__ns:=/rapid', *given], domain_id=domain)
+        return started
+
+    yield start
+    rclpy.try_shutdown()
+    for thread in started.threads:
+        thread.join(10)
