@@ -35,8 +35,8 @@ MAY_IMPORT = {
         'rapid_nav.airsim_readings', 'rapid_nav.bringup', 'rapid_nav.settings', *ROS,
     },
     'offline': {
-        'numpy', 'torch', 'gymnasium', 'ale_py', 'minatar', 'matplotlib', 'rich', 'trimesh', 'embreex',
-        'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim', 'rapid_nav.settings',
+        'numpy', 'torch', 'gymnasium', 'ale_py', 'minatar', 'matplotlib', 'rich', 'trimesh',
+        'embreex', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim', 'rapid_nav.settings',
     },
     'bringup': {'rapid_nav.settings'},
 }

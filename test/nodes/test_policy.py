@@ -35,23 +35,24 @@ class Camera:
         self.parameters = self.node.create_client(SetParameters, 'policy/set_parameters')
         running.spin(self.policy)
         running.spin(self.node)
-        self.stamp = time.time_ns() - 10**10
         # Nobody can see when a best-effort match is complete: show stale images until one counts.
-        wait_until(lambda: self.show(SOUND) and self.policy.counts['stale_images'])
+        wait_until(lambda: self.show(SOUND, age=10.0) and self.policy.counts['stale_images'])
         wait_until(self.policy.commands.get_subscription_count)
         wait_until(self.policy.levels.get_subscription_count)
         time.sleep(0.1)
         self.policy.counts.clear()
-        self.stamp = time.time_ns() - 10**8
 
-    def show(self, depth: np.ndarray, **changes) -> int:
-        """Publish an image a tenth of a second after the last; return its stamp."""
-        self.stamp += 10**8
-        message = messages.image(depth, self.stamp)
+    def show(self, depth: np.ndarray, age: float = 0.0, **changes) -> int:
+        """Publish an image that is so old [s]; return its stamp."""
+        return self.publish(depth, time.time_ns() - round(age * 1e9), **changes)
+
+    def publish(self, depth: np.ndarray, stamp: int, **changes) -> int:
+        """Publish an image of this stamp [ns]; return the stamp."""
+        message = messages.image(depth, stamp)
         for name, value in changes.items():
             setattr(message, name, value)
         self.images.publish(message)
-        return self.stamp
+        return stamp
 
     def answer(self, depth: np.ndarray) -> ExitLevel:
         """Show an image and return how it was decided on."""
@@ -109,16 +110,14 @@ def test_a_broken_image_gets_no_command_and_is_counted(camera: Camera, bad: str)
 
 
 def test_a_stale_image_gets_no_command(camera: Camera) -> None:
-    camera.stamp -= 2 * 10**9
-    camera.show(SOUND)
+    camera.show(SOUND, age=2.0)
     wait_until(lambda: camera.counted('stale_images') == 1)
     assert not camera.commands
 
 
 def test_an_image_that_is_shown_twice_is_decided_on_once(camera: Camera) -> None:
-    camera.answer(SOUND)
-    camera.stamp -= 10**8
-    camera.show(SOUND)
+    level = camera.answer(SOUND)
+    camera.publish(SOUND, messages.nanoseconds(level.header.stamp))
     wait_until(lambda: len(camera.commands) == 2)
     assert camera.commands[0] == camera.commands[1]
     assert len(camera.levels) == 1
