@@ -14,6 +14,8 @@ COMMANDS = {
     ('train', 'drone'): ('rapid_nav.offline.train_drone', 'Train a network to fly.'),
     ('evaluate', 'drone'): (
         'rapid_nav.offline.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
+    ('report',): (
+        'rapid_nav.offline.report', 'Turn reports into one page of figures and pictures.'),
     ('bench', 'simulator'): (
         'rapid_nav.offline.bench_simulator', 'Time camera and physics, beside Embree.'),
     ('bench', 'latency'): (
@@ -74,8 +76,11 @@ def describe(config_class: type[Any]) -> None:
         if dataclasses.is_dataclass(hints[field.name]):
             describe(hints[field.name])
         elif 'help' in field.metadata:
+            kind = hints[field.name]
+            if field.metadata['positional']:
+                kind = tyro.conf.Positional[kind]
             about = tyro.conf.arg(help=help_of(field.metadata))
-            config_class.__annotations__[field.name] = Annotated[hints[field.name], about]
+            config_class.__annotations__[field.name] = Annotated[kind, about]
 
 
 def help_of(about: Any) -> str:

@@ -14,16 +14,18 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: Sequence[Any] | None = None,
+    positional: bool = False,
 ) -> Any:
     """
     Declare a field of a frozen settings dataclass: its default, meaning, unit and closed range.
 
     Command-line flags, ROS parameter descriptors and checkpoints are all made from these fields,
-    so a default or a range is written nowhere else.
+    so a default or a range is written nowhere else. A positional one needs no flag.
     """
     return dataclasses.field(
         default=default,
-        metadata={'help': help, 'unit': unit, 'low': low, 'high': high, 'choices': choices},
+        metadata={'help': help, 'unit': unit, 'low': low, 'high': high, 'choices': choices,
+                  'positional': positional},
     )
 
 

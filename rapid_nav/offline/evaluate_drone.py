@@ -114,7 +114,9 @@ def _fly(
 ) -> dict[str, Any]:
     """Fly the course with one policy and return its row."""
     flown = course.fly(task, chooser, len(macs))
-    row = summarise(name, flown, macs) | {'by_world': course.mean_by_world(flown)}
+    row = summarise(name, flown, macs) | {
+        'by_world': course.mean_by_world(flown),
+        'exit_shares_by_world': course.exit_shares_by_world(flown)}
     log.info('%s', row)
     return row
 

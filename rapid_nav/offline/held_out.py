@@ -53,6 +53,12 @@ class Course:
         return {name: float(flights.distance_m[of == name].mean())
                 for name in dict.fromkeys(self.names)}
 
+    def exit_shares_by_world(self, flights: Flights) -> dict[str, list[float]]:
+        """Return the share of the decisions at each exit (L,) in each kind of world."""
+        of = np.array(self.names)
+        taken = {name: flights.levels[of == name].sum(axis=0) for name in dict.fromkeys(of)}
+        return {str(name): (levels / levels.sum()).tolist() for name, levels in taken.items()}
+
 
 def observations_on(
     course: Course, task: FlightTask, choose: Chooser, limit: int = 4000
