@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 import math
 
+import numpy as np
+
 from rapid_nav.settings import check, setting
 
 
@@ -24,7 +26,12 @@ class ActionConfig:
     yaw_steps: int = setting(5, 'directions from left to right', low=1, high=15)
     max_pitch: float = setting(12.0, 'steepest direction', unit='deg', low=0.0, high=80.0)
     max_yaw: float = setting(21.3, 'widest direction', unit='deg', low=0.0, high=80.0)
-    speed: float = setting(2.0, 'along the chosen direction', unit='m/s', low=0.0, high=20.0)
+    speed: float = setting(3.0, 'along the chosen direction', unit='m/s', low=0.0, high=20.0)
+    slow_distance: float = setting(
+        4.0, 'free way ahead below which the speed shrinks in proportion; 0: never slower',
+        unit='m', low=0.0, high=100.0)
+    slowest: float = setting(
+        0.15, 'share of the speed that is flown however narrow it is', low=0.0, high=1.0)
     turn_time: float = setting(
         0.2, 'in which the nose turns into the chosen direction', unit='s', low=0.01, high=10.0)
 
@@ -45,11 +52,24 @@ class ActionGrid:
         """The action that flies level and ahead."""
         return self.num_actions // 2
 
-    def velocity(self, action: int) -> BodyVelocity:
-        """Return the velocity of an action; IndexError if there is no such action."""
+    def velocity(self, action: int, free: float = math.inf) -> BodyVelocity:
+        """
+        Return the velocity of an action with so much free way ahead [m].
+
+        Turning is as quick as ever where flying is slow: narrow places are turned out of on the
+        spot. IndexError if there is no such action.
+        """
         if not 0 <= action < self.num_actions:
             raise IndexError(f'action {action}: the grid has 0 to {self.num_actions - 1}')
-        return self.velocities[action]
+        fast, share = self.velocities[action], float(self.speed_share(np.float64(free)))
+        return BodyVelocity(
+            fast.forward * share, fast.left * share, fast.up * share, fast.yaw_rate)
+
+    def speed_share(self, free: np.ndarray | np.float64) -> np.ndarray:
+        """Return which share of the speed is flown with so much free way ahead [m], any shape."""
+        if self.config.slow_distance <= 0:
+            return np.ones_like(free)
+        return np.clip(free / self.config.slow_distance, self.config.slowest, 1.0)
 
     def _velocity(self, action: int) -> BodyVelocity:
         row, column = divmod(action, self.config.yaw_steps)
@@ -59,6 +79,13 @@ class ActionGrid:
         return BodyVelocity(
             forward=along * math.cos(yaw), left=along * math.sin(yaw),
             up=self.config.speed * math.sin(pitch), yaw_rate=yaw / self.config.turn_time)
+
+
+def free_way(depth: np.ndarray) -> np.ndarray:
+    """Return the nearest thing ahead (...) [m], in the middle of depth images (..., H, W) [m]."""
+    height, width = depth.shape[-2:]
+    ahead = depth[..., height // 3:height - height // 3, width // 4:width - width // 4]
+    return ahead.min(axis=(-2, -1))
 
 
 def _spread(index: int, steps: int) -> float:

@@ -16,7 +16,7 @@ from rapid_nav.bringup import shipped_checkpoint
 from rapid_nav.core import checkpoint as checkpoints
 from rapid_nav.core.exits import check_thresholds, Decision
 from rapid_nav.core.runtime import Policy as Network
-from rapid_nav.flight.actions import ActionGrid, BodyVelocity
+from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
 from rapid_nav.flight.observation import DepthHistory
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.msg import ExitLevel
@@ -129,7 +129,8 @@ class Policy(Node):
         self.last_ns = stamp
         began = time.perf_counter()
         decision = brain.network.decide(observation, brain.thresholds)
-        return decision, brain.grid.velocity(decision.action), time.perf_counter() - began
+        spent = time.perf_counter() - began
+        return decision, brain.grid.velocity(decision.action, float(free_way(depth))), spent
 
     def refuse(self, kind: str, why: str) -> None:
         """Count an image that is not flown by; no command is better than a blind one."""

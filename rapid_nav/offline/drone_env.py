@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 import numpy as np
 
 from rapid_nav.core.state import from_generator, to_generator
-from rapid_nav.flight.actions import ActionGrid
+from rapid_nav.flight.actions import ActionGrid, free_way
 from rapid_nav.flight.observation import nearness, shrink
 from rapid_nav.flight.reward import reward
 from rapid_nav.flight.task import FlightTask
@@ -53,11 +53,11 @@ class DroneVectorEnv(VectorEnv):
     ) -> None:
         self.task, self.worlds, self.num_envs = task, worlds, num_envs
         self.cap_m = cap_m
-        # A flight at the commanded speed takes this long; one that hangs somewhere ends too.
-        self.max_decisions = int(4 * cap_m / (max(task.actions.speed, 0.1) * task.decision_period))
+        # Several times what the full speed takes: a flight that hangs somewhere ends too.
+        self.max_decisions = int(8 * cap_m / (max(task.actions.speed, 0.1) * task.decision_period))
         self.starts, self.given_starts = starts, starts is not None
         self.scenes = pack(worlds)
-        grid = ActionGrid(task.actions)
+        self.grid = grid = ActionGrid(task.actions)
         self.velocities = np.array(
             [(v.forward, v.left, v.up, v.yaw_rate) for v in grid.velocities])
         self.width = task.observation.width * render_scale
@@ -73,6 +73,7 @@ class DroneVectorEnv(VectorEnv):
         self.goal.mode[:] = dynamics.MODE_VELOCITY
         self.goal.yaw_is_rate[:] = True
         self.scene_index = np.zeros(num_envs, np.int64)
+        self.free = np.full(num_envs, np.inf)  # way ahead [m]
         self.frames = np.zeros((num_envs, *task.observation.shape), np.uint8)
         self.visited = np.zeros((num_envs, GRID, GRID), bool)
         self.cells = np.zeros(num_envs, np.int64)
@@ -136,6 +137,7 @@ class DroneVectorEnv(VectorEnv):
         self.visited[rows], self.cells[rows] = False, 0
         self.distance[rows], self.decisions[rows] = 0.0, 0
         self._visit(rows)
+        self.cells[rows] = 0  # the cell that a flight begins in is not entered
         if len(rows) == self.num_envs:
             frame = nearness(self._look(), self.task.observation.half_depth)
             self.frames[:] = frame[:, None]
@@ -143,6 +145,7 @@ class DroneVectorEnv(VectorEnv):
     def _command(self, actions: np.ndarray) -> None:
         """Set the goals as moveByVelocityBodyFrame does: turned by the yaw at this moment."""
         velocity = self.velocities[actions]  # (N, 4) forward, left, up [m/s], yaw rate [rad/s]
+        velocity[:, :3] *= self.grid.speed_share(self.free)[:, None]
         w, x, y, z = self.state.orientation.T
         yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
         north = velocity[:, 0] * np.cos(yaw) + velocity[:, 1] * np.sin(yaw)
@@ -154,7 +157,9 @@ class DroneVectorEnv(VectorEnv):
         depth = camera.render_depth(
             self.scenes, self.scene_index, self.state.position, self.state.orientation,
             self.width, self.height, np.radians(self.task.fov))
-        return shrink(depth, self.task.observation.height, self.task.observation.width)
+        small = shrink(depth, self.task.observation.height, self.task.observation.width)
+        self.free = free_way(small)
+        return small
 
     def _visit(self, rows: np.ndarray) -> np.ndarray:
         """Mark the cells where the drones are; return (N,) how many are new."""
@@ -198,7 +203,7 @@ class DroneVectorEnv(VectorEnv):
         to_generator(self.rng, arrays['rng'])
 
 
-_FLIGHTS = ('scene_index', 'frames', 'visited', 'cells', 'distance', 'decisions', 'over')
+_FLIGHTS = ('scene_index', 'frames', 'free', 'visited', 'cells', 'distance', 'decisions', 'over')
 
 
 class DroneEnv(gymnasium.Env):

@@ -47,7 +47,7 @@ def test_a_flight_that_ended_starts_anew_at_the_next_step_whatever_the_action(wo
     for step in range(300):
         _, reward, terminated, truncated, info = env.step(np.full(4, step % 25))
         assert (info['distance_m'][over] == 0).all()
-        assert (info['cells'][over] == 1).all()
+        assert (info['cells'][over] == 0).all()
         assert not (terminated | truncated)[over].any() and (reward[over] == 0).all()
         seen += int(over.sum())
         over = terminated | truncated

@@ -1,0 +1,58 @@
+"""From depth to observation: nearest first, shapes kept, bad images refused."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+
+from rapid_nav.flight.observation import (
+    BadDepth,
+    DepthHistory,
+    nearness,
+    ObservationConfig,
+    shrink,
+)
+
+CONFIG = ObservationConfig()
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(1, 70),
+       st.integers(0, 2**32 - 1))
+def test_shrinking_keeps_the_nearest_and_invents_nothing(rows, columns, height, width, seed):
+    depth = np.random.default_rng(seed).exponential(5.0, (rows, columns))
+    small = shrink(depth, height, width)
+    assert small.shape == (height, width)
+    assert np.isin(small, depth).all()
+    if rows >= height and columns >= width:
+        assert small.min() == depth.min()
+
+
+def test_nearness_falls_with_depth_and_is_zero_at_infinity():
+    depth = np.array([0.0, 0.5, 2.0, 10.0, 100.0, np.inf])
+    seen = nearness(depth, half_depth=2.0)
+    assert seen.dtype == np.uint8
+    assert seen[0] == 255 and seen[2] == 128 and seen[-1] == 0
+    assert (np.diff(seen.astype(int)) < 0).all()
+
+
+def test_the_first_image_stands_in_for_those_before_it_and_the_newest_is_last():
+    history = DepthHistory(CONFIG)
+    first = history.push(np.full((144, 256), 2.0))
+    assert first.shape == (1, 3, 36, 64) and first.dtype == np.float32
+    np.testing.assert_array_equal(first, np.full_like(first, 128 / 255))
+    second = history.push(np.full((144, 256), np.inf, np.float32))
+    assert [float(frame.max()) for frame in second[0]] == pytest.approx([128 / 255, 128 / 255, 0])
+
+
+@pytest.mark.parametrize(('depth', 'why'), [
+    (np.zeros((144, 256)), 'all zero'),
+    (np.zeros((0, 0)), 'empty'),
+    (np.zeros((1, 1)), 'empty'),
+    (np.where(np.eye(36, 64) > 0, np.nan, 3.0), '36 of 2304 pixels are NaN'),
+])
+def test_an_image_that_must_not_be_flown_by_is_refused_and_forgotten(depth, why):
+    history = DepthHistory(CONFIG)
+    history.push(np.full((36, 64), 2.0))
+    with pytest.raises(BadDepth, match=why):
+        history.push(depth)
+    assert (history.push(np.full((36, 64), 2.0)) == np.float32(128 / 255)).all()
