@@ -84,6 +84,7 @@ def _simulator() -> Iterator[int]:
     server = subprocess.Popen(
         [sys.executable, '-c', _SERVE], env=environment, stdout=subprocess.PIPE, text=True
     )
+    assert server.stdout is not None
     try:
         said = server.stdout.readline()
         port = re.search(r':(\d+)$', said.strip())

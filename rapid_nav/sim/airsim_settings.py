@@ -1,11 +1,12 @@
 """AirSim's settings.json: the keys that matter to us, checked, with AirSim's defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import json
-import math
 from pathlib import Path
 from typing import Any
+
+from rapid_nav.sim.json_keys import Keys
 
 SENSOR_TYPES = {1: 'barometer', 2: 'imu', 3: 'gps', 4: 'magnetometer', 5: 'distance', 6: 'lidar'}
 DEFAULT_SENSORS = {
@@ -98,7 +99,6 @@ class Settings:
     vehicles: Mapping[str, VehicleSettings]
     clock_speed: float = 1.0  # simulated seconds in one real one
     origin: tuple[float, float, float] = (47.641468, -122.140165, 122.0)  # [deg], [deg], [m]
-    wind: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0))  # [m/s; NED]
 
 
 CAMERA_ALIASES = {
@@ -129,19 +129,18 @@ def read_settings(source: Mapping[str, Any] | str | Path | None = None) -> Setti
             source = json.loads(Path(source).read_text(encoding='utf-8-sig'))
         except json.JSONDecodeError as error:
             raise ValueError(f'settings file {source}: no JSON: {error}') from error
-    top = _Keys(source, 'settings')
+    top = Keys(source, 'settings')
     mode = top.get('SimMode', str, '')
     if mode not in ('', 'Multirotor', 'ComputerVision'):
         raise ValueError(f'settings.SimMode is {mode!r}; only Multirotor is simulated')
     origin = top.sub('OriginGeopoint')
-    wind = top.sub('Wind')
     shared = top.sub('CameraDefaults')
     default_sensors = top.sub('DefaultSensors').raw or DEFAULT_SENSORS
     found = top.sub('Vehicles').raw or {'SimpleFlight': {}}
     vehicles = {
-        name: _vehicle(_Keys(value, f'settings.Vehicles.{name}'), shared, default_sensors)
+        name: _vehicle(Keys(value, f'settings.Vehicles.{name}'), shared, default_sensors)
         for name, value in found.items()
-        if _Keys(value, f'settings.Vehicles.{name}').get('AutoCreate', bool, True)
+        if Keys(value, f'settings.Vehicles.{name}').get('AutoCreate', bool, True)
     }
     if not vehicles:
         raise ValueError('settings.Vehicles has none with AutoCreate; give it at least one')
@@ -154,73 +153,45 @@ def read_settings(source: Mapping[str, Any] | str | Path | None = None) -> Setti
             origin.number('Longitude', Settings.origin[1], -180, 180),
             origin.number('Altitude', Settings.origin[2]),
         ),
-        tuple(wind.number(axis, 0.0) for axis in 'XYZ'),
     )
 
 
-class _Keys:
-    """A JSON object whose faults are reported with their full path."""
-
-    def __init__(self, raw: Any, path: str) -> None:
-        if not isinstance(raw, Mapping):
-            raise ValueError(f'{path} is {raw!r}; it must be an object')
-        self.raw, self.path = raw, path
-
-    def get(self, key: str, kind: type, default: Any) -> Any:
-        value = self.raw.get(key, default)
-        if not isinstance(value, kind):
-            raise ValueError(f'{self.path}.{key} is {value!r}; it must be a {kind.__name__}')
-        return value
-
-    def sub(self, key: str) -> '_Keys':
-        return _Keys(self.raw.get(key) or {}, f'{self.path}.{key}')
-
-    def number(
-        self, key: str, default: float, low: float = -math.inf, high: float = math.inf
-    ) -> float:
-        value = self.raw.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-            raise ValueError(f'{self.path}.{key} is {value!r}; it must be a number')
-        if not low <= value <= high:
-            raise ValueError(f'{self.path}.{key} is {value}; it must lie in [{low:g}, {high:g}]')
-        return float(value)
-
-    def mount(self, default: Mount) -> Mount:
-        names = ('X', 'Y', 'Z', 'Pitch', 'Roll', 'Yaw')
-        return Mount(*(self.number(key, getattr(default, key.lower())) for key in names))
-
-
 def _vehicle(
-    keys: _Keys, shared: _Keys, default_sensors: Mapping[str, Any]
+    keys: Keys, shared: Keys, default_sensors: Mapping[str, Any]
 ) -> VehicleSettings:
     kind = keys.get('VehicleType', str, 'SimpleFlight').lower()
     if kind != 'simpleflight':
         raise ValueError(f'{keys.path}.VehicleType is {kind!r}; only SimpleFlight is simulated')
-    start = keys.mount(Mount()) if any(key in keys.raw for key in 'XYZ') else None
+    start = _mount(keys, Mount()) if any(key in keys.raw for key in 'XYZ') else None
     own = keys.sub('Cameras')
     cameras = {}
     for name in [*_CAMERAS, *own.raw]:
         about = own.sub(name)
         alias = CAMERA_ALIASES.get(name, name)
-        mount = about.mount(_CAMERAS.get(alias, Mount()))
+        mount = _mount(about, _CAMERAS.get(alias, Mount()))
         captures = {**_captures(shared), **_captures(about)}
         cameras[alias] = CameraSettings(mount, captures)
     sensors = {}
     for name, value in {**default_sensors, **keys.sub('Sensors').raw}.items():
-        about = _Keys(value, f'{keys.path}.Sensors.{name}')
+        about = Keys(value, f'{keys.path}.Sensors.{name}')
         kind = SENSOR_TYPES.get(about.get('SensorType', int, 0))
         if kind is None:
             raise ValueError(f'{about.path}.SensorType must be one of {sorted(SENSOR_TYPES)}')
         if about.get('Enabled', bool, True):
-            sensors[name] = SensorSettings(kind, about.mount(Mount()), about.raw)
+            sensors[name] = SensorSettings(kind, _mount(about, Mount()), about.raw)
     armed = keys.get('DefaultVehicleState', str, 'Armed') in ('', 'Armed')
     return VehicleSettings(start, armed, cameras, sensors)
 
 
-def _captures(keys: _Keys) -> dict[int, Capture]:
+def _mount(keys: Keys, default: Mount) -> Mount:
+    names = ('X', 'Y', 'Z', 'Pitch', 'Roll', 'Yaw')
+    return Mount(*(keys.number(key, getattr(default, key.lower())) for key in names))
+
+
+def _captures(keys: Keys) -> dict[int, Capture]:
     found = {}
     for number, one in enumerate(keys.get('CaptureSettings', list, [])):
-        about = _Keys(one, f'{keys.path}.CaptureSettings[{number}]')
+        about = Keys(one, f'{keys.path}.CaptureSettings[{number}]')
         image_type = int(about.number('ImageType', 0, -1, _IMAGE_TYPES - 1))
         found[image_type] = Capture(
             int(about.number('Width', Capture.width, 1, MAX_PIXELS)),

@@ -1,7 +1,7 @@
 """AirSim's RPCs for cameras and their images."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 import math
 
@@ -41,7 +41,7 @@ class CameraMethods:
         (shot,) = self._aim(vehicle, [Request(camera, image_type, False, True)])
         return self._render(lambda: Encoded(shot.answer()['image_data_uint8']))
 
-    def _render(self, work: object) -> Awaitable[Encoded]:
+    def _render(self, work: Callable[[], Encoded]) -> Awaitable[Encoded]:
         return asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     @rpc(text, text, boolean)

@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 
-from rapid_nav.sim import dynamics
-from rapid_nav.sim.airsim_settings import Mount, Settings
+from rapid_nav.sim import dynamics, places
+from rapid_nav.sim.airsim_settings import Settings
 from rapid_nav.sim.camera import render_depth
-from rapid_nav.sim.rays import cast_rays
+from rapid_nav.sim.pace import Pace
 from rapid_nav.sim.shapes import Primitive
 from rapid_nav.sim.signatures import Pose
 from rapid_nav.sim.vehicle import GRACE, Motion, Task, Vehicle
@@ -24,9 +24,6 @@ STEP_NS = round(STEP * 1e9)
 FRAME_STEPS = 6  # of simContinueForFrames: at 60 frames a second
 LONGEST_RUN = 1000.0  # [s] that one simContinueForTime may ask for
 _STRIDE = 7  # steps between two looks at contacts and sensors' histories: 21 ms
-_FREE_STRIDE = 2  # steps that a free clock makes at once, if it keeps up
-_FALLEN_BEHIND = 0.25  # [s] of real time that is given up rather than caught up with
-_DOWN = np.array([[0.0, 0.0, 1.0]])
 
 
 class Engine:
@@ -45,7 +42,7 @@ class Engine:
         self._runs: list[tuple[int, Future]] = []  # steps to go, and who waits for them
         self._stopping = False
         self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
-        self._epoch: tuple[float, int] | None = None  # real time [s] and step of a free clock
+        self._pace = Pace(settings.clock_speed / STEP)
         self.load(world)
 
     def load(self, world: World) -> None:
@@ -57,10 +54,10 @@ class Engine:
             self.world, self.scenes = world, pack([world])
             self.ids = world.segmentation_ids  # (P,) of each primitive
             self._starts = np.array([
-                self._start(number, about.start)
+                places.start(self.scenes, world.start_poses, number, about.start)
                 for number, about in enumerate(self.settings.vehicles.values())
-            ])
-            self.state = dynamics.make_state(self._starts[:, :4])
+            ])  # (V, 4)
+            self.state = dynamics.make_state(self._starts)
             self.goal = dynamics.make_goal(len(self._starts))
             self._scene_index = np.zeros(len(self._starts), np.int64)
             self.vehicles = {
@@ -75,31 +72,23 @@ class Engine:
             for vehicle in self.vehicles.values():
                 self._drop(vehicle)
                 vehicle.reset(self.steps)
-            dynamics.reset_rows(self.state, np.arange(len(self._starts)), self._starts[:, :4])
+            dynamics.reset_rows(self.state, np.arange(len(self._starts)), self._starts)
             self._settle()
 
     def _settle(self) -> None:
-        self.state.grounded[:] = self._starts[:, 4] > 0
+        """Leave vehicles that start on the ground there, motors at rest; others hold."""
+        on_ground = [places.stands(self.scenes, start[:3]) for start in self._starts]
+        self.state.grounded[:] = on_ground
         self.state.rotors[self.state.grounded] = 0.0
+        for vehicle in self.vehicles.values():
+            if not vehicle.landed:
+                vehicle.hold()
 
-    def _start(self, number: int, given: Mount | None) -> tuple[float, ...]:
-        """Return x, y, z, yaw and whether that is on the ground."""
-        if given is not None:
-            start = np.array([given.x, given.y, given.z, math.radians(given.yaw)])
-        else:
-            poses = self.world.start_poses
-            start = np.array(poses[number % len(poses)])
-        depth = float(cast_rays(self.scenes, 0, start[:3], _DOWN)[0])
-        stands = given is None or depth <= dynamics.DRONE_RADIUS
-        if stands and math.isfinite(depth):
-            start[2] += depth - dynamics.DRONE_RADIUS
-        return *start, float(stands and math.isfinite(depth))
-
-    def change(self, primitives: Sequence[Primitive], ids: Sequence[int]) -> None:
+    def change(self, primitives: Sequence[Primitive], ids: np.ndarray) -> None:
         """Replace what the world is made of, in place; vehicles stay where they are."""
         with self.lock:
             self.world = replace(self.world, primitives=tuple(primitives))
-            self.scenes, self.ids = pack([self.world]), np.array(ids, np.uint8)
+            self.scenes, self.ids = pack([self.world]), ids.astype(np.uint8)
 
     @property
     def now_ns(self) -> int:
@@ -119,20 +108,15 @@ class Engine:
         """Have the physics and the camera compiled (or read from numba's cache) by now."""
         eye = self._starts[:1, :3], np.array([[1.0, 0.0, 0.0, 0.0]])
         render_depth(self.scenes, np.zeros(1, np.int64), *eye, 8, 4, math.pi / 2)
-        state = dynamics.make_state(self._starts[:1, :4])
+        state = dynamics.make_state(self._starts[:1])
         dynamics.step(state, dynamics.make_goal(1), self.scenes, np.zeros(1, np.int64), 1)
 
-    def swept(self, vehicle: Vehicle, there: Pose) -> Pose:
-        """Return how far towards a pose a vehicle gets without passing through anything."""
-        way = np.nan_to_num(there.position - vehicle.position)
-        distance = float(np.linalg.norm(way))
-        if distance == 0:
-            return there
-        here = vehicle.position + vehicle.origin
-        free = float(cast_rays(self.scenes, 0, here, way[None] / distance, distance)[0])
-        if math.isfinite(free):
-            way = way * max(free - dynamics.DRONE_RADIUS, 0.0) / distance
-        return Pose(vehicle.position + way, there.orientation)
+    def place(self, vehicle: Vehicle, there: Pose, through: bool = True) -> None:
+        """Teleport a vehicle, through what is in the way or only up to it."""
+        if not through:
+            there = places.reachable(self.scenes, vehicle.position, there, vehicle.origin)
+        target = np.where(np.isnan(there.position), vehicle.position, there.position)
+        vehicle.place(there, places.stands(self.scenes, target + vehicle.origin))
 
     def start(self) -> None:
         """Let time pass."""
@@ -153,7 +137,8 @@ class Engine:
     def pause(self, paused: bool) -> None:
         """Stop the free clock, or let it go on; a run under way ends now."""
         with self.lock:
-            self.paused, self._epoch = paused, None
+            self.paused = paused
+            self._pace.restart()
             self._abandon_runs()
             self._changed.notify_all()
 
@@ -225,17 +210,8 @@ class Engine:
             return min(self._runs[0][0], _STRIDE), None
         if self.paused:
             return 0, None
-        now = time.monotonic()
-        speed = self.settings.clock_speed / STEP  # [steps/s]
-        if self._epoch is None:
-            self._epoch = now, self.steps
-        owed = math.floor((now - self._epoch[0]) * speed) - (self.steps - self._epoch[1])
-        if owed > _FALLEN_BEHIND * speed:
-            self._epoch = now, self.steps  # a slow machine makes simulated time slow, not jumpy
-            return _STRIDE, None
-        if owed < _FREE_STRIDE:
-            return 0, (_FREE_STRIDE - owed) / speed
-        return min(owed, _STRIDE), None
+        steps, wait = self._pace.owed(self.steps)
+        return min(steps, _STRIDE), wait
 
     def _advance(self, steps: int) -> None:
         if self._runs:

@@ -1,4 +1,4 @@
-"""AirSim's RPCs for time, control and motion."""
+"""AirSim's RPCs for control and motion."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,8 +7,7 @@ from concurrent.futures import Future
 import numpy as np
 
 from rapid_nav.sim import dynamics, earth, tasks
-from rapid_nav.sim.airsim_settings import Settings
-from rapid_nav.sim.engine import Engine, FRAME_STEPS, LONGEST_RUN, STEP
+from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.signatures import (
     boolean,
     finite_vector,
@@ -23,61 +22,9 @@ from rapid_nav.sim.signatures import (
 )
 from rapid_nav.sim.vehicle import Motion
 
-Answer = Awaitable[bool]
+Answer = Awaitable[bool] | bool
 _TO_Z, _TO_THROTTLE = dynamics.MODE_ATTITUDE_Z, dynamics.MODE_ATTITUDE_THROTTLE
 _RATES_TO_Z, _RATES_TO_THROTTLE = dynamics.MODE_RATE_Z, dynamics.MODE_RATE_THROTTLE
-
-
-class TimeMethods:
-    """The connection and the clock."""
-
-    def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine, self._settings = engine, settings
-
-    @rpc()
-    def ping(self) -> bool:
-        return True
-
-    @rpc()
-    def getServerVersion(self) -> int:
-        return 1
-
-    @rpc()
-    def getMinRequiredClientVersion(self) -> int:
-        return 1
-
-    @rpc()
-    def getSettingsString(self) -> str:
-        return self._settings.text
-
-    @rpc()
-    def listVehicles(self) -> list[str]:
-        return list(self._engine.vehicles)
-
-    @rpc(boolean)
-    def simPause(self, paused: bool) -> None:
-        self._engine.pause(paused)
-
-    @rpc()
-    def simIsPaused(self) -> bool:
-        return self._engine.paused
-
-    @rpc(number)
-    def simContinueForTime(self, seconds: float) -> Answer:
-        return self._run(round(seconds / STEP))
-
-    @rpc(integer)
-    def simContinueForFrames(self, frames: int) -> Answer:
-        return self._run(frames * FRAME_STEPS)
-
-    def _run(self, steps: int) -> Answer:
-        if not 0 <= steps <= LONGEST_RUN / STEP:
-            raise ValueError(f'{steps * STEP:g} s; one call may ask for 0 to {LONGEST_RUN:g} s')
-        return asyncio.wrap_future(self._engine.run(steps))
-
-    @rpc()
-    def reset(self) -> None:
-        self._engine.reset()
 
 
 class FlightMethods:
@@ -129,28 +76,41 @@ class FlightMethods:
         return self._begin(vehicle, tasks.hover)
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
-    def moveByVelocity(self, vx, vy, vz, duration, drivetrain, yaw, vehicle) -> Answer:
+    def moveByVelocity(
+        self, vx: float, vy: float, vz: float, duration: float, drivetrain: int, yaw: YawMode,
+        vehicle: str,
+    ) -> Answer:
         return self._begin(vehicle, tasks.velocity, (vx, vy, vz), duration, drivetrain, yaw)
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
-    def moveByVelocityBodyFrame(self, vx, vy, vz, duration, drivetrain, yaw, vehicle) -> Answer:
+    def moveByVelocityBodyFrame(
+        self, vx: float, vy: float, vz: float, duration: float, drivetrain: int, yaw: YawMode,
+        vehicle: str,
+    ) -> Answer:
         goal, mode = (vx, vy, vz), dynamics.MODE_VELOCITY
         return self._begin(vehicle, tasks.velocity, goal, duration, drivetrain, yaw, mode, True)
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
-    def moveByVelocityZ(self, vx, vy, z, duration, drivetrain, yaw, vehicle) -> Answer:
+    def moveByVelocityZ(
+        self, vx: float, vy: float, z: float, duration: float, drivetrain: int, yaw: YawMode,
+        vehicle: str,
+    ) -> Answer:
         goal, mode = (vx, vy, z), dynamics.MODE_VELOCITY_Z
         answer = self._begin(vehicle, tasks.velocity, goal, duration, drivetrain, yaw, mode)
         return answer if duration > 0 else False  # the odd one out, in AirSim as here
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
-    def moveByVelocityZBodyFrame(self, vx, vy, z, duration, drivetrain, yaw, vehicle) -> Answer:
+    def moveByVelocityZBodyFrame(
+        self, vx: float, vy: float, z: float, duration: float, drivetrain: int, yaw: YawMode,
+        vehicle: str,
+    ) -> Answer:
         goal, mode = (vx, vy, z), dynamics.MODE_VELOCITY_Z
         return self._begin(vehicle, tasks.velocity, goal, duration, drivetrain, yaw, mode, True)
 
     @rpc(length, length, length, length, number, integer, yaw_mode, number, number, text)
     def moveToPosition(
-        self, x, y, z, speed, timeout, drivetrain, yaw, lookahead, adaptive, vehicle
+        self, x: float, y: float, z: float, speed: float, timeout: float, drivetrain: int,
+        yaw: YawMode, lookahead: float, adaptive: float, vehicle: str,
     ) -> Answer:
         points = [np.array([x, y, z])]
         return self._begin(
@@ -159,7 +119,8 @@ class FlightMethods:
 
     @rpc(list_of(finite_vector), length, number, integer, yaw_mode, number, number, text)
     def moveOnPath(
-        self, points, speed, timeout, drivetrain, yaw, lookahead, adaptive, vehicle
+        self, points: list[np.ndarray], speed: float, timeout: float, drivetrain: int,
+        yaw: YawMode, lookahead: float, adaptive: float, vehicle: str,
     ) -> Answer:
         if not points:
             return True
@@ -169,7 +130,8 @@ class FlightMethods:
 
     @rpc(number, number, number, length, number, integer, yaw_mode, number, number, text)
     def moveToGPS(
-        self, lat, lon, alt, speed, timeout, drivetrain, yaw, lookahead, adaptive, vehicle
+        self, lat: float, lon: float, alt: float, speed: float, timeout: float,
+        drivetrain: int, yaw: YawMode, lookahead: float, adaptive: float, vehicle: str,
     ) -> Answer:
         there = finite_vector(dict(zip(
             ('x_val', 'y_val', 'z_val'),
@@ -180,7 +142,10 @@ class FlightMethods:
         )
 
     @rpc(length, length, number, yaw_mode, number, number, text)
-    def moveToZ(self, z, speed, timeout, yaw, lookahead, adaptive, vehicle) -> Answer:
+    def moveToZ(
+        self, z: float, speed: float, timeout: float, yaw: YawMode, lookahead: float,
+        adaptive: float, vehicle: str,
+    ) -> Answer:
         x, y, _ = self._engine.vehicle(vehicle).position
         points = [np.array([x, y, z])]
         return self._begin(
@@ -188,41 +153,59 @@ class FlightMethods:
         )
 
     @rpc(number, number, number, text)
-    def rotateToYaw(self, yaw, timeout, margin, vehicle) -> Answer:
+    def rotateToYaw(self, yaw: float, timeout: float, margin: float, vehicle: str) -> Answer:
         return self._begin(vehicle, tasks.rotate_to, yaw, timeout, margin)
 
     @rpc(number, number, text)
-    def rotateByYawRate(self, rate, duration, vehicle) -> Answer:
+    def rotateByYawRate(self, rate: float, duration: float, vehicle: str) -> Answer:
         place, turn = self._engine.vehicle(vehicle).position, YawMode(True, rate)
         return self._timed(vehicle, duration, dynamics.MODE_POSITION, *place, turn)
 
     @rpc(number, number, number, number, number, text)
-    def moveByMotorPWMs(self, front_right, rear_left, front_left, rear_right, duration, vehicle):
+    def moveByMotorPWMs(
+        self, front_right: float, rear_left: float, front_left: float, rear_right: float,
+        duration: float, vehicle: str,
+    ) -> Answer:
         pwm = [front_right, rear_left, front_left, rear_right]
         return self._begin(vehicle, tasks.motors, pwm, duration)
 
     @rpc(length, length, length, length, number, text)
-    def moveByRollPitchYawZ(self, roll, pitch, yaw, z, duration, vehicle) -> Answer:
+    def moveByRollPitchYawZ(
+        self, roll: float, pitch: float, yaw: float, z: float, duration: float, vehicle: str,
+    ) -> Answer:
         return self._timed(vehicle, duration, _TO_Z, roll, pitch, z, angle(yaw))
 
     @rpc(length, length, length, length, number, text)
-    def moveByRollPitchYawThrottle(self, roll, pitch, yaw, throttle, duration, vehicle) -> Answer:
+    def moveByRollPitchYawThrottle(
+        self, roll: float, pitch: float, yaw: float, throttle: float, duration: float,
+        vehicle: str,
+    ) -> Answer:
         return self._timed(vehicle, duration, _TO_THROTTLE, roll, pitch, throttle, angle(yaw))
 
     @rpc(length, length, length, length, number, text)
-    def moveByRollPitchYawrateThrottle(self, roll, pitch, rate, throttle, duration, vehicle):
+    def moveByRollPitchYawrateThrottle(
+        self, roll: float, pitch: float, rate: float, throttle: float, duration: float,
+        vehicle: str,
+    ) -> Answer:
         return self._timed(vehicle, duration, _TO_THROTTLE, roll, pitch, throttle, turning(rate))
 
     @rpc(length, length, length, length, number, text)
-    def moveByRollPitchYawrateZ(self, roll, pitch, rate, z, duration, vehicle) -> Answer:
+    def moveByRollPitchYawrateZ(
+        self, roll: float, pitch: float, rate: float, z: float, duration: float, vehicle: str,
+    ) -> Answer:
         return self._timed(vehicle, duration, _TO_Z, roll, pitch, z, turning(rate))
 
     @rpc(length, length, length, length, number, text)
-    def moveByAngleRatesZ(self, roll, pitch, rate, z, duration, vehicle) -> Answer:
+    def moveByAngleRatesZ(
+        self, roll: float, pitch: float, rate: float, z: float, duration: float, vehicle: str,
+    ) -> Answer:
         return self._timed(vehicle, duration, _RATES_TO_Z, roll, pitch, z, turning(rate))
 
     @rpc(length, length, length, length, number, text)
-    def moveByAngleRatesThrottle(self, roll, pitch, rate, throttle, duration, vehicle) -> Answer:
+    def moveByAngleRatesThrottle(
+        self, roll: float, pitch: float, rate: float, throttle: float, duration: float,
+        vehicle: str,
+    ) -> Answer:
         goal = roll, pitch, throttle
         return self._timed(vehicle, duration, _RATES_TO_THROTTLE, *goal, turning(rate))
 

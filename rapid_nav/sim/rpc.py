@@ -67,7 +67,8 @@ class RpcServer:
         try:
             self.loop.run_forever()
         finally:
-            self._listener.close()
+            if self._listener:
+                self._listener.close()
             for connection in self._connections:
                 connection.cancel()
             everybody = asyncio.gather(*self._connections, return_exceptions=True)
@@ -78,6 +79,7 @@ class RpcServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         task = asyncio.current_task()
+        assert task is not None
         self._connections.add(task)
         try:
             if len(self._connections) <= MAX_CONNECTIONS:

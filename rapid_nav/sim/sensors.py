@@ -12,10 +12,11 @@ from rapid_nav.sim.airsim_settings import SensorSettings
 from rapid_nav.sim.engine import Engine, STEP, STEP_NS
 from rapid_nav.sim.lidar import sweep
 from rapid_nav.sim.messages import Map, pose_map, quaternion4, vector3
+from rapid_nav.sim.mounts import mounted
 from rapid_nav.sim.rays import cast_rays
 from rapid_nav.sim.shapes import rotation_matrices
 from rapid_nav.sim.signatures import Pose
-from rapid_nav.sim.vehicle import mounted, Vehicle
+from rapid_nav.sim.vehicle import Vehicle
 
 _GYRO_WALK = math.radians(0.30) / 60  # [rad/sqrt(s)]
 _GYRO_DRIFT = math.radians(4.6 / 3600) / math.sqrt(500)  # [rad/s/sqrt(s)]

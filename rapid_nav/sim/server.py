@@ -9,10 +9,12 @@ from typing import Any
 from rapid_nav.sim.airsim_settings import read_settings
 from rapid_nav.sim.camera_methods import CameraMethods
 from rapid_nav.sim.engine import Engine
-from rapid_nav.sim.flight_methods import FlightMethods, TimeMethods
+from rapid_nav.sim.flight_methods import FlightMethods
 from rapid_nav.sim.rpc import RpcServer
+from rapid_nav.sim.sensor_methods import SensorMethods
 from rapid_nav.sim.signatures import anything, collect, Method
-from rapid_nav.sim.state_methods import SensorMethods, StateMethods
+from rapid_nav.sim.state_methods import StateMethods
+from rapid_nav.sim.time_methods import TimeMethods
 from rapid_nav.sim.world import World
 from rapid_nav.sim.world_methods import IGNORED, WorldMethods
 

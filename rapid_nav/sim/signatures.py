@@ -151,7 +151,7 @@ def rpc(*takes: Convert) -> Callable[[Callable], Callable]:
     """Mark a method as callable by its own name, with arguments of these types."""
 
     def mark(function: Callable) -> Callable:
-        function.rpc_takes = takes
+        setattr(function, 'rpc_takes', takes)  # noqa: B010  (functions have no such field)
         return function
 
     return mark

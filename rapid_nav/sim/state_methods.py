@@ -1,9 +1,7 @@
-"""AirSim's RPCs for what a vehicle is doing and what its sensors say."""
+"""AirSim's RPCs for what a vehicle is doing."""
 
-import asyncio
-from collections.abc import Awaitable
-from concurrent.futures import Executor
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +9,6 @@ from rapid_nav.sim import earth
 from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.messages import Map, pose_map, quaternion4, vector3
 from rapid_nav.sim.quadrotor import MAX_THRUST, MAX_TORQUE, REVOLUTIONS
-from rapid_nav.sim.rpc import Encoded
-from rapid_nav.sim.sensors import Sensors
 from rapid_nav.sim.signatures import BadCast, boolean, Pose, pose, rpc, text, vector
 from rapid_nav.sim.vehicle import Vehicle
 
@@ -48,19 +44,24 @@ _SETTABLE = {
 }
 
 
-def kinematics(value: object) -> dict[str, object]:
+class Kinematics(NamedTuple):
+    """What simSetKinematics is to set; NaN in the pose leaves a part."""
+
+    pose: Pose
+    motion: dict[str, np.ndarray]  # (3,) each, by the physics' names
+
+
+def kinematics(value: Any) -> Kinematics:
     """Take a KinematicsState of which any part may be missing."""
     if not isinstance(value, dict):
         raise BadCast
-    found: dict[str, object] = {
-        name: vector(value[key]) for key, name in _SETTABLE.items() if key in value
-    }
-    placed = {key: value[key] for key in ('position', 'orientation') if key in value}
     nowhere = {'x_val': math.nan, 'y_val': math.nan, 'z_val': math.nan}
-    found['pose'] = pose(
-        {'position': nowhere, 'orientation': {'w_val': math.nan, **nowhere}, **placed}
-    )
-    return found
+    turn = {'w_val': math.nan, **nowhere}
+    there = {
+        'position': value.get('position', nowhere), 'orientation': value.get('orientation', turn)
+    }
+    motion = {name: vector(value[key]) for key, name in _SETTABLE.items() if key in value}
+    return Kinematics(pose(there), motion)
 
 
 class StateMethods:
@@ -102,13 +103,11 @@ class StateMethods:
             return self._kinematics(self._engine.vehicle(vehicle))
 
     @rpc(kinematics, boolean, text)
-    def simSetKinematics(
-        self, state: dict[str, np.ndarray | Pose], _ignore_collision: bool, vehicle: str
-    ) -> None:
+    def simSetKinematics(self, state: Kinematics, _through: bool, vehicle: str) -> None:
         with self._engine.lock:
             mine = self._engine.vehicle(vehicle)
-            mine.place(state.pop('pose'))
-            mine.move(state)
+            self._engine.place(mine, state.pose)
+            mine.move(state.motion)
 
     @rpc(text)
     def simGetGroundTruthEnvironment(self, vehicle: str) -> Map:
@@ -154,8 +153,7 @@ class StateMethods:
     @rpc(pose, boolean, text)
     def simSetVehiclePose(self, there: Pose, ignore_collision: bool, vehicle: str) -> None:
         with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
-            mine.place(there if ignore_collision else self._engine.swept(mine, there))
+            self._engine.place(self._engine.vehicle(vehicle), there, ignore_collision)
 
     @rpc(text)
     def simGetCollisionInfo(self, vehicle: str) -> Map:
@@ -175,43 +173,3 @@ class StateMethods:
                 'object_name': self._engine.world.primitives[last.primitive].name,
                 'object_id': int(self._engine.ids[last.primitive]),
             }
-
-
-class SensorMethods:
-    """What a vehicle's sensors say."""
-
-    def __init__(self, engine: Engine, pool: Executor) -> None:
-        self._engine, self._pool = engine, pool
-
-    def _read(self, kind: str, name: str, vehicle: str) -> Map | Awaitable[Encoded]:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
-            reading = Sensors(self._engine, mine).read(kind, name)
-        if not callable(reading):
-            return reading
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._pool, lambda: Encoded(reading()))
-
-    @rpc(text, text)
-    def getImuData(self, name: str, vehicle: str) -> Map:
-        return self._read('imu', name, vehicle)
-
-    @rpc(text, text)
-    def getBarometerData(self, name: str, vehicle: str) -> Map:
-        return self._read('barometer', name, vehicle)
-
-    @rpc(text, text)
-    def getMagnetometerData(self, name: str, vehicle: str) -> Map:
-        return self._read('magnetometer', name, vehicle)
-
-    @rpc(text, text)
-    def getGpsData(self, name: str, vehicle: str) -> Map:
-        return self._read('gps', name, vehicle)
-
-    @rpc(text, text)
-    def getDistanceSensorData(self, name: str, vehicle: str) -> Map:
-        return self._read('distance', name, vehicle)
-
-    @rpc(text, text)
-    def getLidarData(self, name: str, vehicle: str) -> Awaitable[Encoded]:
-        return self._read('lidar', name, vehicle)

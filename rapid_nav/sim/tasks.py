@@ -106,13 +106,14 @@ def hover(vehicle: Vehicle) -> Motion:
 
 def rotate_to(vehicle: Vehicle, yaw: float, timeout: float, margin: float) -> Motion:
     """Turn to a heading [deg] on the spot."""
-    place, target, waited = vehicle.position, normalize(yaw), 0.0
+    x, y, z = vehicle.position
+    target, waited = normalize(yaw), 0.0
     if timeout <= 0:
         return True
     while waited < timeout:
         near = abs(normalize(math.degrees(vehicle.yaw) - target)) <= margin
         turn = NO_TURN if near else YawMode(False, target)
-        vehicle.order(dynamics.MODE_POSITION, *place, turn)
+        vehicle.order(dynamics.MODE_POSITION, x, y, z, turn)
         if near and abs(vehicle.angular_velocity[2]) <= _STILL_TURNING:
             return True
         yield PERIOD

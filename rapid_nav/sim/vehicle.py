@@ -9,8 +9,9 @@ import math
 import numpy as np
 
 from rapid_nav.sim import dynamics
-from rapid_nav.sim.airsim_settings import CAMERA_ALIASES, CameraSettings, Mount, VehicleSettings
-from rapid_nav.sim.shapes import quaternion, rotation_matrices
+from rapid_nav.sim.airsim_settings import CAMERA_ALIASES, VehicleSettings
+from rapid_nav.sim.mounts import Camera, mounted, multiply
+from rapid_nav.sim.shapes import rotation_matrices
 from rapid_nav.sim.signatures import Pose, YawMode
 
 # A motion in progress: yields how long to leave it alone [simulated s], returns its outcome.
@@ -18,16 +19,6 @@ Motion = Generator[float, None, bool]
 GRACE = 0.06  # [s] after a motion ended, simple_flight holds the place where it is then
 _NEVER = 2**62  # steps
 _TRAIL = 16  # entries that are remembered for sensors that lag
-
-
-@dataclass
-class Camera:
-    """A camera as it is now: clients may turn it and change its opening."""
-
-    settings: CameraSettings
-    position: np.ndarray  # (3,) [m; FRD] in the body
-    orientation: np.ndarray  # (4,) w, x, y, z in the body
-    fov: float | None = None  # [deg] where a client set it, for every image type
 
 
 @dataclass
@@ -176,14 +167,17 @@ class Vehicle:
         self._goal.yaw_is_rate[self.row] = True
         self.hold_at = _NEVER
 
-    def place(self, pose: Pose) -> None:
+    def place(self, pose: Pose, on_ground: bool) -> None:
         """Teleport to a pose in the vehicle's own frame; NaN leaves a part; velocities survive."""
         there = np.where(np.isnan(pose.position), self.position, pose.position)
         self._state.position[self.row] = there + self.origin
         if not np.isnan(pose.orientation).any():
             self._state.orientation[self.row] = pose.orientation
-        self._state.grounded[self.row] = False
-        if self.armed and self._goal.mode[self.row] in (dynamics.MODE_HOLD, dynamics.MODE_OFF):
+        self._state.grounded[self.row] = on_ground
+        if on_ground:
+            self._state.rotors[self.row] = 0.0
+            self._stand_by(dynamics.MODE_OFF)
+        elif self.armed and self._goal.mode[self.row] in (dynamics.MODE_HOLD, dynamics.MODE_OFF):
             # The physics keeps the place where holding began, so it must begin anew.
             self._state.mode[self.row] = dynamics.MODE_OFF
             self._stand_by(dynamics.MODE_HOLD)
@@ -229,15 +223,3 @@ class Vehicle:
                 state.collision_normal[row].copy(),
                 float(state.penetration[row]),
             )
-
-
-def mounted(mount: Mount) -> tuple[np.ndarray, np.ndarray]:
-    """Return position (3,) [m] and orientation (4,) w, x, y, z of a mount."""
-    angles = (math.radians(angle) for angle in (mount.roll, mount.pitch, mount.yaw))
-    return np.array([mount.x, mount.y, mount.z]), np.array(quaternion(*angles))
-
-
-def multiply(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return the Hamilton product of two (4,) w, x, y, z quaternions."""
-    w, v, s, u = p[0], p[1:], q[0], q[1:]
-    return np.concatenate([[w * s - v @ u], w * u + s * v + np.cross(v, u)])

@@ -75,7 +75,6 @@ class WorldMethods:
 
     @rpc(text, pose, boolean)
     def simSetObjectPose(self, name: str, there: Pose, _teleport: bool) -> bool:
-        old = _NOWHERE
         with self._engine.lock:
             row = self._find(name)
             if row is None:
@@ -193,4 +192,5 @@ def geo(value: object) -> earth.Geo:
     found = [value.get(key, 0.0) for key in ('latitude', 'longitude', 'altitude')]
     if any(type(v) not in (int, float) or not abs(v) < 1e6 for v in found):
         raise BadCast
-    return tuple(float(v) for v in found)
+    latitude, longitude, altitude = (float(v) for v in found)
+    return latitude, longitude, altitude

@@ -328,3 +328,38 @@ def test_objects_can_be_found_moved_and_scaled(client):
     assert client.simListSceneObjects(box) == [box]
     with pytest.raises(RPCError, match='no regular expression'):
         client.simListSceneObjects('(')
+
+
+def test_a_start_given_in_the_settings_is_in_the_worlds_frame_and_not_in_the_ground(world):
+    x, y, _, yaw = world.start_poses[1].tolist()
+    here = {'X': x, 'Y': y, 'Yaw': float(np.degrees(yaw))}
+    settings = {'Vehicles': {'low': {**here, 'Z': 0}, 'high': {**here, 'Z': -1.4}}}
+    with Server(world, settings, port=0, paused=True) as server:
+        low, high = (connect(port=server.port, vehicle=name) for name in ('low', 'high'))
+        assert low.sense().landed
+        assert not high.sense().landed
+        heights = [vehicle.origin[2] for vehicle in server.engine.vehicles.values()]
+        np.testing.assert_allclose(heights, [-0.2, -1.4], atol=0.01)
+        high.arm()
+        high.step(2.0)
+        assert np.linalg.norm(high.sense().position) < 0.1
+        for drone in (low, high):
+            drone.close()
+
+
+def test_a_drone_put_back_on_the_ground_stands_there(drone, flying):
+    home = airsim.Pose()
+    flying.simSetVehiclePose(home, True)
+    assert drone.sense().landed
+    run(flying, 1.0)
+    assert drone.sense().landed
+    assert drone.take_off()
+
+
+def test_kinematics_can_be_set_in_part(flying):
+    state = airsim.KinematicsState()
+    state.linear_velocity = airsim.Vector3r(0, 0, -0.4)
+    before = position(flying)
+    flying.simSetKinematics(state, True)
+    np.testing.assert_allclose(velocity(flying), [0, 0, -0.4], atol=1e-6)
+    np.testing.assert_allclose(position(flying), before, atol=1e-6)
