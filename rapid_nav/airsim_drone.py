@@ -21,6 +21,7 @@ __all__ = ['AirSimDrone', 'BadImage', 'NoDrone', 'RPCError', 'connect']
 
 _TAKE_OFF_TIMEOUT_S = 20.0
 _PATIENCE_S = 600.0  # for a task of the simulator's, whose own clock may run slowly
+_STEP_TIMEOUT_S, _SLOWEST = 10.0, 10.0  # plus so many real seconds for each simulated one
 _PAUSED_STRIDE_S = 0.102  # simulated time per step while a task runs in a paused simulator
 
 
@@ -135,7 +136,8 @@ class AirSimDrone:
 
     def step(self, seconds: float) -> None:
         """Let a paused simulator run for so long [simulated s]."""
-        self._client.simContinueForTime(seconds)
+        run = self._client.client.call_async('simContinueForTime', seconds)
+        run.get(_STEP_TIMEOUT_S + seconds * _SLOWEST)
 
     def imu(self) -> readings.Imu:
         """Return the newest inertial measurement."""

@@ -20,7 +20,7 @@ from rapid_nav.sim.vehicle import Vehicle
     SCENE, DEPTH_PLANAR, DEPTH_PERSPECTIVE, DEPTH_VIS, DISPARITY, SEGMENTATION, NORMALS, INFRARED,
 ) = range(8)
 NO_HIT = 65504.0  # [m] the largest half float, which AirSim's render target clips to
-MOST_IMAGES = 64  # of one call
+MOST_IMAGES = 16  # of one call
 _VIS_RANGE = 100.0  # [m] of DepthVis
 _BASELINE = 0.25  # [m] of DisparityNormalized
 

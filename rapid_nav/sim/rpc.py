@@ -12,7 +12,7 @@ from rapid_nav.sim.signatures import Method
 from rapid_nav.sim.wire import encode, Malformed, Requests
 
 MAX_CONNECTIONS = 64
-MAX_OPEN_REQUESTS = 64  # a connection's next request waits until one of so many is answered
+MAX_OPEN_REQUESTS = 32  # a connection's next request waits until one of so many is answered
 _READ_BYTES = 64 * 2**10
 _REQUEST, _RESPONSE, _NOTIFICATION = 0, 1, 2
 
@@ -157,21 +157,24 @@ class _Connection:
     async def _wait(
         self, msgid: int | None, name: str, args: list[Any], result: Awaitable[Any]
     ) -> None:
+        error, answer = None, None
         try:
-            self._finish(msgid, None, await result)
-        except Exception as error:
-            self._finish(msgid, _threw(name, args, error), None)
+            answer = await result
+        except Exception as failure:
+            error = _threw(name, args, failure)
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()  # answers wait for a slow reader one by one
+        self._finish(msgid, error, answer)
 
     def _finish(self, msgid: int | None, error: str | None, result: Any) -> None:
         self._slots.release()
         if msgid is None or self._writer.is_closing():
             return
-        answer = result if isinstance(result, Encoded) else None
-        if answer is None:
-            self._writer.write(encode([_RESPONSE, msgid, error, result]))
-        else:
+        if isinstance(result, Encoded):
             self._writer.write(encode([_RESPONSE, msgid, error, None])[:-1])
-            self._writer.write(answer.data)
+            self._writer.write(result.data)
+        else:
+            self._writer.write(encode([_RESPONSE, msgid, error, result]))
 
 
 class Encoded:

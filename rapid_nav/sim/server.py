@@ -51,7 +51,7 @@ class Server:
             StateMethods(self.engine),
             SensorMethods(self.engine, self._pool),
             CameraMethods(self.engine, self._pool),
-            WorldMethods(self.engine),
+            WorldMethods(self.engine, self._pool),
         )
         for name, count in IGNORED.items():
             methods[name] = Method((anything,) * count, lambda *_args: None)

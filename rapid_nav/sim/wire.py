@@ -54,7 +54,7 @@ class Requests:
                     self._start += length
                     whole.append(msgpack.unpackb(message, strict_map_key=False))
         except Exception as error:  # msgpack has half a dozen kinds
-            raise Malformed(f'no msgpack-rpc: {error!r}') from error
+            raise Malformed(f'no msgpack-rpc: {error!r:.80}') from error
         return whole
 
 

@@ -1,5 +1,8 @@
 """AirSim's RPCs for the world's objects, and our own to describe and to replace the world."""
 
+import asyncio
+from collections.abc import Awaitable
+from concurrent.futures import Executor
 from dataclasses import replace
 import math
 import re
@@ -25,7 +28,7 @@ from rapid_nav.sim.signatures import (
 from rapid_nav.sim.world import make_world
 
 _NOWHERE = Pose(np.full(3, math.nan), np.full(4, math.nan))
-_LONGEST_PATTERN = 200
+_LONGEST_PATTERN, _MOST_REPEATS = 200, 4  # with more, matching may take for ever
 # Accepted for the sake of scripts that draw or dress up: nothing to see here.
 IGNORED = {
     'simPrintLogMessage': 3,
@@ -47,8 +50,8 @@ IGNORED = {
 class WorldMethods:
     """The world's objects, by their names."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, pool: Executor) -> None:
+        self._engine, self._pool = engine, pool
 
     def _find(self, name: str) -> int | None:
         names = [primitive.name for primitive in self._engine.world.primitives]
@@ -169,16 +172,23 @@ class WorldMethods:
         ]
 
     @rpc(text, integer)
-    def rapidLoadWorld(self, spec: str, seed: int) -> bool:
+    def rapidLoadWorld(self, spec: str, seed: int) -> Awaitable[bool]:
         """Put every vehicle at a start of another world (ours alone)."""
-        self._engine.load(make_world(spec, seed))
-        return True
+
+        def load() -> bool:
+            self._engine.load(make_world(spec, seed))
+            return True
+
+        return asyncio.get_running_loop().run_in_executor(self._pool, load)
 
 
 def matches(pattern: str, name: str) -> bool:
     """Tell whether the whole name matches a regular expression; ValueError if it is none."""
-    if len(pattern) > _LONGEST_PATTERN:
-        raise ValueError(f'a pattern of {len(pattern)} characters; at most {_LONGEST_PATTERN}')
+    repeats = sum(map(pattern.count, '*+?{'))
+    if len(pattern) > _LONGEST_PATTERN or repeats > _MOST_REPEATS:
+        raise ValueError(
+            f'a pattern may have {_LONGEST_PATTERN} characters and {_MOST_REPEATS} repeats'
+        )
     try:
         return re.fullmatch(pattern, name) is not None
     except re.error as error:

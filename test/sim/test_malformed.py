@@ -1,19 +1,22 @@
 """Whatever comes over the wire, the simulator stays up, answers, and does not grow."""
 
 import contextlib
+import ctypes
 import logging
 from pathlib import Path
 import random
 import resource
 import socket
 import struct
+import time
 
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 import msgpack
 import pytest
 
-from rapid_nav.airsim_drone import connect
+from rapid_nav.airsim_drone import connect, RPCError
+from rapid_nav.sim.rpc import MAX_CONNECTIONS
 from rapid_nav.sim.server import Server
 
 ROUNDS, REQUESTS_A_ROUND = 100, 100
@@ -21,6 +24,8 @@ GROWTH_ALLOWED = 150 * 2**20  # bytes
 
 
 def resident() -> int:
+    """Return how big the process is [bytes], without what malloc only keeps for later."""
+    ctypes.CDLL(None).malloc_trim(0)
     return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
 
 
@@ -107,3 +112,44 @@ def test_ten_thousand_malformed_requests_leave_it_answering(
     assert resident() - at_first < GROWTH_ALLOWED
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     caplog.clear()
+
+
+def test_a_client_that_asks_and_never_reads_does_not_fill_the_memory(
+    module_server: Server, at_first: int
+) -> None:
+    request = {'camera_name': '0', 'image_type': 1, 'pixels_as_float': True, 'compress': False}
+    ask = msgpack.packb([0, 1, 'simGetImages', [[request] * 10, '', False]])
+    with socket.create_connection(('127.0.0.1', module_server.port), 5) as greedy:
+        greedy.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(2000):
+                greedy.sendall(ask)  # 3.7 GB of answers
+        drone = connect(port=module_server.port, timeout_s=20)
+        assert drone.sense().depth.shape == (144, 256)
+        drone.close()
+        assert resident() - at_first < GROWTH_ALLOWED
+
+
+def test_too_many_connections_are_refused_and_the_rest_served(module_server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS + 20):
+            stack.enter_context(socket.create_connection(('127.0.0.1', module_server.port), 5))
+        with pytest.raises(ConnectionError):
+            connect(port=module_server.port)
+    for _ in range(50):
+        with contextlib.suppress(ConnectionError):
+            drone = connect(port=module_server.port)
+            break
+        time.sleep(0.1)
+    assert drone.vehicles() == ['SimpleFlight']
+    drone.close()
+
+
+@pytest.mark.parametrize('pattern', ['(.*)*(.*)*x', '(((((a+)+)+)+)+)+$', '(', 'x' * 300])
+def test_patterns_that_could_take_for_ever_are_refused(
+    module_server: Server, pattern: str
+) -> None:
+    drone = connect(port=module_server.port)
+    with pytest.raises(RPCError, match='pattern|regular expression'):
+        drone._client.simListSceneObjects(pattern + '.*' * (pattern != '('))
+    drone.close()
