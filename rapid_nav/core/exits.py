@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 import math
 from typing import Any, NamedTuple, TYPE_CHECKING
 
@@ -20,8 +19,7 @@ class Answer(NamedTuple):
     confidence: Any  # (B,) logit of being sure enough; +inf at the last exit
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """One decision of an early-exit network, and what it cost."""
 
     action: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -90,6 +90,17 @@ def eager_answers(checkpoint: Checkpoint, threads: int = 1) -> Answers:
     return answers
 
 
+class OnnxStage(NamedTuple):
+    """A session with its buffers bound, and views of its answer, made once for all calls."""
+
+    session: onnxruntime.InferenceSession
+    binding: onnxruntime.IOBinding
+    q_values: np.ndarray  # (1, A)
+    greedy: np.ndarray  # (A,) the same
+    answer: np.ndarray  # (A + 1,) the same and, of a branch, what its confidence is made from
+    slope: float  # see graphs.build
+
+
 class OnnxStages:
     """
     A session for each stage, over buffers that all of them share and no call allocates.
@@ -99,10 +110,10 @@ class OnnxStages:
 
     def __init__(self, deployed: Deployed, threads: int = 1) -> None:
         network = deployed.about.network
-        self.num_actions = network.num_actions
+        actions = network.num_actions
         self.observation = np.zeros((1, *network.input_shape), np.float32)
-        self.buffers: list[np.ndarray] = [self.observation]  # kept: the bindings point at them
-        self.stages = []
+        self.buffers: list[np.ndarray] = []  # kept alive: the bindings point at them
+        self.stages: list[OnnxStage] = []
         features: np.ndarray = self.observation  # the first stage reads neither of the two
         carried: np.ndarray = self.observation
         for level, (stage, model) in enumerate(zip(network.stages, deployed.models, strict=True)):
@@ -111,14 +122,16 @@ class OnnxStages:
             outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
             source = self.observation if network.reads_input(level) else features
             # The hidden layer and the answer side by side: together they are 'carried'.
-            kept = np.zeros((1, stage.hidden + network.num_actions + 1), np.float32)
+            kept = np.zeros((1, stage.hidden + actions + 1), np.float32)
             answer = kept[:, stage.hidden:]
             bound = {'source': source, 'carried': carried, 'hidden': kept, 'answer': answer}
             if 'features' in outputs:
                 features = bound['features'] = np.zeros(outputs['features'], np.float32)
             self.buffers += [kept, features]
             slope = float(session.get_modelmeta().custom_metadata_map['slope'])
-            self.stages.append((session, bind(session, bound), answer, slope))
+            q_values = answer[:, :actions]
+            self.stages.append(OnnxStage(
+                session, bind(session, bound), q_values, q_values[0], answer[0], slope))
             carried = kept
 
     def answers(self, observation: np.ndarray) -> Iterator[Answer]:
@@ -127,13 +140,13 @@ class OnnxStages:
             raise ValueError(f'observation is {observation.shape}; this network reads '
                              f'{self.observation.shape}')
         np.copyto(self.observation, observation)
-        last = len(self.stages) - 1
-        for level, (session, binding, answer, slope) in enumerate(self.stages):
+        for session, binding, q_values, greedy, answer, slope in self.stages[:-1]:
             session.run_with_iobinding(binding)
-            q_values = answer[:, :self.num_actions]
-            sure = math.inf if level == last else (
-                answer[0, self.num_actions] - slope * q_values[0].max())
-            yield Answer(q_values, (sure,))
+            best = greedy.item(greedy.argmax())
+            yield Answer(q_values, (answer.item(-1) - slope * best,))
+        last = self.stages[-1]
+        last.session.run_with_iobinding(last.binding)
+        yield Answer(last.q_values, (math.inf,))
 
 
 def bind(
