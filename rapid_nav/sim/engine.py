@@ -1,6 +1,6 @@
 """The simulation's clock: steps the physics, free or on demand, and runs the motions on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 import contextlib
 from dataclasses import replace
@@ -12,7 +12,7 @@ import numpy as np
 
 from rapid_nav.sim import dynamics, places
 from rapid_nav.sim.airsim_settings import Settings
-from rapid_nav.sim.camera import render_depth
+from rapid_nav.sim.camera import color, render_depth
 from rapid_nav.sim.pace import Pace
 from rapid_nav.sim.shapes import Primitive
 from rapid_nav.sim.signatures import Pose
@@ -43,13 +43,13 @@ class Engine:
         self._stopping = False
         self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
         self._pace = Pace(settings.clock_speed / STEP)
+        self.vehicles: dict[str, Vehicle] = {}
         self.load(world)
 
     def load(self, world: World) -> None:
         """Put every vehicle at a start of another world."""
         with self.lock:
-            old: Mapping[str, Vehicle] = getattr(self, 'vehicles', {})
-            for vehicle in old.values():
+            for vehicle in self.vehicles.values():
                 self._drop(vehicle)
             self.world, self.scenes = world, pack([world])
             self.ids = world.segmentation_ids  # (P,) of each primitive
@@ -107,7 +107,8 @@ class Engine:
     def warm_up(self) -> None:
         """Have the physics and the camera compiled (or read from numba's cache) by now."""
         eye = self._starts[:1, :3], np.array([[1.0, 0.0, 0.0, 0.0]])
-        render_depth(self.scenes, np.zeros(1, np.int64), *eye, 8, 4, math.pi / 2)
+        for render in (render_depth, color):
+            render(self.scenes, np.zeros(1, np.int64), *eye, 8, 4, math.pi / 2)
         state = dynamics.make_state(self._starts[:1])
         dynamics.step(state, dynamics.make_goal(1), self.scenes, np.zeros(1, np.int64), 1)
 
@@ -173,7 +174,7 @@ class Engine:
         task, vehicle.task = vehicle.task, None
         if task:
             task.motion.close()
-            _settle(task.ended, False)
+            _resolve(task.ended, False)
 
     def _continue(self, vehicle: Vehicle, task: Task) -> None:
         """Let a motion look around and say when it wants to again."""
@@ -182,7 +183,7 @@ class Engine:
         except StopIteration as stop:
             vehicle.task = None
             vehicle.end(self.steps, round(GRACE / STEP))
-            _settle(task.ended, bool(stop.value))
+            _resolve(task.ended, bool(stop.value))
         except Exception as error:
             vehicle.task = None
             vehicle.end(self.steps, round(GRACE / STEP))
@@ -190,7 +191,7 @@ class Engine:
 
     def _abandon_runs(self) -> None:
         for _, ended in self._runs:
-            _settle(ended, None)
+            _resolve(ended, None)
         self._runs.clear()
 
     def _live(self) -> None:
@@ -225,7 +226,7 @@ class Engine:
             for vehicle in self.vehicles.values():
                 self._attend(vehicle)
         if self._runs and self._runs[0][0] <= 0:
-            _settle(self._runs.pop(0)[1], None)
+            _resolve(self._runs.pop(0)[1], None)
 
     def _next_event(self) -> int:
         """Return the step at which some motion wants to look, or an order gets stale."""
@@ -248,7 +249,7 @@ def _due(task: Task) -> int:
     return task.began + round(task.asked / STEP)
 
 
-def _settle(future: Future, result: object) -> None:
+def _resolve(future: Future, result: object) -> None:
     """Set a result unless whoever waited for it has gone."""
     with contextlib.suppress(Exception):
         future.set_result(result)
