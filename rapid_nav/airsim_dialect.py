@@ -18,7 +18,7 @@ def check(client: Any, where: str, vehicle: str, timeout_s: float) -> None:
         pose = client.client.call('simGetVehiclePose', vehicle)
     except TimeoutError as error:
         raise NoDrone(
-            f'Something at {where} accepts connections but did not answer AirSim\'s ping within '
+            f'Something at {where} accepts connections but did not answer a ping within '
             f'{timeout_s:g} s; check host and port, or whether the simulator hangs'
         ) from error
     except TransportError as error:

@@ -15,7 +15,7 @@ from rapid_nav.flight import frames
 from rapid_nav.flight.actions import BodyVelocity
 
 airsim_transport.install()
-import airsim  # noqa: E402  (it imports the transport installed above)
+import airsim  # noqa  (it must come after the transport that it imports)
 
 __all__ = ['AirSimDrone', 'BadImage', 'NoDrone', 'RPCError', 'connect']
 

@@ -48,7 +48,7 @@ class Future:
         self.result: Any = None
         self.error: Any = None
 
-    def set(self, error: Any = None, result: Any = None) -> None:
+    def settle(self, error: Any = None, result: Any = None) -> None:
         """Hand the answer to whoever waits; only the first one counts."""
         if not self._done.is_set():
             self.error, self.result = error, result
@@ -63,7 +63,7 @@ class Future:
         timeout = self._timeout if timeout is None else timeout
         if not self._done.wait(timeout):
             self._connection.pending.pop(self._msgid, None)
-            self.set(error=TimeoutError(f'Request timed out after {timeout:g} s'))
+            self.settle(error=TimeoutError(f'Request timed out after {timeout:g} s'))
 
     def get(self, timeout: float | None = None) -> Any:
         """Return the answer, or raise what the server, or the connection, says went wrong."""
@@ -152,7 +152,7 @@ class _Connection:
     def _fail(self, reason: RPCError) -> None:
         for msgid in list(self.pending):
             if future := self.pending.pop(msgid, None):
-                future.set(error=reason)
+                future.settle(error=reason)
 
     def _read(self) -> None:
         reason: RPCError = TransportError('The server closed the connection')
@@ -166,7 +166,7 @@ class _Connection:
                         break
                     for kind, msgid, error, result in messages.feed(data):
                         if kind == 1 and (future := self.pending.pop(msgid, None)):
-                            future.set(error, result)
+                            future.settle(error, result)
         except OSError as error:
             reason = TransportError(f'The connection broke: {error}')
         except Exception as error:

@@ -84,17 +84,17 @@ class Vehicle:
 
     @property
     def position(self) -> np.ndarray:
-        """The position (3,) [m] in the vehicle's own NED frame."""
+        """Where it is, (3,) [m] in the vehicle's own NED frame."""
         return self._state.position[self.row] - self.origin
 
     @property
     def velocity(self) -> np.ndarray:
-        """The velocity (3,) [m/s; NED]."""
+        """How fast it is, (3,) [m/s; NED]."""
         return self._state.velocity[self.row].copy()
 
     @property
     def orientation(self) -> np.ndarray:
-        """The orientation (4,) w, x, y, z."""
+        """How it is turned, (4,) w, x, y, z."""
         return self._state.orientation[self.row].copy()
 
     @property

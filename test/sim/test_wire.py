@@ -24,7 +24,7 @@ def test_messages_come_out_whole_however_the_stream_was_cut(messages, size):
     stream = b''.join(map(msgpack.packb, messages))
     requests, found = Requests(), []
     for at in range(0, len(stream), size):
-        found += requests.feed(stream[at : at + size])
+        found += requests.feed(stream[at:at + size])
     assert repr(found) == repr(messages)  # repr, as NaN is not equal to itself
 
 
