@@ -18,7 +18,8 @@ from rapid_nav.sim.worlds.plan import Plan
 from rapid_nav.sim.worlds.yaml_file import number, numbers
 
 HEIGHT = 3.0  # [m], of walls and ceiling
-MOST_BOXES = 1500
+MANY_BOXES, MOST_BOXES = 1500, 20000
+COARSEST = 0.1  # [m/pixel], up to which a map with many boxes is made coarser
 MOST_PIXELS = 2 ** 26
 DRONE = 0.3  # [m], how far from walls a place must be for a drone to fit
 MODES = ('trinary', 'scale', 'raw')
@@ -32,11 +33,16 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     solid = np.pad(occupancy(path, content), 1, constant_values=True)  # closed all around
     rim = resolution
     boxes = rectangles(solid)
-    while len(boxes) > MOST_BOXES:
+    while len(boxes) > MANY_BOXES and 2 * resolution <= COARSEST:
         solid, resolution = shrink(solid), 2 * resolution
         boxes = rectangles(solid)
+    if len(boxes) > MOST_BOXES:
+        raise ValueError(
+            f'{path}: its walls make {len(boxes)} boxes, more than {MOST_BOXES}; '
+            'give a part of it')
     if solid.all():
         raise ValueError(f'{path}: nothing in the map is free; check its thresholds and negate')
+    plan.shades = 0.03  # many boxes make one wall
     turn, level = (math.cos(yaw), math.sin(yaw)), quaternion(yaw=-yaw) if yaw else LEVEL
 
     def place(along: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,7 @@ class Plan:
         self.start_area = (0.0, 0.0, 1.0, 1.0)  # x0, y0, x1, y1 [m]
         self.start_places: np.ndarray | None = None  # (N, 2) [m], instead of the whole area
         self.start_heights = (1.1, 1.7)  # [m]
+        self.shades = 0.15  # by which neighbours of one colour differ
         self.fixed_starts: np.ndarray | None = None  # (M, 4), instead of a search
         self._numbers: Counter = Counter()
 
@@ -49,7 +50,7 @@ class Plan:
         """Add a primitive in NED; its name gets a number."""
         number = self._numbers[name]
         self._numbers[name] += 1
-        shade = self.rng.uniform(0.85, 1.15)  # neighbours of one kind must be told apart
+        shade = 1 + self.shades * self.rng.uniform(-1, 1)
         self.primitives.append(Primitive(
             kind, f'{name}_{number}', position, orientation, size,
             tuple(min(255, int(c * shade)) for c in color)))
