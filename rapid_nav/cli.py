@@ -16,6 +16,9 @@ COMMANDS = {
         'rapid_nav.offline.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
     ('report',): (
         'rapid_nav.offline.report', 'Turn reports into one page of figures and pictures.'),
+    ('calibrate', 'drone'): (
+        'rapid_nav.offline.calibrate_drone', 'Choose thresholds with a guarantee.'),
+    ('export',): ('rapid_nav.offline.export', 'Write a policy that needs no PyTorch.'),
     ('bench', 'simulator'): (
         'rapid_nav.offline.bench_simulator', 'Time camera and physics, beside Embree.'),
     ('bench', 'latency'): (

@@ -20,6 +20,9 @@ Choice = tuple[np.ndarray, np.ndarray]
 Chooser = Callable[[np.ndarray, np.random.Generator], Choice]
 """From observations (N, C, H, W) uint8 to a choice for each."""
 
+Watch = Callable[[np.ndarray, np.ndarray], None]
+"""Told after each choice which flight each drone makes (N,) and whether it still flies (N,)."""
+
 
 @dataclass(frozen=True)
 class Flights:
@@ -37,9 +40,9 @@ class Flights:
 
 def fly(
     task: FlightTask, worlds: Sequence[World], starts: Sequence[Start], choose: Chooser,
-    num_levels: int = 1, cap_m: float = 100.0, seed: int = 0,
+    num_levels: int = 1, cap_m: float = 100.0, seed: int = 0, watch: Watch | None = None,
 ) -> Flights:
-    """Fly once from each start, all side by side."""
+    """Fly once from each start, all side by side; `watch` hears of each choice that counts."""
     count = len(starts)
     env = DroneVectorEnv(task, worlds, count, cap_m=cap_m, starts=itertools.cycle(starts))
     rng = np.random.default_rng(seed)
@@ -54,6 +57,8 @@ def fly(
             observation, flight, flying = observation[flying], flight[flying], flying[flying]
         action, level = choose(observation, rng)
         levels[flight[flying], level[flying]] += 1
+        if watch is not None:
+            watch(flight, flying)
         observation, _, terminated, truncated, info = env.step(action)
         ended = flying & (terminated | truncated)
         distance[flight[ended]] = np.minimum(info['distance_m'][ended], cap_m)

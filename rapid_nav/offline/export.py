@@ -1,0 +1,26 @@
+"""`rapid-nav export`: a checkpoint in the form that flies without PyTorch."""
+
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+
+from rapid_nav.core import deploy
+from rapid_nav.settings import setting
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What `rapid-nav export` takes."""
+
+    checkpoint: Path = setting(Path('models/drone.safetensors'), 'the policy to export')
+    out: Path = setting(Path('drone.zip'), 'zip of ONNX stages and settings to write')
+
+
+def main(config: ExportConfig) -> int:
+    """Write the policy's stages, settings and operating points into one file."""
+    deployed = deploy.export(config.checkpoint, config.out)
+    log.info('%s: %d exits, %d bytes', config.out, len(deployed.macs),
+             config.out.stat().st_size)
+    return 0
