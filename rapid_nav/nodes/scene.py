@@ -12,17 +12,18 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from rapid_nav.airsim_drone import connect, RPCError
+from rapid_nav.flight.palette import exit_color
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes import messages
 from rapid_nav.nodes.parameters import declare
 from rapid_nav.nodes.running import run
+from rapid_nav.nodes.thought import Thought
 from rapid_nav.settings import check, setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SHAPES = {'box': Marker.CUBE, 'plane': Marker.CUBE, 'cylinder': Marker.CYLINDER,
           'sphere': Marker.SPHERE}
-# Early exits are cool, the full network is hot: from green over yellow to red.
-GREEN, RED = (0.1, 0.8, 0.3), (0.9, 0.2, 0.1)
+UNDECIDED = ColorRGBA(r=0.6, g=0.6, b=0.6, a=1.0)  # where no image was decided on
 _THIN = 0.01  # [m] a marker without thickness is not drawn
 _TRAIL_WIDTH = 0.08  # [m]
 
@@ -47,7 +48,7 @@ class Scene(Node):
         super().__init__('scene')
         self.config = declare(self, SceneConfig)
         self.flight = -1  # whose world is shown
-        self.levels: dict[int, float] = {}  # by stamp: 0 first exit, 1 full network
+        self.colors: dict[int, ColorRGBA] = {}  # of the exit taken, by stamp
         self.path: deque[tuple[int, Odometry]] = deque(maxlen=self.config.trail_length)
         self.scene = self.create_publisher(MarkerArray, 'scene', LATCHED)
         self.trail = self.create_publisher(MarkerArray, 'trail', LATCHED)
@@ -55,6 +56,7 @@ class Scene(Node):
         self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
         self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, 10)
         self.create_timer(1.0, self.draw_trail)
+        self.thought = Thought(self)
 
     def on_outcome(self, message: Outcome) -> None:
         """Draw the world of a new flight."""
@@ -62,7 +64,7 @@ class Scene(Node):
             return
         self.flight = message.flight
         self.path.clear()
-        self.levels.clear()
+        self.colors.clear()
         c = self.config
         try:
             drone = connect(c.host, c.port, c.vehicle)
@@ -80,8 +82,9 @@ class Scene(Node):
 
     def on_exit_level(self, message: ExitLevel) -> None:
         """Remember how early it was decided there."""
+        red, green, blue = exit_color(message.level, message.num_levels)
         stamp = messages.nanoseconds(message.header.stamp)
-        self.levels[stamp] = message.level / max(message.num_levels - 1, 1)
+        self.colors[stamp] = ColorRGBA(r=red, g=green, b=blue, a=1.0)
 
     def draw_trail(self) -> None:
         """Draw the path so far."""
@@ -91,7 +94,7 @@ class Scene(Node):
         line.header.frame_id, line.scale.x = messages.ODOM, _TRAIL_WIDTH
         line.pose.orientation.w = 1.0
         line.points = [odometry.pose.pose.position for _, odometry in self.path]
-        line.colors = [blend(self.levels.get(stamp, 1.0)) for stamp, _ in self.path]
+        line.colors = [self.colors.get(stamp, UNDECIDED) for stamp, _ in self.path]
         self.trail.publish(MarkerArray(markers=[line]))
 
 
@@ -107,7 +110,8 @@ def primitive_marker(number: int, primitive: dict[str, Any]) -> Marker:
     """Return one primitive as a marker."""
     red, green, blue = (channel / 255 for channel in primitive['color'])
     marker = Marker(
-        ns='scene', id=number, type=SHAPES[primitive['kind']], text=primitive['name'],
+        ns=stem(primitive['name']), id=number, type=SHAPES[primitive['kind']],
+        text=primitive['name'],
         pose=Pose(
             position=messages.point(primitive['position']),
             orientation=messages.quaternion(primitive['orientation'])),
@@ -117,10 +121,9 @@ def primitive_marker(number: int, primitive: dict[str, Any]) -> Marker:
     return marker
 
 
-def blend(share: float) -> ColorRGBA:
-    """Return the colour of an exit: 0 the first, 1 the full network."""
-    r, g, b = (low + share * (high - low) for low, high in zip(GREEN, RED, strict=True))
-    return ColorRGBA(r=r, g=g, b=b, a=1.0)
+def stem(name: str) -> str:
+    """Return the kind of thing that is so named, so that rviz can hide all of a kind."""
+    return name.rstrip('0123456789').rstrip('_') or 'thing'
 
 
 def main() -> int:
