@@ -1,6 +1,7 @@
 # Fly, test and measure on a machine that has no ROS. With ROS, use colcon and ros2 launch.
 #
 #   make fly ARGS='--world rooms --seed 7 --duration 60'
+#   make fly ARGS='--view'         watched in the browser; --save-view FILE.rrd keeps it
 #   make test ARGS='-k policy'
 #   make bench
 #   make clean
@@ -32,10 +33,10 @@ help:
 build: $(BUILT)
 
 # A flight is a job of its own, so that Ctrl-C reaches it and not make, and it ends with its shell.
-fly: $(BUILT)
+fly: $(BUILT) $(if $(findstring -view,$(ARGS)),$(VIEW))
 	@$(ENVIRONMENT); set -m; setpriv --pdeathsig TERM rapid-nav fly $(ARGS)
 
-test: $(BUILT) $(DEV)
+test: $(BUILT) $(DEV) $(VIEW)
 	@$(ENVIRONMENT); $(VENV)/bin/pytest $(ARGS)
 
 bench: $(BUILT) $(DEV)

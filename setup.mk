@@ -4,6 +4,7 @@ say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 PACKAGES := $(VENV)/.packages
 DEV := $(VENV)/.dev
+VIEW := $(VENV)/.view
 BUILT := install/.built
 
 # The environment of a machine with ROS, as far as CMake and colcon look at it.
@@ -34,6 +35,12 @@ $(DEV): requirements/dev.txt requirements/stock.txt $(PACKAGES)
 	@$(PIP) install -r requirements/dev.txt
 	@$(PIP) install --no-deps --target $(VENV)/stock-airsim -r requirements/stock.txt \
 		>$(VENV)/stock-airsim.log 2>&1 || echo 'Going on without the stock AirSim transport'
+	@touch $@
+
+# About 700 MB with what it brings, hence only for a flight that is looked at.
+$(VIEW): requirements/view.txt $(PACKAGES)
+	$(call say,Installing the viewer)
+	@$(PIP) install -r requirements/view.txt
 	@touch $@
 
 SOURCES := $(shell find rapid_nav msg launch config models cmake -type f \

@@ -21,6 +21,7 @@ setup(
         'atari': ['ale-py'],  # GPL-2.0, hence never installed unasked
         'bench': ['trimesh', 'embreex'],
         'plots': ['matplotlib'],
+        'view': ['rerun-sdk>=0.41'],  # flights in the browser
         'test': ['pytest', 'pytest-timeout', 'hypothesis'],
     },
     entry_points={'console_scripts': ['rapid-nav = rapid_nav.cli:main']},

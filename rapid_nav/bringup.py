@@ -40,6 +40,8 @@ class StackConfig:
         False, 'step the simulator one decision at a time: reproducible, as fast as it goes')
     duration: float = setting(0.0, 'of all flights together; 0: no end', unit='simulated s', low=0)
     flights: int = setting(0, 'after so many flights it ends; 0: no end', low=0)
+    view: bool = setting(False, 'show the flight in the browser')
+    save_view: str = setting('', 'file (.rrd) that keeps what the browser would show')
     vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
     namespace: str = setting('rapid', 'of all topics and nodes')
 
@@ -87,6 +89,8 @@ def stack(config: StackConfig, port: int) -> list[Process]:
     ]
     if importlib.util.find_spec('tf2_ros'):
         processes.append(Process('odom_tf', 'odom_tf', parameters=where))
+    if config.view or config.save_view:
+        processes.append(viewer(config))
     if embedded:
         processes.insert(0, Process('simulator', 'rapid-nav', (
             'sim', '--host', config.host, '--port', str(port),
@@ -94,6 +98,16 @@ def stack(config: StackConfig, port: int) -> list[Process]:
             *(('--paused', '--start', '1') if config.lockstep else ()),
         )))
     return processes
+
+
+def viewer(config: StackConfig) -> Process:
+    """Return what shows the flight; ValueError says what to install if it cannot."""
+    if not importlib.util.find_spec('rerun'):
+        raise ValueError(
+            'the viewer needs rerun-sdk, which is large and so installed on demand only: '
+            "make fly ARGS='--view' does it, or pip install rerun-sdk")
+    save = str(Path(config.save_view).resolve()) if config.save_view else ''
+    return Process('viewer', 'viewer', parameters={'browser': config.view, 'save': save})
 
 
 def port_of(config: StackConfig) -> int:

@@ -34,6 +34,8 @@ MAY_IMPORT = {
         'numpy', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.airsim_drone',
         'rapid_nav.airsim_readings', 'rapid_nav.bringup', 'rapid_nav.settings', *ROS,
     },
+    'nodes.viewer': {'rerun'},
+    'nodes.viewer_scene': {'rerun'},
     'offline': {
         'numpy', 'torch', 'gymnasium', 'ale_py', 'minatar', 'matplotlib', 'rich', 'trimesh',
         'embreex', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim', 'rapid_nav.settings',

@@ -1,0 +1,171 @@
+"""Shows a flight in the browser without rviz, and keeps it in a file: topics in, Rerun out.
+
+It only listens, so it shows any flight: simulated, of the real AirSim, or played from a bag.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+import socket
+
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+import rerun as rr
+from sensor_msgs.msg import Image
+from visualization_msgs.msg import MarkerArray
+
+from rapid_nav.msg import ExitLevel, Outcome
+from rapid_nav.nodes import messages, viewer_scene
+from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.running import run
+from rapid_nav.settings import check, setting
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_HERE = '127.0.0.1'  # the flight's data is served to this machine alone
+_MEMORY = '512MiB'  # of a long flight, the oldest is forgotten beyond
+
+
+@dataclass(frozen=True)
+class ViewerConfig:
+    """Where the flight is shown and kept."""
+
+    browser: bool = setting(True, 'serve the flight to a browser and open one')
+    save: str = setting('', 'file (.rrd) that keeps the flight; empty: none')
+    port: int = setting(0, 'of the page; 0: any free one', low=0, high=65535)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Viewer(Node):
+    """Passes on what the topics say, each message at its own stamp."""
+
+    def __init__(self) -> None:
+        super().__init__('viewer')
+        self.config = declare(self, ViewerConfig)
+        self.stream = rr.RecordingStream('rapid_nav')
+        self.began_ns: int | None = None
+        for topic, kind, show, qos in (
+            ('scene', MarkerArray, self.on_scene, LATCHED),
+            ('trail', MarkerArray, self.on_trail, LATCHED),
+            ('odom', Odometry, self.on_odometry, 10),
+            ('outcome', Outcome, self.on_outcome, 10),
+            ('exit_level', ExitLevel, self.on_exit_level, 10),
+            ('cmd_vel', TwistStamped, self.on_command, 10),
+            ('camera/depth', Image, self.on_depth, NEWEST),
+            ('camera/image', Image, self.on_image, NEWEST),
+        ):
+            self.create_subscription(kind, topic, show, qos)
+        self.open()
+
+    def open(self) -> None:
+        """Begin to serve and to keep what is shown."""
+        sinks: list[rr.GrpcServerSink | rr.FileSink] = []
+        if self.config.save:
+            Path(self.config.save).parent.mkdir(parents=True, exist_ok=True)
+            sinks.append(rr.FileSink(self.config.save))
+        if self.config.browser:
+            port = free_port()
+            sinks.append(rr.GrpcServerSink(_HERE, port, server_memory_limit=_MEMORY))
+        if not sinks:
+            raise ValueError('nothing to do: neither a browser nor a file to save to')
+        rr.set_sinks(*sinks, recording=self.stream)
+        rr.send_blueprint(viewer_scene.blueprint(), recording=self.stream)
+        # The world may come before the first stamp.
+        self.stream.set_time(viewer_scene.TIMELINE, duration=0.0)
+        for path, style in viewer_scene.styles():
+            self.stream.log(path, style, static=True)
+        if self.config.browser:
+            self.open_browser(port)
+
+    def open_browser(self, port: int) -> None:
+        """Serve the page that shows what is served at `port`."""
+        data, page = f'rerun+http://{_HERE}:{port}/proxy', self.config.port or free_port()
+        rr.serve_web_viewer(web_port=page, open_browser=True, connect_to=data)
+        self.get_logger().info(
+            f'The flight is at http://{_HERE}:{page}/?url={data.replace("+", "%2B")}')
+
+    def at(self, stamp_ns: int) -> None:
+        """Say when what follows was."""
+        if self.began_ns is None:
+            self.began_ns = stamp_ns
+        self.stream.set_time(
+            viewer_scene.TIMELINE, duration=(stamp_ns - self.began_ns) / 1e9)
+
+    def on_scene(self, message: MarkerArray) -> None:
+        """Show a new world in place of the old one."""
+        self.stream.log('world/scene', rr.Clear(recursive=True))
+        for path, shapes in viewer_scene.world(message):
+            self.stream.log(f'world/scene/{path}', shapes)
+
+    def on_trail(self, message: MarkerArray) -> None:
+        """Show the path so far."""
+        for line in message.markers:
+            self.stream.log('world/trail', viewer_scene.path(line))
+
+    def on_odometry(self, message: Odometry) -> None:
+        """Move the drone."""
+        self.at(messages.nanoseconds(message.header.stamp))
+        self.stream.log('world/drone', viewer_scene.place(message))
+
+    def on_outcome(self, message: Outcome) -> None:
+        """Show how near it came, and how a flight ended."""
+        self.at(messages.nanoseconds(message.header.stamp))
+        self.stream.log('clearance', rr.Scalars(message.clearance))
+        if message.terminal:
+            why = f'it touched {message.collided_with or "something"}'
+            self.stream.log('events', rr.TextLog(
+                f'Flight {message.flight} is over'
+                + (f': {why}' if message.collision else ''), level='INFO'))
+
+    def on_exit_level(self, message: ExitLevel) -> None:
+        """Show how hard it thought."""
+        self.at(messages.nanoseconds(message.header.stamp))
+        for path, value in viewer_scene.figures(message):
+            self.stream.log(path, rr.Scalars(value))
+        self.stream.log('world/drone/direction', viewer_scene.exit_style(message))
+
+    def on_command(self, message: TwistStamped) -> None:
+        """Show where it wants to fly."""
+        self.at(messages.nanoseconds(message.header.stamp))
+        self.stream.log(
+            'world/drone/direction', viewer_scene.arrow(messages.body_velocity(message)))
+
+    def on_depth(self, message: Image) -> None:
+        """Show what it sees."""
+        self.at(messages.nanoseconds(message.header.stamp))
+        self.stream.log('camera/depth', viewer_scene.depth(messages.depth_image(message)))
+
+    def on_image(self, message: Image) -> None:
+        """Show what a person would see."""
+        self.at(messages.nanoseconds(message.header.stamp))
+        self.stream.log('camera/image', viewer_scene.picture(message))
+
+    def close(self) -> None:
+        """Write out what is still under way."""
+        self.stream.flush()
+        self.stream.disconnect()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((_HERE, 0))
+        return probe.getsockname()[1]
+
+
+def main() -> int:
+    """Show a flight until told to stop."""
+    made: list[Viewer] = []
+
+    def make() -> Viewer:
+        made.append(Viewer())
+        return made[0]
+
+    try:
+        return run(make)
+    finally:
+        for viewer in made:
+            viewer.close()
