@@ -14,11 +14,12 @@ setup(
     data_files=[('share/rapid_nav/models', glob('models/*.*'))],
     install_requires=[
         'numpy>=2.0', 'torch>=2.4', 'safetensors', 'gymnasium>=1.0', 'numba>=0.61', 'msgpack>=1.0',
-        'pyyaml', 'pillow', 'tyro>=0.9', 'rich',
+        'onnx', 'onnxruntime', 'pyyaml', 'pillow', 'tyro>=0.9', 'rich', 'tensorboard',
     ],
     extras_require={
-        'fast': ['onnxruntime', 'onnx'],  # decisions with the least overhead
-        'atari': ['ale-py'],  # GPL-2.0, hence never installed unasked
+        # Both are under the GPL, hence never installed unasked.
+        'atari': ['ale-py'],
+        'minatar': ['MinAtar'],
         'bench': ['trimesh', 'embreex'],
         'plots': ['matplotlib'],
         'view': ['rerun-sdk>=0.41'],  # flights in the browser

@@ -19,6 +19,8 @@ COMMANDS = {
     ('calibrate', 'drone'): (
         'rapid_nav.offline.calibrate_drone', 'Choose thresholds with a guarantee.'),
     ('export',): ('rapid_nav.offline.export', 'Write a policy that needs no PyTorch.'),
+    ('compare', 'minatar'): (
+        'rapid_nav.offline.compare', 'Compare ways of training exits on small games.'),
     ('bench', 'simulator'): (
         'rapid_nav.offline.bench_simulator', 'Time camera and physics, beside Embree.'),
     ('bench', 'latency'): (
@@ -50,15 +52,12 @@ def run(words: str, module: str, arguments: list[str]) -> int:
     """Parse the flags of a command and call it; what the user can mend is one line, no trace."""
     try:
         command = importlib.import_module(module).main
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith('rapid_nav'):
-            raise
-        return complain(words, f'{error.name} is not installed; this command needs it')
-    config_class = get_type_hints(command)['config']
-    describe(config_class)
-    try:
+        config_class = get_type_hints(command)['config']
+        describe(config_class)
         config = tyro.cli(config_class, prog=f'rapid-nav {words}', args=arguments)
         result = command(config)
+    except ModuleNotFoundError as error:
+        return complain(words, f'{error.name} is not installed, and this command needs it')
     except (ValueError, OSError) as error:
         return complain(words, str(error))
     except KeyboardInterrupt:

@@ -44,7 +44,7 @@ def main(config: FlyConfig) -> int:
                     processes.start(process.name, process.command(config.namespace))
                 crash = _watch(processes, recorder, dashboard, stop)
             report = _report(config, recorder)
-    dashboard.console.print(summary(report), markup=False)
+    dashboard.console.print(summary(report), markup=False, soft_wrap=True)
     if config.report:
         config.report.write_text(json.dumps(report, indent=2) + '\n')
     if crash:

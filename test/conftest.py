@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import importlib.util
 import os
+from pathlib import Path
 import socket
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -31,3 +32,25 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     with reserve_domain() as number:
         monkeypatch.setenv('ROS_DOMAIN_ID', str(number))
         yield number
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a network that has learned nothing yet."""
+    import torch
+
+    from rapid_nav.core.checkpoint import Checkpoint, save
+    from rapid_nav.core.config import NetworkConfig, rapid_stages
+    from rapid_nav.core.network import EarlyExitNetwork
+    from rapid_nav.flight.actions import ActionGrid
+    from rapid_nav.flight.task import FlightTask
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    task = FlightTask()
+    config = NetworkConfig(
+        task.observation.shape, ActionGrid(task.actions).num_actions, rapid_stages())
+    network = EarlyExitNetwork(config)
+    path = tmp_path_factory.mktemp('models') / 'untrained.safetensors'
+    save(path, Checkpoint(network, task.to_dict(), {'never': (1.5, 1.5)}))
+    return path

@@ -25,6 +25,7 @@ class FlightLoop:
     def __init__(self, config: BridgeConfig, bridge: AirSimBridge) -> None:
         self.config, self.bridge = config, bridge
         self.drone: AirSimDrone | None = None
+        self.home: Pose | None = None  # where the first flight began, in the air
         self.flight = -1  # how many flights have begun, less one
         self.flying = False  # while it is not, commands are ignored
         self.flown_ns = 0  # in all flights
@@ -59,8 +60,6 @@ class FlightLoop:
         c = self.config
         drone = connect(c.host, c.port, c.vehicle, c.camera)
         drone.pause(c.lockstep)
-        first = drone.sense(depth=False)
-        self.home = Pose(first.position, first.orientation)
         self.alone = len(drone.vehicles()) <= 1
         self.drone = drone
         self._begin()
@@ -75,7 +74,9 @@ class FlightLoop:
         self.commanded_ns, self.now_ns, self.flying = None, None, False
         if not self.alone:
             drone.arm()
-            drone.set_pose(self.home)  # the others fly on
+            if self.home:
+                drone.hover()
+                drone.set_pose(self.home)  # the others fly on
         elif not self.config.world or not drone.new_world(
                 self.config.world, self.config.seed + self.flight):
             drone.reset()
@@ -84,6 +85,9 @@ class FlightLoop:
         if drone.sense(depth=False).landed:
             drone.take_off()
         drone.hover()
+        if not self.home:
+            here = drone.sense(depth=False)
+            self.home = Pose(here.position, here.orientation)
         self.flying = True
 
     def _turn(self) -> bool:
@@ -184,7 +188,8 @@ class FlightLoop:
 
     def _lose(self, error: Exception) -> None:
         """Say that the simulator is gone, and wait a little."""
-        self.bridge.report(f'No simulator: {error}')
+        kind = 'No simulator' if isinstance(error, OSError) else 'The simulator refuses'
+        self.bridge.report(f'{kind}: {error}')
         if self.drone:
             self.bridge.counts['lost_simulators'] += 1
             self.drone.close()

@@ -13,8 +13,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from rapid_nav.bringup import shipped_checkpoint
-from rapid_nav.core import checkpoint as checkpoints
 from rapid_nav.core.exits import check_thresholds, Decision
+from rapid_nav.core.runtime import load_policy
 from rapid_nav.core.runtime import Policy as Network
 from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
 from rapid_nav.flight.observation import DepthHistory
@@ -59,13 +59,13 @@ class Brain:
 
 def make_brain(config: PolicyConfig) -> Brain:
     """Load and warm up what the settings name; ValueError says what is wrong with them."""
-    checkpoint = checkpoints.load(config.checkpoint or shipped_checkpoint())
-    task = FlightTask.from_dict(checkpoint.task)
-    point = config.operating_point or next(iter(checkpoint.operating_points), 'full')
+    network = load_policy(config.checkpoint or shipped_checkpoint())
+    about = network.about
+    task = FlightTask.from_dict(about.task)
+    point = config.operating_point or next(iter(about.operating_points), 'full')
     thresholds = (
-        checkpoint.thresholds(point) if config.threshold < 0 else
-        check_thresholds((config.threshold,), checkpoint.network.num_levels))
-    network = Network(checkpoint)
+        about.thresholds(point) if config.threshold < 0 else
+        check_thresholds((config.threshold,), network.num_levels))
     network.decide(np.zeros((1, *task.observation.shape), np.float32), thresholds)
     return Brain(network, thresholds, ActionGrid(task.actions), DepthHistory(task.observation))
 

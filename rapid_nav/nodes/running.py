@@ -10,6 +10,8 @@ from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+_PATIENCE_S = 2.0
+
 
 def run(make: Callable[[], Node], work: Callable[[Node], None] | None = None) -> int:
     """
@@ -18,7 +20,7 @@ def run(make: Callable[[], Node], work: Callable[[Node], None] | None = None) ->
     `work` runs in the main thread meanwhile, and the node ends with it.
     """
     rclpy.init()
-    node = None
+    listener = None
     try:
         node = make()
         executor = SingleThreadedExecutor()
@@ -26,7 +28,8 @@ def run(make: Callable[[], Node], work: Callable[[Node], None] | None = None) ->
         if work is None:
             executor.spin()
         else:
-            threading.Thread(target=_spin, args=(executor,), daemon=True).start()
+            listener = threading.Thread(target=_spin, args=(executor,), daemon=True)
+            listener.start()
             work(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -35,6 +38,8 @@ def run(make: Callable[[], Node], work: Callable[[Node], None] | None = None) ->
         return 2
     finally:
         rclpy.try_shutdown()
+        if listener:
+            listener.join(_PATIENCE_S)  # the interpreter must not end under its feet
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
-from pathlib import Path
 import threading
 from typing import Any
 
@@ -10,27 +9,6 @@ import pytest
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-import torch
-
-from rapid_nav.core.checkpoint import Checkpoint, save
-from rapid_nav.core.config import NetworkConfig, rapid_stages
-from rapid_nav.core.network import EarlyExitNetwork
-from rapid_nav.flight.actions import ActionGrid
-from rapid_nav.flight.task import FlightTask
-
-
-@pytest.fixture(scope='session')
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the file of a network that has learned nothing yet."""
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    task = FlightTask()
-    config = NetworkConfig(
-        task.observation.shape, ActionGrid(task.actions).num_actions, rapid_stages())
-    network = EarlyExitNetwork(config)
-    path = tmp_path_factory.mktemp('models') / 'untrained.safetensors'
-    save(path, Checkpoint(network, task.to_dict(), {'never': (1.5, 1.5)}))
-    return path
 
 
 class Ros:

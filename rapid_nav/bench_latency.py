@@ -1,0 +1,78 @@
+"""`rapid-nav bench latency`: from image to command over ROS 2, and a depth image over RPC."""
+
+from collections.abc import Iterator
+import contextlib
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rapid_nav import bringup
+from rapid_nav.processes import Processes
+from rapid_nav.settings import check, setting
+
+if TYPE_CHECKING:
+    from rapid_nav.nodes.stopwatch import Stopwatch
+_START_S = 60.0  # for the policy to come up
+
+
+@dataclass(frozen=True)
+class LatencyConfig:
+    """What is timed, and where the figures go."""
+
+    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
+    rate: float = setting(20.0, 'of the images', unit='Hz', low=0.1, high=1000.0)
+    images: int = setting(400, 'that are timed', low=2, high=1000000)
+    report: Path | None = setting(None, 'JSON file to write the figures to')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def main(config: LatencyConfig) -> int:
+    """Measure, print and write the report."""
+    from rapid_nav import bench_rpc
+
+    figures = {'image_to_command_ms': image_to_command(config), **bench_rpc.run()}
+    print(json.dumps(figures, indent=2))
+    if why := bench_rpc.stock_missing():
+        print(why)
+    if config.report:
+        config.report.parent.mkdir(parents=True, exist_ok=True)
+        config.report.write_text(json.dumps(figures, indent=2) + '\n')
+    return 0
+
+
+def image_to_command(config: LatencyConfig) -> dict[str, float]:
+    """
+    Return p50 and p99 [ms] from publishing a depth image to hearing its command.
+
+    The policy is the real node in a process of its own; another process, this one, is the camera.
+    """
+    import numpy as np
+
+    checkpoint = bringup.checkpoint_of(bringup.StackConfig(checkpoint=config.checkpoint))
+    # Nobody tells the time here but the wall.
+    policy = bringup.Process(
+        'policy', 'policy', parameters={'checkpoint': str(checkpoint), 'use_sim_time': False})
+    with bringup.reserve_domain() as domain:
+        environment = bringup.environment(domain)
+        os.environ.update(environment)
+        with Processes(environment, print) as processes, _stopwatch() as stopwatch:
+            processes.start('policy', policy.command('rapid'))
+            waits = stopwatch.measure(config.images, 1.0 / config.rate, _START_S)
+    return {f'p{q}': 1e3 * float(np.percentile(waits, q)) for q in (50, 99)}
+
+
+@contextlib.contextmanager
+def _stopwatch() -> Iterator['Stopwatch']:
+    import rclpy
+
+    from rapid_nav.nodes.stopwatch import Stopwatch
+
+    rclpy.init()
+    try:
+        yield Stopwatch()
+    finally:
+        rclpy.try_shutdown()

@@ -1,0 +1,55 @@
+"""A camera that shows still images at a steady rate and times their commands."""
+
+import time
+
+from geometry_msgs.msg import TwistStamped
+import numpy as np
+import rclpy
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from rapid_nav.nodes import messages
+
+WIDTH, HEIGHT = 256, 144  # [px] AirSim's default
+_WARM_UP = 40  # images that are not timed
+
+
+class Stopwatch(Node):
+    """Publishes images and hears commands, both in the thread that measures."""
+
+    def __init__(self) -> None:
+        super().__init__('stopwatch', namespace='rapid')
+        self.shown: dict[int, float] = {}  # by stamp: when [s]
+        self.waits: list[float] = []  # [s]
+        self.images = self.create_publisher(Image, 'camera/depth', 1)
+        self.create_subscription(TwistStamped, 'cmd_vel', self.on_command, 1)
+        # Every pixel differs, so that the early exits have something to think about.
+        self.depth = np.random.default_rng(0).uniform(0.5, 20.0, (HEIGHT, WIDTH)).astype('f4')
+
+    def on_command(self, message: TwistStamped) -> None:
+        """Note how long its image has waited for it."""
+        shown = self.shown.pop(messages.nanoseconds(message.header.stamp), None)
+        if shown is not None:
+            self.waits.append(time.perf_counter() - shown)
+
+    def measure(self, images: int, period: float, patience: float) -> list[float]:
+        """Return the latencies [s] of so many images, one a period [s]; RuntimeError if none."""
+        deadline = time.monotonic() + patience
+        while len(self.waits) < _WARM_UP:
+            self.show(period)
+            if time.monotonic() > deadline:
+                raise RuntimeError(f'no commands within {patience:g} s; is the policy running?')
+        self.waits.clear()
+        for _ in range(images):
+            self.show(period)
+        return self.waits
+
+    def show(self, period: float) -> None:
+        """Publish an image, and listen for one period."""
+        end = time.perf_counter() + period
+        stamp = time.time_ns()
+        message = messages.image(self.depth, stamp)
+        self.shown[stamp] = time.perf_counter()
+        self.images.publish(message)
+        while (left := end - time.perf_counter()) > 0:
+            rclpy.spin_once(self, timeout_sec=left)

@@ -1,0 +1,130 @@
+"""`rapid-nav fly` from outside: it flies, it can be repeated, and it leaves nothing behind."""
+
+from collections.abc import Iterator
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytest.importorskip('rclpy')
+from rapid_nav import bringup
+
+FLY = str(bringup.prefix() / 'bin' / 'rapid-nav')
+PARTS = ('simulator', 'policy', 'airsim_bridge', 'scene')
+
+
+class Flight:
+    """A run of `rapid-nav fly`, and the processes that belong to it."""
+
+    def __init__(self, checkpoint: Path, folder: Path, *flags: str) -> None:
+        self.report, self.output = folder / 'report.json', folder / 'output.txt'
+        environment = {k: v for k, v in os.environ.items() if k != 'ROS_DOMAIN_ID'}
+        self.mark = f'{folder}'  # every part inherits it, so none can hide
+        environment['RAPID_NAV_TEST_RUN'] = self.mark
+        with self.output.open('w') as output:
+            self.process = subprocess.Popen(
+                [FLY, 'fly', '--checkpoint', str(checkpoint), '--report', str(self.report),
+                 *flags],
+                stdout=output, stderr=subprocess.STDOUT, env=environment)
+
+    def wait(self, timeout: float = 150.0) -> dict:
+        """Wait for a good end; return the report."""
+        assert self.process.wait(timeout) == 0, self.output.read_text()
+        return json.loads(self.report.read_text())
+
+    def in_the_air(self, timeout: float = 120.0) -> 'Flight':
+        """Wait until it flies."""
+        deadline = time.monotonic() + timeout
+        while 'flown' not in self.output.read_text():
+            assert time.monotonic() < deadline, self.output.read_text()
+            assert self.process.poll() is None, self.output.read_text()
+            time.sleep(0.1)
+        return self
+
+    def alive(self) -> dict[int, str]:
+        """Return the command lines of the processes of this run that live."""
+        found = {}
+        for folder in Path('/proc').glob('[0-9]*'):
+            try:
+                mine = f'RAPID_NAV_TEST_RUN={self.mark}'.encode() in (
+                    folder / 'environ').read_bytes().split(b'\0')
+                command = (folder / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
+            except OSError:
+                continue
+            if mine and command:
+                found[int(folder.name)] = command
+        return found
+
+    def part(self, name: str) -> int:
+        """Return the number of the process of one part."""
+        program = f'/lib/rapid_nav/{"rapid-nav sim" if name == "simulator" else name}'
+        return next(pid for pid, command in self.alive().items() if program in command)
+
+
+@pytest.fixture
+def fly(checkpoint: Path, tmp_path: Path) -> Iterator:
+    flights: list[Flight] = []
+
+    def start(*flags: str) -> Flight:
+        folder = tmp_path / str(len(flights))
+        folder.mkdir()
+        flights.append(Flight(checkpoint, folder, *flags))
+        return flights[-1]
+
+    yield start
+    for flight in flights:
+        for pid in flight.alive():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_two_lockstep_flights_with_one_seed_are_the_same_to_the_last_digit(fly) -> None:
+    flags = ('--lockstep', '--duration', '20', '--seed', '4', '--world', 'pillars')
+    one, other = fly(*flags).wait(), fly(*flags).wait()
+    assert one.pop('latency_ms') and other.pop('latency_ms')
+    assert one == other
+    assert one['decisions'] == pytest.approx(20 / 0.102, abs=2 + one['flights'])
+    assert sum(one['distance_m']) > 5.0
+    assert one['dropped_images'] == 0
+    assert sum(one['exit_shares']) == pytest.approx(1.0)
+
+
+def test_two_flights_side_by_side_do_not_meet(fly) -> None:
+    runs = [fly('--lockstep', '--flights', '2', '--seed', str(seed)) for seed in (1, 8)]
+    one, other = (run.wait(240) for run in runs)
+    assert one['flights'] == other['flights'] == 2
+    assert one['distance_m'] != other['distance_m']
+
+
+def test_ctrl_c_ends_a_flight_with_a_summary_and_status_0(fly) -> None:
+    flight = fly().in_the_air()
+    flight.process.send_signal(signal.SIGINT)
+    report = flight.wait(10)
+    assert report['decisions'] > 0
+    assert 'decisions at' in flight.output.read_text()
+    assert not flight.alive()
+
+
+@pytest.mark.parametrize('victim', [*PARTS, 'fly'])
+def test_whoever_is_killed_first_nothing_is_left_after_three_seconds(fly, victim: str) -> None:
+    flight = fly().in_the_air()
+    assert len(flight.alive()) == len(PARTS) + 1
+    os.kill(flight.process.pid if victim == 'fly' else flight.part(victim), signal.SIGKILL)
+    deadline = time.monotonic() + 3.0
+    while flight.alive() and time.monotonic() < deadline:
+        flight.process.poll()
+        time.sleep(0.05)
+    assert not flight.alive()
+    if victim != 'fly':
+        assert flight.process.wait(1) == 1
+        assert f'{victim} ended' in flight.output.read_text()
+        assert flight.report.exists()
+
+
+def test_a_world_that_does_not_exist_is_one_clear_line(fly) -> None:
+    flight = fly('--world', 'nowhere.yaml')
+    assert flight.process.wait(30) == 2
+    assert 'nowhere.yaml: there is no such file' in flight.output.read_text()
