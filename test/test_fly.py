@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-pytest.importorskip('rclpy')
 from rapid_nav import bringup
 
 FLY = str(bringup.prefix() / 'bin' / 'rapid-nav')

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
@@ -81,8 +82,7 @@ class AirSimBridge(Node):
         self.sensors = Sensors(self, declare(self, SensorConfig))
         self.create_subscription(TwistStamped, 'cmd_vel', self.on_command, 1)
         for errand in ERRANDS:
-            self.create_service(
-                Trigger, errand, lambda _, answer, errand=errand: self.on_errand(errand, answer))
+            self.create_service(Trigger, errand, partial(self.on_errand, errand))
         # The simulator's clock stops with the simulator, just when there is something to say.
         self.create_timer(1.0, self.diagnose, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
         self.loop = FlightLoop(self.config, self)
@@ -111,6 +111,7 @@ class AirSimBridge(Node):
 
     def publish_depth(self, sense: readings.Sense) -> None:
         """Publish the depth image of a look, perhaps again."""
+        assert sense.depth is not None, 'it was asked for'
         self.depth.publish(messages.image(sense.depth, sense.stamp_ns))
 
     def on_command(self, message: TwistStamped) -> None:
@@ -123,7 +124,9 @@ class AirSimBridge(Node):
             return
         self.loop.command(messages.nanoseconds(message.header.stamp), velocity)
 
-    def on_errand(self, errand: str, answer: Trigger.Response) -> Trigger.Response:
+    def on_errand(
+        self, errand: str, _: Trigger.Request, answer: Trigger.Response
+    ) -> Trigger.Response:
         """Take off, land or reset, and answer when it is done."""
         answer.message = self.trouble or self.mailbox.send(errand, _PATIENCE_S)
         answer.success = not answer.message
@@ -147,7 +150,6 @@ class AirSimBridge(Node):
         self.diagnostics.publish(messages.diagnostics(
             self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
             self.counts))
-
 
     def finish(self) -> None:
         """Wait until everybody has heard the end."""

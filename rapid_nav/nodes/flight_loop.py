@@ -118,6 +118,7 @@ class FlightLoop:
     def _judge(self, sense: Sense) -> tuple[Verdict, bool]:
         """Return what this look means for the flight, and whether it is the last look of all."""
         c = self.config
+        assert sense.depth is not None, 'it was asked for'
         verdict = self.episode.judge(sense.depth, sense.position, sense.collided and self.flying)
         # Half a period of slack: stamps are whole physics steps, a duration is anything.
         elapsed = self.flown_ns / 1e9 + c.decision_period / 2

@@ -28,8 +28,8 @@ class Mailbox:
             self._news.wait_for(
                 lambda: self._errand or self.closed
                 or (self._answer and self._answer[0] == stamp_ns), timeout_s)
-            fits = self._answer is not None and self._answer[0] == stamp_ns
-            return self._answer[1] if fits else None
+            answered, velocity = self._answer or (None, None)
+            return velocity if answered == stamp_ns else None
 
     def sleep(self, seconds: float) -> None:
         """Wait so long, or until there is an errand."""

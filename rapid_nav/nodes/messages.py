@@ -58,7 +58,7 @@ def image(pixels: np.ndarray, stamp_ns: int, frame: str = CAMERA_OPTICAL) -> Ima
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     # rclpy takes an array.array as it is, but checks bytes one by one.
     data = array.array('B')
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast('B'))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
     return Image(
         header=header(stamp_ns, frame), height=height, width=width,
         encoding=_ENCODINGS[pixels.dtype.name, channels],
@@ -173,7 +173,7 @@ def points(reading: readings.Lidar) -> PointCloud2:
     turned = frames.rotate(np.array([w, x, y, z]), reading.points) + reading.pose.position
     cloud = np.ascontiguousarray(turned, np.float32)
     data = array.array('B')
-    data.frombytes(memoryview(cloud.reshape(-1)).cast('B'))
+    data.frombytes(cloud.reshape(-1).data.cast('B'))
     fields = [
         PointField(name=axis, offset=4 * index, datatype=PointField.FLOAT32, count=1)
         for index, axis in enumerate('xyz')

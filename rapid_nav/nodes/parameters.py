@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 import dataclasses
 import sys
-from typing import TypeVar
+from typing import Any, TYPE_CHECKING, TypeVar
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -14,7 +14,10 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-Config = TypeVar('Config')
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar('Config', bound='DataclassInstance')
 _WIDEST = {int: (-(2**63), 2**63 - 1), float: (-sys.float_info.max, sys.float_info.max)}
 
 
@@ -58,7 +61,7 @@ def _descriptor(field: dataclasses.Field, live: bool) -> ParameterDescriptor:
         name=field.name, description=about['help'] + unit, read_only=not live)
     if about['choices']:
         descriptor.additional_constraints = f'one of {", ".join(map(str, about["choices"]))}'
-    kind = type(field.default)
+    kind: Any = type(field.default)
     if kind in _WIDEST and not (about['low'] is None and about['high'] is None):
         least, most = _WIDEST[kind]
         low = least if about['low'] is None else kind(about['low'])

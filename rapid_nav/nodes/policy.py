@@ -87,7 +87,9 @@ class Policy(Node):
         self.commands = self.create_publisher(TwistStamped, 'cmd_vel', 1)
         self.levels = self.create_publisher(ExitLevel, 'exit_level', RECORD)
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self.create_subscription(Image, 'camera/depth', self.on_depth, NEWEST)
+        # rclpy hands on when a message arrived to a callback that takes a second argument.
+        self.create_subscription(
+            Image, 'camera/depth', self.on_depth, NEWEST)  # type: ignore[arg-type]
         self.create_timer(1.0, self.diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def accept(self, config: PolicyConfig) -> None:

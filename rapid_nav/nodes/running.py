@@ -4,16 +4,18 @@ from collections.abc import Callable
 import contextlib
 import sys
 import threading
+from typing import TypeVar
 
 import rclpy
 from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+Some = TypeVar('Some', bound=Node)
 _PATIENCE_S = 2.0
 
 
-def run(make: Callable[[], Node], work: Callable[[Node], None] | None = None) -> int:
+def run(make: Callable[[], Some], work: Callable[[Some], None] | None = None) -> int:
     """
     Spin a node until it is told to stop; return the exit status of its process.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from geometry_msgs.msg import Pose
 from nav_msgs.msg import Odometry
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import ColorRGBA
@@ -115,7 +116,7 @@ def primitive_marker(number: int, primitive: dict[str, Any]) -> Marker:
         pose=Pose(
             position=messages.point(primitive['position']),
             orientation=messages.quaternion(primitive['orientation'])),
-        scale=messages.vector([max(float(size), _THIN) for size in primitive['size']]),
+        scale=messages.vector(np.maximum(primitive['size'], _THIN)),
         color=ColorRGBA(r=red, g=green, b=blue, a=1.0))
     marker.header.frame_id = messages.ODOM
     return marker

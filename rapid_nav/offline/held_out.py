@@ -73,5 +73,3 @@ def observations_on(
 
     course.fly(task, watch)
     return np.concatenate(seen)[::max(1, sum(map(len, seen)) // limit)][:limit]
-
-

@@ -20,6 +20,7 @@ from rapid_nav.sim.world import make_world, World
 
 log = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True)
 class TrainDroneConfig:
     """What `rapid-nav train drone` takes."""

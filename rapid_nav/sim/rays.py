@@ -9,11 +9,11 @@ from rapid_nav.sim.shapes import BOX, CYLINDER, PLANE, Scenes
 
 
 @njit(cache=True, nogil=True, error_model='numpy')
-def _slab(o: float, l: float, h: float, enter: float, leave: float) -> tuple[float, float]:  # noqa: E741
-    """Narrow [enter, leave] to where a ray o + t l is within |x| <= h."""
-    if l == 0:
+def _slab(o: float, d: float, h: float, enter: float, leave: float) -> tuple[float, float]:
+    """Narrow [enter, leave] to where a ray o + t d is within |x| <= h."""
+    if d == 0:
         return (enter, leave) if abs(o) <= h else (np.inf, -np.inf)
-    a, b = (-h - o) / l, (h - o) / l
+    a, b = (-h - o) / d, (h - o) / d
     if a > b:
         a, b = b, a
     return max(enter, a), min(leave, b)

@@ -105,4 +105,3 @@ def shade(
                 for k in range(3):
                     value = scenes.color[p, k] * light * clear + HAZE[k] * (1 - clear)
                     pixel[k] = int(min(value, 255.0))
-
