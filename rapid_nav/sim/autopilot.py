@@ -117,15 +117,14 @@ def fly(
 def mix(throttle: float, x: float, y: float, z: float, motors: np.ndarray) -> None:
     """Spread throttle and torques over the motors of a quad X, keeping all within 0..1."""
     if throttle < MIN_MIXING_THROTTLE:
-        motors[:] = throttle
+        for k in range(4):
+            motors[k] = throttle
         return
     motors[0] = throttle - x + y + z
     motors[1] = throttle + x - y + z
     motors[2] = throttle + x + y - z
     motors[3] = throttle - x - y - z
-    low = motors.min()
-    if low < 0:
-        motors -= low
-    high = motors.max()
-    if high > 1:
-        motors /= high
+    low = min(min(motors[0], motors[1]), min(motors[2], motors[3]), 0.0)
+    high = max(max(motors[0], motors[1]), max(motors[2], motors[3]), 1.0 + low) - low
+    for k in range(4):
+        motors[k] = (motors[k] - low) / high

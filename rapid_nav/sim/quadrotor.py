@@ -89,7 +89,9 @@ def turn(q: np.ndarray, x: float, y: float, z: float) -> None:
     q[1] = w * b + i * a + j * d - k * c
     q[2] = w * c - i * d + j * a + k * b
     q[3] = w * d + i * c - j * b + k * a
-    q /= math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
+    norm = math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
+    for n in range(4):
+        q[n] /= norm
 
 
 @njit(cache=True, nogil=True)
@@ -97,15 +99,18 @@ def command(i: int, state, goal, motors: np.ndarray) -> None:
     """Write the motor commands of vehicle i for one step."""
     mode = goal.mode[i]
     if mode == MODE_OFF:
-        motors[:] = 0.0
+        for k in range(4):
+            motors[k] = 0.0
         state.integral[i] = 1 - 2 * HOVER
     elif mode == MODE_MOTORS:
-        motors[:] = np.minimum(np.maximum(goal.values[i], 0.0), 1.0)
+        for k in range(4):
+            motors[k] = min(max(goal.values[i, k], 0.0), 1.0)
     else:
         values, is_rate = goal.values[i], goal.yaw_is_rate[i]
         if mode == MODE_HOLD:
             if state.mode[i] != MODE_HOLD:
-                state.hold[i, :3] = state.position[i]
+                for k in range(3):
+                    state.hold[i, k] = state.position[i, k]
                 state.hold[i, 3] = euler(state.orientation[i])[2]
             values, is_rate = state.hold[i], False
         state.integral[i] = fly(
@@ -176,7 +181,8 @@ def touch(i: int, state, scenes, base: int, near: np.ndarray, count: int) -> boo
 def bounce(i: int, state, lift: float) -> bool:
     """Answer the contact of vehicle i if it moves into it; tell whether that took the step."""
     normal, velocity, position = state.collision_normal[i], state.velocity[i], state.position[i]
-    v = velocity + state.acceleration[i] * STEP
+    push = state.acceleration[i]
+    v = (velocity[0] + push[0] * STEP, velocity[1] + push[1] * STEP, velocity[2] + push[2] * STEP)
     into = v[0] * normal[0] + v[1] * normal[1] + v[2] * normal[2]
     if into >= 0:
         return False
@@ -185,14 +191,16 @@ def bounce(i: int, state, lift: float) -> bool:
     for k in range(3):
         along = v[k] - into * normal[k]
         velocity[k] = along * (1 - friction) - restitution * into * normal[k]
-    state.acceleration[i] = 0.0
-    state.angular_acceleration[i] = 0.0
-    state.angular_velocity[i] *= SPIN_KEPT
+        push[k] = 0.0
+        state.angular_acceleration[i, k] = 0.0
+        state.angular_velocity[i, k] *= SPIN_KEPT
+    speed = max(abs(velocity[0]), max(abs(velocity[1]), abs(velocity[2])))
     out = state.penetration[i]
-    if landing and lift < MASS * GRAVITY and np.abs(velocity).max() < LOCK_SPEED:
+    if landing and lift < MASS * GRAVITY and speed < LOCK_SPEED:
         state.grounded[i] = True
         out -= SINK
-    position += normal * out + velocity * STEP
+    for k in range(3):
+        position[k] += normal[k] * out + velocity[k] * STEP
     return True
 
 
@@ -203,12 +211,11 @@ def rest(i: int, state, lift: float) -> bool:
         state.grounded[i] = False
         return False
     yaw = euler(state.orientation[i])[2]
-    state.orientation[i] = 0.0
     state.orientation[i, 0], state.orientation[i, 3] = math.cos(yaw / 2), math.sin(yaw / 2)
-    state.velocity[i] = 0.0
-    state.angular_velocity[i] = 0.0
-    state.acceleration[i] = 0.0
-    state.angular_acceleration[i] = 0.0
+    state.orientation[i, 1] = state.orientation[i, 2] = 0.0
+    for k in range(3):
+        state.velocity[i, k] = state.acceleration[i, k] = 0.0
+        state.angular_velocity[i, k] = state.angular_acceleration[i, k] = 0.0
     return True
 
 
@@ -217,7 +224,7 @@ def within_reach(i: int, state, scenes, first: int, last: int, near: np.ndarray)
     """List the primitives that vehicle i can touch within CULL_STEPS; return how many."""
     time = CULL_STEPS * STEP
     position, velocity = state.position[i], state.velocity[i]
-    speed = math.sqrt((velocity ** 2).sum())
+    speed = math.sqrt(velocity[0] ** 2 + velocity[1] ** 2 + velocity[2] ** 2)
     # A push out of a contact adds at most its depth; the margin covers it.
     reach = RADIUS + (speed + MAX_PUSH * time) * time + 0.1
     count = 0

@@ -51,12 +51,15 @@ def _cast(
     first: int, last: int, scenes: Scenes, origin: np.ndarray, directions: np.ndarray, far: float,
     ranges: np.ndarray, which: np.ndarray,
 ) -> None:
-    o, l = np.empty(3), np.empty(3)  # noqa: E741
-    ranges[:] = far
-    which[:] = -1
+    o, l, delta = np.empty(3), np.empty(3), np.empty(3)  # noqa: E741
+    for n in range(directions.shape[0]):
+        ranges[n], which[n] = far, -1
     for p in range(first, last):
-        m, delta = scenes.rotation[p], origin - scenes.center[p]
-        distance = math.sqrt((delta ** 2).sum()) - scenes.bound[p]
+        m = scenes.rotation[p]
+        for k in range(3):
+            delta[k] = origin[k] - scenes.center[p, k]
+        length2 = delta[0] ** 2 + delta[1] ** 2 + delta[2] ** 2
+        distance = math.sqrt(length2) - scenes.bound[p]
         if distance > far:
             continue
         for k in range(3):
@@ -67,7 +70,7 @@ def _cast(
             d = directions[n]
             if distance > 0:  # outside the bounding sphere: does the ray pass through it?
                 along = -(d[0] * delta[0] + d[1] * delta[1] + d[2] * delta[2])
-                gap = (delta ** 2).sum() - along * along
+                gap = length2 - along * along
                 if along < 0 or gap > scenes.bound[p] ** 2:
                     continue
             for k in range(3):

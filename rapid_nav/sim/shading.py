@@ -49,7 +49,8 @@ def find_normals(
         for r in range(v.shape[0]):
             for c in range(u.shape[0]):
                 normal = normals[b, r, c]
-                normal[:] = 0
+                for k in range(3):
+                    normal[k] = 0
                 if which[b, r, c] < 0:
                     continue
                 p = first + which[b, r, c]
@@ -67,7 +68,8 @@ def find_normals(
                     normal[k] = turn[k, 0] * nx + turn[k, 1] * ny + turn[k, 2] * nz
                     facing += normal[k] * ray[k]
                 if facing > 0:  # seen from within
-                    normal *= -1
+                    for k in range(3):
+                        normal[k] = -normal[k]
 
 
 @njit(cache=True, nogil=True)

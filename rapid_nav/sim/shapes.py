@@ -100,10 +100,17 @@ def pack_primitives(primitives: Sequence[Primitive]) -> Scenes:
 def _rotations(q: np.ndarray) -> np.ndarray:
     out = np.empty((q.shape[0], 3, 3))
     for n in range(q.shape[0]):
-        w, x, y, z = q[n]
-        out[n, 0] = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
-        out[n, 1] = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
-        out[n, 2] = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
+        w, x, y, z = q[n, 0], q[n, 1], q[n, 2], q[n, 3]
+        m = out[n]
+        m[0, 0] = 1 - 2 * (y * y + z * z)
+        m[0, 1] = 2 * (x * y - w * z)
+        m[0, 2] = 2 * (x * z + w * y)
+        m[1, 0] = 2 * (x * y + w * z)
+        m[1, 1] = 1 - 2 * (x * x + z * z)
+        m[1, 2] = 2 * (y * z - w * x)
+        m[2, 0] = 2 * (x * z - w * y)
+        m[2, 1] = 2 * (y * z + w * x)
+        m[2, 2] = 1 - 2 * (x * x + y * y)
     return out
 
 

@@ -5,20 +5,40 @@ import numpy as np
 
 
 @njit(cache=True)
+def _all(solid: np.ndarray, r0: int, r1: int, c0: int, c1: int) -> bool:
+    """Tell whether a rectangle is solid throughout."""
+    for r in range(r0, r1):
+        for c in range(c0, c1):
+            if not solid[r, c]:
+                return False
+    return True
+
+
+@njit(cache=True)
+def _gain(needed: np.ndarray, box: tuple[int, int, int, int]) -> int:
+    """Count the needed cells of a rectangle."""
+    count = 0
+    for r in range(box[0], box[1]):
+        for c in range(box[2], box[3]):
+            count += needed[r, c]
+    return count
+
+
+@njit(cache=True)
 def _grow(solid: np.ndarray, r: int, c: int, down_first: bool) -> tuple[int, int, int, int]:
     """Return the rectangle [r0, r1) x [c0, c1) grown from a cell, one way after the other."""
     rows, cols = solid.shape
     r0, r1, c0, c1 = r, r + 1, c, c + 1
     for way in range(2):
         if (way == 0) == down_first:
-            while r1 < rows and solid[r1, c0:c1].all():
+            while r1 < rows and _all(solid, r1, r1 + 1, c0, c1):
                 r1 += 1
-            while r0 > 0 and solid[r0 - 1, c0:c1].all():
+            while r0 > 0 and _all(solid, r0 - 1, r0, c0, c1):
                 r0 -= 1
         else:
-            while c1 < cols and solid[r0:r1, c1].all():
+            while c1 < cols and _all(solid, r0, r1, c1, c1 + 1):
                 c1 += 1
-            while c0 > 0 and solid[r0:r1, c0 - 1].all():
+            while c0 > 0 and _all(solid, r0, r1, c0 - 1, c0):
                 c0 -= 1
     return r0, r1, c0, c1
 
@@ -34,10 +54,10 @@ def _cover(solid: np.ndarray, needed: np.ndarray, out: np.ndarray) -> int:
                 continue
             a = _grow(solid, r, c, True)
             b = _grow(solid, r, c, False)
-            gain_a = needed[a[0]:a[1], a[2]:a[3]].sum()
-            gain_b = needed[b[0]:b[1], b[2]:b[3]].sum()
-            best = a if gain_a >= gain_b else b
-            needed[best[0]:best[1], best[2]:best[3]] = False
+            best = a if _gain(needed, a) >= _gain(needed, b) else b
+            for i in range(best[0], best[1]):
+                for j in range(best[2], best[3]):
+                    needed[i, j] = False
             for k in range(4):
                 out[count, k] = best[k]
             count += 1
