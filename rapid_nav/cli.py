@@ -1,7 +1,13 @@
 """The command line, the same after colcon and after pip: rapid-nav fly, sim, train drone, ..."""
 
+import contextlib
 import dataclasses
+import difflib
 import importlib
+import io
+import logging
+import os
+import re
 import sys
 from typing import Annotated, Any, get_type_hints
 
@@ -25,44 +31,98 @@ COMMANDS = {
         'rapid_nav.offline.bench_simulator', 'Time camera and physics, beside Embree.'),
     ('bench', 'latency'): (
         'rapid_nav.bench_latency', 'Time a frame over ROS 2 and over RPC.'),
+    ('completion',): ('rapid_nav.completion', "Print what makes a shell complete these words."),
 }
+VERSION = '0.1.0'
+_VERBOSE = {'-v': logging.INFO, '--verbose': logging.INFO, '-vv': logging.DEBUG}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = verbosity(list(sys.argv[1:] if arguments is None else arguments))
     for length in (1, 2):
         words = tuple(arguments[:length])
         if words in COMMANDS:
-            return run(' '.join(words), COMMANDS[words][0], arguments[length:])
-    asked = set(arguments) & {'-h', '--help'} or not arguments
-    print(usage() if asked else f'No such command: {" ".join(arguments)}\n{usage()}',
-          file=sys.stdout if asked else sys.stderr)
-    return 0 if asked else 2
+            return run(words, arguments[length:])
+    if arguments == ['--version']:
+        print(f'rapid-nav {VERSION}')
+        return 0
+    if set(arguments) & {'-h', '--help'} or not arguments:
+        print(usage(arguments))
+        return 0
+    known = [' '.join(words) for words in COMMANDS]
+    near = [name for name in known if name.split()[0] == arguments[0]]
+    near = near or difflib.get_close_matches(' '.join(arguments[:2]), known, 2, 0.5)
+    remedy = f'did you mean {" or ".join(near)}?' if near else 'see rapid-nav --help'
+    print(f'rapid-nav: no such command: {" ".join(arguments[:2])}; {remedy}', file=sys.stderr)
+    return 2
 
 
-def usage() -> str:
-    """Return what there is to type."""
-    width = max(len(' '.join(words)) for words in COMMANDS)
-    lines = [f'  {" ".join(words):{width}}  {about}' for words, (_, about) in COMMANDS.items()]
-    return '\n'.join(['usage: rapid-nav COMMAND [--help] [flags]', '', *lines])
+def verbosity(arguments: list[str]) -> list[str]:
+    """Show logs as -v (what happens) or -vv (all) ask for; return the other arguments."""
+    asked = [word for word in arguments if word in _VERBOSE]
+    level = _VERBOSE[asked[-1]] if asked else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format='%(levelname)s %(name)s: %(message)s')
+    logging.getLogger('rapid_nav').setLevel(level)
+    return [word for word in arguments if word not in _VERBOSE]
 
 
-def run(words: str, module: str, arguments: list[str]) -> int:
+def usage(arguments: list[str]) -> str:
+    """Return what there is to type, of one family of commands if it is named."""
+    shown = {words: about for words, (_, about) in COMMANDS.items() if words[0] in arguments}
+    shown = shown or {words: about for words, (_, about) in COMMANDS.items()}
+    width = max(len(' '.join(words)) for words in shown)
+    lines = [f'  {" ".join(words):{width}}  {about}' for words, about in shown.items()]
+    return '\n'.join([
+        'usage: rapid-nav [-v] COMMAND [--help] [flags]', '', *lines, '',
+        '-v shows logs, -vv all of them. For completion in this shell:',
+        '  source <(rapid-nav completion bash)'])
+
+
+def run(words: tuple[str, ...], arguments: list[str]) -> int:
     """Parse the flags of a command and call it; what the user can mend is one line, no trace."""
+    module, about = COMMANDS[words]
+    name = ' '.join(words)
     try:
         command = importlib.import_module(module).main
         config_class = get_type_hints(command)['config']
         describe(config_class)
-        config = tyro.cli(config_class, prog=f'rapid-nav {words}', args=arguments)
-        result = command(config)
+        result = command(parse(name, about, config_class, arguments))
     except ModuleNotFoundError as error:
-        return complain(words, f'{error.name} is not installed, and this command needs it')
+        return complain(name, f'{error.name} is not installed, and this command needs it')
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError) as error:
-        return complain(words, str(error))
+        return complain(name, str(error))
     except KeyboardInterrupt:
         return 130
     return result if isinstance(result, int) else 0
+
+
+def parse(name: str, about: str, config_class: type[Any], arguments: list[str]) -> Any:
+    """Return the settings that the arguments give; ValueError says in one line what is wrong."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                config_class, prog=f'rapid-nav {name}', description=about, args=arguments)
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise ValueError(f'{one_line(said.getvalue())}; see rapid-nav {name} --help') from None
+
+
+def one_line(box: str) -> str:
+    """Return what tyro complains of in a box, and the flags that it proposes, as one line."""
+    lines = [line.strip('│╭╮╰╯ ') for line in box.splitlines()[1:]]  # without the title
+    lines = [line if any(map(str.isalnum, line)) else '' for line in lines]
+    lines = lines[next((i for i, line in enumerate(lines) if line), 0):]
+    end = lines.index('') if '' in lines else len(lines)
+    why = re.sub(r'^Error parsing \w+: ', '', ' '.join(lines[:end])).rstrip('.')
+    flags = [line.split()[0] for line in lines[end:] if line.startswith('--')]
+    near = [flag.rstrip(',') for flag in flags if flag.rstrip(',') not in why]
+    return why + (f'; did you mean {" or ".join(near[:2])}?' if near else '')
 
 
 def complain(words: str, why: str) -> int:
@@ -87,7 +147,8 @@ def describe(config_class: type[Any]) -> None:
 
 def help_of(about: Any) -> str:
     """Return a setting's meaning, unit, range and choices in one line."""
-    words = [about['help']]
+    text = about['help'].rstrip('.')
+    words = [f'{text[:1].upper()}{text[1:]}.']
     if about['unit']:
         words.append(f'[{about["unit"]}]')
     if about['choices']:

@@ -43,7 +43,8 @@ MAY_IMPORT = {
     'bringup': {'rapid_nav.settings'},
 }
 # What starts everything else may import anything, but only when it is asked to.
-STARTERS = {'bench_latency', 'bench_rpc', 'bringup', 'cli', 'dashboard', 'fly', 'processes'}
+STARTERS = {
+    'bench_latency', 'bench_rpc', 'bringup', 'cli', 'completion', 'dashboard', 'fly', 'processes'}
 
 
 def modules() -> list[Path]:
