@@ -21,7 +21,7 @@ $(PACKAGES): requirements/run.txt requirements/ros.txt requirements/build.txt \
 	$(call say,Installing PyTorch)
 	@$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
 		$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/run.txt)
-	$(call say,Installing ROS 2 Jazzy and the rest: about 1 GB, some minutes the first time)
+	$(call say,Installing ROS 2 Jazzy and the rest: about 2 GB and some minutes)
 	@$(PIP) install -r requirements/build.txt -r requirements/run.txt -r requirements/ros.txt
 	$(call say,Installing the AirSim client)
 	@stand_in=$$(mktemp -d); touch $$stand_in/msgpackrpc.py; \
@@ -49,6 +49,6 @@ SOURCES := $(shell find rapid_nav msg launch config models cmake -type f \
 $(BUILT): $(SOURCES) $(PACKAGES)
 	$(call say,Building the package with colcon)
 	@$(ROS) $(VENV)/bin/colcon --log-level error build --symlink-install \
-		--event-handlers console_direct- desktop_notification- --base-paths . \
+		--event-handlers console_direct- desktop_notification- status- terminal_title- --base-paths . \
 		--cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(VENV)/bin/python
 	@touch $@
