@@ -22,7 +22,7 @@ TORCH_INDEX ?=
 ARGS ?=
 
 VENV := $(CURDIR)/.venv
-include setup.mk
+include cmake/setup.mk
 
 ENVIRONMENT := source install/setup.bash
 
@@ -32,9 +32,10 @@ help:
 
 build: $(BUILT)
 
-# A flight is a job of its own, so that Ctrl-C reaches it and not make, and it ends with its shell.
+# A flight is the terminal's own job, so that Ctrl-C reaches it and not make, and ends with make.
 fly: $(BUILT) $(if $(findstring -view,$(ARGS)),$(VIEW))
-	@$(ENVIRONMENT); set -m; setpriv --pdeathsig TERM rapid-nav fly $(ARGS)
+	@$(ENVIRONMENT); exec setpriv --pdeathsig TERM \
+		python cmake/foreground.py rapid-nav fly $(ARGS)
 
 test: $(BUILT) $(DEV) $(VIEW)
 	@$(ENVIRONMENT); $(VENV)/bin/pytest $(ARGS)

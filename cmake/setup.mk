@@ -49,6 +49,9 @@ SOURCES := $(shell find rapid_nav msg launch config models cmake -type f \
 $(BUILT): $(SOURCES) $(PACKAGES)
 	$(call say,Building the package with colcon)
 	@$(ROS) $(VENV)/bin/colcon --log-level error build --symlink-install \
-		--event-handlers console_direct- desktop_notification- status- terminal_title- --base-paths . \
+		--event-handlers console_direct- desktop_notification- status- terminal_title- \
+		--base-paths . \
 		--cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(VENV)/bin/python
+	$(call say,Compiling the simulator)
+	@source install/setup.bash; python cmake/compile_simulator.py
 	@touch $@
