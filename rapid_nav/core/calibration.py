@@ -20,7 +20,7 @@ import numpy as np
 
 from rapid_nav.core.saved import NEVER
 
-CAUTIOUS_FIRST = (0.99, 0.98, 0.97, 0.96, *(round(0.95 - 0.05 * i, 2) for i in range(20)))
+CAUTIOUS_FIRST = (0.99, *(round(0.95 - 0.05 * i, 2) for i in range(20)))
 """One threshold for all branches, from hardly ever leaving early to always."""
 
 

@@ -1,7 +1,6 @@
 """The pilot: a depth image comes in, a velocity goes out, and how early it was decided."""
 
 from collections import Counter, deque
-from dataclasses import dataclass
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -12,62 +11,16 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from rapid_nav.bringup import shipped_checkpoint
-from rapid_nav.core.exits import check_thresholds, Decision
-from rapid_nav.core.runtime import load_policy
-from rapid_nav.core.runtime import Policy as Network
-from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
-from rapid_nav.flight.observation import DepthHistory
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.core.exits import Decision
+from rapid_nav.flight.actions import BodyVelocity
 from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes import messages
+from rapid_nav.nodes.brain import LIVE, make_brain, PolicyConfig
 from rapid_nav.nodes.parameters import declare
 from rapid_nav.nodes.running import run
-from rapid_nav.settings import check, setting
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 RECORD = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-@dataclass(frozen=True)
-class PolicyConfig:
-    """Which network flies, and how sure it has to be."""
-
-    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
-    threshold: float = setting(
-        -1.0, 'confidence at which an exit may answer; below 0: as the operating point says',
-        low=-1.0, high=2.0)
-    operating_point: str = setting(
-        '', "one of the checkpoint's; empty: its first; 'full': the whole network, always")
-    max_age: float = setting(
-        0.5, 'of an image that is still flown by, and longest pause within a history',
-        unit='s', low=0.01, high=60.0)
-
-    def __post_init__(self) -> None:
-        check(self)
-
-
-@dataclass(frozen=True)
-class Brain:
-    """A checkpoint made ready, with the task it was trained for."""
-
-    network: Network
-    thresholds: tuple[float, ...]
-    grid: ActionGrid
-    history: DepthHistory
-
-
-def make_brain(config: PolicyConfig) -> Brain:
-    """Load and warm up what the settings name; ValueError says what is wrong with them."""
-    network = load_policy(config.checkpoint or shipped_checkpoint())
-    about = network.about
-    task = FlightTask.from_dict(about.task)
-    point = config.operating_point or next(iter(about.operating_points), 'full')
-    thresholds = (
-        about.thresholds(point) if config.threshold < 0 else
-        check_thresholds((config.threshold,), network.num_levels))
-    network.decide(np.zeros((1, *task.observation.shape), np.float32), thresholds)
-    return Brain(network, thresholds, ActionGrid(task.actions), DepthHistory(task.observation))
 
 
 class Policy(Node):
@@ -75,9 +28,7 @@ class Policy(Node):
 
     def __init__(self) -> None:
         super().__init__('policy')
-        self.config = declare(
-            self, PolicyConfig, live=('checkpoint', 'threshold', 'operating_point'),
-            accept=self.accept)
+        self.config = declare(self, PolicyConfig, live=LIVE, accept=self.accept)
         self.brain = make_brain(self.config)
         self.counts: Counter[str] = Counter()
         self.waits: deque[float] = deque(maxlen=1000)  # [s]
@@ -93,8 +44,8 @@ class Policy(Node):
         self.create_timer(1.0, self.diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def accept(self, config: PolicyConfig) -> None:
-        """Change the checkpoint or the threshold in flight."""
-        self.brain = make_brain(config)
+        """Change the checkpoint, or what steers its exits, in flight."""
+        self.brain = make_brain(config, self.brain)
         self.config = config
 
     def on_depth(self, image: Image, info: dict[str, int]) -> None:
@@ -107,14 +58,16 @@ class Policy(Node):
         if age > self.config.max_age * 1e9:
             self.refuse('stale_images', f'the image is {age / 1e9:.1f} s old')
             return
+        arrived = info['received_timestamp']  # [ns]
         try:
-            decision, velocity, spent = self.decide(messages.depth_image(image), stamp)
+            decision, velocity, spent = self.decide(
+                messages.depth_image(image), stamp, waited=(time.time_ns() - arrived) / 1e9)
         except ValueError as error:
             self.refuse('bad_images', str(error))
             return
         command = messages.command(velocity, stamp)
         self.commands.publish(command)
-        wait = (time.time_ns() - info['received_timestamp']) / 1e9
+        wait = (time.time_ns() - arrived) / 1e9
         level = messages.exit_level(decision, image.header, spent, wait)
         self.levels.publish(level)
         self.answered, self.trouble = (command, level), ''
@@ -122,17 +75,15 @@ class Policy(Node):
         self.counts[f'exit_{decision.level}'] += 1
         self.waits.append(wait)
 
-    def decide(self, depth: np.ndarray, stamp: int) -> tuple[Decision, BodyVelocity, float]:
+    def decide(
+        self, depth: np.ndarray, stamp: int, waited: float
+    ) -> tuple[Decision, BodyVelocity, float]:
         """Return the decision on depth (H, W) [m], its velocity and the seconds it took."""
-        brain = self.brain
         if self.last_ns is None or abs(stamp - self.last_ns) > self.config.max_age * 1e9:
-            brain.history.reset()  # what was seen before belongs to another flight
-        observation = brain.history.push(depth)
+            self.brain.history.reset()  # what was seen before belongs to another flight
+        answer = self.brain.decide(depth, waited)
         self.last_ns = stamp
-        began = time.perf_counter()
-        decision = brain.network.decide(observation, brain.thresholds)
-        spent = time.perf_counter() - began
-        return decision, brain.grid.velocity(decision.action, float(free_way(depth))), spent
+        return answer
 
     def refuse(self, kind: str, why: str) -> None:
         """Count an image that is not flown by; no command is better than a blind one."""
@@ -148,7 +99,7 @@ class Policy(Node):
         }
         self.diagnostics.publish(messages.diagnostics(
             self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
-            {**self.counts, **latency}))
+            {**self.counts, **latency, **self.brain.state()}))
 
 
 def main() -> int:

@@ -68,13 +68,16 @@ class Camera:
         wait_until(answer.done)
         return answer.result().results[0].reason
 
-    def counted(self, kind: str) -> int:
-        """Return what /diagnostics said last of a count."""
+    def told(self, key: str) -> str:
+        """Return what /diagnostics said last of something, or ''."""
         for message in reversed(self.diagnostics):
             if message.status[0].name == '/rapid/policy':
-                values = {item.key: item.value for item in message.status[0].values}
-                return int(values.get(kind, 0))
-        return 0
+                return {item.key: item.value for item in message.status[0].values}.get(key, '')
+        return ''
+
+    def counted(self, kind: str) -> int:
+        """Return what /diagnostics said last of a count."""
+        return int(self.told(kind) or 0)
 
 
 SOUND = np.full((144, 256), 5.0, np.float32)
@@ -137,3 +140,13 @@ def test_what_cannot_be_set_is_refused_with_the_reason(camera: Camera) -> None:
     assert 'never' in camera.set(operating_point='brisk')
     assert 'read-only' in camera.set(max_age=1.0)
     assert camera.answer(SOUND).level == 2
+
+
+def test_a_budget_and_a_deadline_can_be_set_in_flight_and_are_reported(camera: Camera) -> None:
+    assert camera.answer(SOUND).level == 2
+    assert camera.set(budget=0.01) == ''  # less than any exit costs: the cheapest, always
+    assert [camera.answer(SOUND).level for _ in range(4)][1:] == [0, 0, 0]
+    wait_until(lambda: camera.told('budget') == '0.01')
+    assert camera.set(deadline_ms=50.0) == ''
+    wait_until(lambda: camera.told('deadline') == '50 ms')
+    assert 'set one of them' in camera.set(budget_ms=1.0)
