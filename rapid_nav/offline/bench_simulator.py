@@ -164,7 +164,7 @@ def env_step_time(steps: int = 300) -> float:
     env = DroneVectorEnv(FlightTask(), worlds, ENVIRONMENTS)
     env.reset(seed=0)
     actions = np.random.default_rng(0).integers(
-        env.single_action_space.n, size=(steps, ENVIRONMENTS))
+        env.velocities.shape[0], size=(steps, ENVIRONMENTS))
     times = []
     for row in actions:
         began = time.perf_counter()

@@ -72,7 +72,7 @@ def slopes(width: int, height: int, fov: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def render_depth(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray,
+    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
     width: int, height: int, fov: float, out: np.ndarray | None = None, threads: int = 1,
 ) -> np.ndarray:
     """
@@ -97,7 +97,7 @@ def render_depth(
 
 
 def render(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray,
+    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
     width: int, height: int, fov: float, threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
@@ -123,7 +123,7 @@ def render(
 
 
 def color(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray,
+    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
     width: int, height: int, fov: float, threads: int = 1,
 ) -> np.ndarray:
     """Return pictures (B, H, W, 3) uint8 RGB for people; arguments as for render_depth."""
@@ -137,7 +137,7 @@ def color(
 
 
 def views(
-    scene_index: np.ndarray, position: np.ndarray, orientation: np.ndarray
+    scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bring cameras into the kernels' form: int64 (B,), float64 (B, 3) and (B, 3, 3)."""
     position = np.ascontiguousarray(position, dtype=np.float64).reshape(-1, 3)

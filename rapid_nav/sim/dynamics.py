@@ -72,13 +72,16 @@ def make_state(start_poses: np.ndarray) -> State:
     """Return vehicles at rest at poses (B, 4): x, y, z [m; NED], yaw [rad]."""
     start_poses = np.asarray(start_poses, dtype=np.float64).reshape(-1, 4)
     count = len(start_poses)
+    three = (count, 3)
     state = State(
-        *(np.zeros((count, width)) for width in (3, 3, 4, 3, 3, 3, 4)),
+        position=np.zeros(three), velocity=np.zeros(three), orientation=np.zeros((count, 4)),
+        angular_velocity=np.zeros(three), acceleration=np.zeros(three),
+        angular_acceleration=np.zeros(three), rotors=np.zeros((count, 4)),
         integral=np.zeros(count), hold=np.zeros((count, 4)),
         mode=np.zeros(count, dtype=np.int64),
         grounded=np.zeros(count, dtype=bool), collided=np.zeros(count, dtype=bool),
         collision_primitive=np.zeros(count, dtype=np.int64),
-        collision_normal=np.zeros((count, 3)), impact_point=np.zeros((count, 3)),
+        collision_normal=np.zeros(three), impact_point=np.zeros(three),
         penetration=np.zeros(count))
     reset_rows(state, np.arange(count), start_poses)
     return state
@@ -105,7 +108,7 @@ def reset_rows(state: State, rows: Sequence[int] | np.ndarray, start_poses: np.n
 
 
 def step(
-    state: State, goal: Goal, scenes: Scenes, scene_index: np.ndarray, steps: int,
+    state: State, goal: Goal, scenes: Scenes, scene_index: np.ndarray | int, steps: int,
     threads: int = 1,
 ) -> None:
     """

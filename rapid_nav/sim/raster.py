@@ -103,7 +103,8 @@ def draw_box(
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def round_row(
-    row: np.ndarray, u: np.ndarray, k: tuple, g: tuple, inv: float, outside: bool, inside: bool
+    row: np.ndarray, u: np.ndarray, k: tuple, g: tuple, inv: np.float32, outside: bool,
+    inside: bool,
 ) -> None:
     """Draw a row of a round solid from its linear forms; see draw_round."""
     b0, c0, c1, c2, m0, m1, m2, e0, x0, y0 = k

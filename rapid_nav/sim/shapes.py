@@ -27,10 +27,10 @@ class Primitive:
 
     kind: str
     name: str
-    position: tuple[float, float, float]  # [m; NED], the centre
-    orientation: tuple[float, float, float, float]  # (w, x, y, z), own axes -> NED
-    size: tuple[float, float, float]  # [m], full extents
-    color: tuple[int, int, int]  # RGB, 0..255
+    position: tuple[float, ...]  # (x, y, z) [m; NED], the centre
+    orientation: tuple[float, ...]  # (w, x, y, z), own axes -> NED
+    size: tuple[float, ...]  # (x, y, z) [m], full extents
+    color: tuple[int, ...]  # (red, green, blue), 0..255
 
     def __post_init__(self) -> None:
         """Check what a scene file or a client may get wrong and settle the number types."""

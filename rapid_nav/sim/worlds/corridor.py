@@ -11,6 +11,7 @@ SHIFT = 0.8  # [m], how far a crossing may lie from its place in the lattice
 CELL = 0.4  # [m], walls lie on this grid
 HEIGHT = 3.0  # [m]
 LOOPS = 0.4  # share of the edges outside the spanning tree that are opened too
+Edge = tuple[tuple[int, int], tuple[int, int]]  # two neighbouring crossings
 WALL, BEAM, PIPE, CRATE = (196, 186, 170), (150, 120, 90), (120, 135, 150), (170, 125, 70)
 
 
@@ -23,8 +24,8 @@ def corridor(plan: Plan) -> None:
     nodes = np.round(nodes / CELL) * CELL
     plan.floor(size)
     plan.ceiling(size, HEIGHT)
-    cells = int(np.ceil(size / CELL))
-    solid = np.ones((cells + 2, cells + 2), dtype=bool)  # one cell of wall all around
+    count = int(np.ceil(size / CELL)) + 2
+    solid = np.ones((count, count), dtype=bool)  # one cell of wall all around
     places = []
     for a, b in open_edges(rng):
         width = CELL * rng.integers(6, 10)
@@ -38,12 +39,12 @@ def corridor(plan: Plan) -> None:
     plan.start_places = (cells - 1 + rng.uniform(size=cells.shape)) * CELL
 
 
-def open_edges(rng: np.random.Generator) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def open_edges(rng: np.random.Generator) -> list[Edge]:
     """Choose the passages: a spanning tree, some loops, and no crossing with one way only."""
     edges = [((i, j), (i + di, j + dj)) for i in range(SIDE) for j in range(SIDE)
              for di, dj in ((1, 0), (0, 1)) if i + di < SIDE and j + dj < SIDE]
     rng.shuffle(edges)
-    edges = [(tuple(map(int, a)), tuple(map(int, b))) for a, b in edges]
+    edges = [((int(a[0]), int(a[1])), (int(b[0]), int(b[1]))) for a, b in edges]
     group = {a: a for a in [(i, j) for i in range(SIDE) for j in range(SIDE)]}
     degree = dict.fromkeys(group, 0)
 
@@ -52,7 +53,8 @@ def open_edges(rng: np.random.Generator) -> list[tuple[tuple[int, int], tuple[in
             a = group[a]
         return a
 
-    chosen, spare = [], []
+    chosen: list[Edge] = []
+    spare: list[Edge] = []
     for a, b in edges:
         joins = root(a) != root(b)
         if joins:
@@ -118,7 +120,7 @@ def obstruct(plan: Plan, x: float, y: float, axis: int, width: float) -> None:
         ends = [[x, y, height], [x, y, height]]
         ends[0][1 - axis] -= span / 2
         ends[1][1 - axis] += span / 2
-        plan.bar('pipe', *ends, radius, PIPE)
+        plan.bar('pipe', ends[0], ends[1], radius, PIPE)
     elif kind == 'half':
         free = max(1.3, width * rng.uniform(0.45, 0.6))
         shift = side * free / 2

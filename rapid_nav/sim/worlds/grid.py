@@ -109,7 +109,7 @@ def largest_area(free: np.ndarray, margin: int) -> np.ndarray:
     free = np.ascontiguousarray(free)
     label = np.zeros(free.shape, dtype=np.int64)
     best = _areas(free, label, np.empty(free.size, dtype=np.int64))
-    return (label == best) & free
+    return free & np.equal(label, best)
 
 
 def rectangles(solid: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     plan.shades = 0.03  # many boxes make one wall
     turn, level = (math.cos(yaw), math.sin(yaw)), quaternion(yaw=-yaw) if yaw else LEVEL
 
-    def place(along: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def place(along: Any, up: Any) -> tuple[Any, Any]:
         along, up = along - rim, up - rim
         east = x + turn[0] * along - turn[1] * up
         north = y + turn[1] * along + turn[0] * up
@@ -60,12 +60,12 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     middle = place(solid.shape[1] * resolution / 2, solid.shape[0] * resolution / 2)
     plan.floor(size, middle=middle)
     plan.ceiling(size, HEIGHT, middle=middle)
-    rooms = np.argwhere(largest_area(~solid, math.ceil(DRONE / resolution)))
-    if not len(rooms):
+    cells = np.argwhere(largest_area(~solid, math.ceil(DRONE / resolution)))
+    if not len(cells):
         raise ValueError(
             f'{path}: no free area is wider than {2 * DRONE} m, so a drone fits nowhere; '
             'check resolution and thresholds')
-    rooms = (rooms + plan.rng.uniform(size=rooms.shape)) * resolution
+    rooms = (cells + plan.rng.uniform(size=cells.shape)) * resolution
     plan.start_places = np.stack(place(rooms[:, 1], rooms[:, 0]), axis=1)
 
 

@@ -23,6 +23,7 @@ START_CLEARANCE = 0.8  # [m], from a start pose to the nearest surface
 START_VIEW = 3.0  # [m], free flight straight ahead of a start pose
 STARTS = 32
 Color = tuple[int, int, int]
+Numbers = Sequence[float] | np.ndarray
 
 
 class Plan:
@@ -44,15 +45,15 @@ class Plan:
         self._numbers: Counter = Counter()
 
     def add(
-        self, kind: str, name: str, position: Sequence[float], size: Sequence[float],
-        color: Color, orientation: Sequence[float] = LEVEL,
+        self, kind: str, name: str, position: Numbers, size: Numbers,
+        color: Color, orientation: Numbers = LEVEL,
     ) -> None:
         """Add a primitive in NED; its name gets a number."""
         number = self._numbers[name]
         self._numbers[name] += 1
         shade = 1 + self.shades * self.rng.uniform(-1, 1)
         self.primitives.append(Primitive(
-            kind, f'{name}_{number}', position, orientation, size,
+            kind, f'{name}_{number}', tuple(position), tuple(orientation), tuple(size),
             tuple(min(255, int(c * shade)) for c in color)))
 
     def floor(
@@ -101,7 +102,7 @@ class Plan:
                  color)
 
     def bar(
-        self, name: str, start: Sequence[float], end: Sequence[float], radius: float,
+        self, name: str, start: Numbers, end: Numbers, radius: float,
         color: Color, square: bool = False,
     ) -> None:
         """Add a straight bar between two points (x, y, height), round or square."""

@@ -21,7 +21,7 @@ def rooms(plan: Plan) -> None:
     plan.ceiling(SIZE, HEIGHT)
     plan.enclose('wall', SIZE, HEIGHT, THICK, WALL)
     rows = cuts(rng, 6, 2)
-    columns = [cuts(rng, rng.integers(5, 8), 1.5) for _ in range(6)]
+    columns = [cuts(rng, int(rng.integers(5, 8)), 1.5) for _ in range(6)]
     doors: list[tuple[float, float]] = []
     for i in range(6):
         x0, x1 = rows[i], rows[i + 1]

@@ -64,7 +64,7 @@ def primitive(where: str, entry: Any) -> Primitive:
         raise ValueError(f'{where} ({name}): size is missing; give [x, y, z] in metres')
     if 'orientation' in entry and 'yaw' in entry:
         raise ValueError(f'{where} ({name}): give an orientation or a yaw, not both')
-    orientation = LEVEL
+    orientation: tuple[float, ...] = LEVEL
     if 'orientation' in entry:
         orientation = numbers(f'{where} ({name}): orientation', entry['orientation'], 4)
     elif 'yaw' in entry:
@@ -73,7 +73,8 @@ def primitive(where: str, entry: Any) -> Primitive:
         return Primitive(
             kind, name, numbers(f'{where} ({name}): position', entry['position'], 3), orientation,
             numbers(f'{where} ({name}): size', entry.get('size', [100, 100, 0.1]), 3),
-            numbers(f'{where} ({name}): color', entry.get('color', [170, 170, 170]), 3))
+            tuple(map(int, numbers(
+                f'{where} ({name}): color', entry.get('color', [170, 170, 170]), 3))))
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(where) else f'{where}: {text}') from None
