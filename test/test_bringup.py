@@ -1,0 +1,80 @@
+"""The one description of the stack."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rapid_nav import bringup
+from rapid_nav.bringup import StackConfig
+
+
+def parts(config: StackConfig) -> dict[str, bringup.Process]:
+    return {process.name: process for process in bringup.stack(config, port=1234)}
+
+
+def test_the_simulator_comes_first_and_everybody_is_told_its_port(checkpoint: Path) -> None:
+    flown = parts(StackConfig(checkpoint=str(checkpoint), world='forest', seed=7))
+    assert next(iter(flown)) == 'simulator'
+    assert {'policy', 'airsim_bridge', 'scene'} <= set(flown)
+    assert flown['simulator'].arguments[3:5] == ('--port', '1234')
+    assert flown['airsim_bridge'].parameters['port'] == 1234
+    assert flown['airsim_bridge'].parameters['world'] == 'forest'
+    assert flown['airsim_bridge'].parameters['seed'] == 7
+
+
+def test_a_real_airsim_is_not_started_and_keeps_its_world(checkpoint: Path) -> None:
+    config = StackConfig(checkpoint=str(checkpoint), simulator='airsim')
+    assert 'simulator' not in parts(config)
+    assert parts(config)['airsim_bridge'].parameters['world'] == ''
+    assert bringup.port_of(config) == 41451
+
+
+def test_in_lockstep_the_simulator_waits_to_be_stepped(checkpoint: Path) -> None:
+    config = StackConfig(checkpoint=str(checkpoint), lockstep=True)
+    assert '--paused' in parts(config)['simulator'].arguments
+
+
+def test_a_map_is_named_by_its_full_path(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'map.yaml').touch()
+    monkeypatch.chdir(tmp_path)
+    config = StackConfig(checkpoint=str(checkpoint), world='map.yaml')
+    assert str(tmp_path / 'map.yaml') in parts(config)['simulator'].arguments
+
+
+@pytest.mark.parametrize(('changes', 'complaint'), [
+    ({'checkpoint': 'nowhere'}, 'nowhere: no such file; train'),
+    ({'world': 'nowhere.yaml'}, 'nowhere.yaml: there is no such file'),
+    ({'port': 70000}, r'port is 70000; it must lie in \[0, 65535\]'),
+    ({'simulator': 'gazebo'}, 'choose one of embedded, airsim'),
+])
+def test_what_cannot_be_flown_is_said_before_anything_starts(
+    checkpoint: Path, changes: dict, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        bringup.stack(StackConfig(**{'checkpoint': str(checkpoint), **changes}), port=1)
+
+
+def test_two_runs_never_share_a_domain() -> None:
+    with bringup.reserve_domain() as one, bringup.reserve_domain() as other:
+        assert one != other
+        assert {one, other} <= set(range(1, 102))
+
+
+def test_every_run_keeps_to_this_machine_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
+    assert bringup.environment(5)['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert bringup.environment(5)['ROS_DOMAIN_ID'] == '5'
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    assert bringup.environment(5)['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'SUBNET'
+
+
+def test_every_process_is_installed_as_a_program(checkpoint: Path) -> None:
+    if not (bringup.prefix() / 'lib' / 'rapid_nav').is_dir():
+        pytest.skip('the package is not installed')
+    for process in parts(StackConfig(checkpoint=str(checkpoint))).values():
+        assert os.access(process.command('rapid')[0], os.X_OK)
