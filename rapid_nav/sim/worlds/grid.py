@@ -69,7 +69,7 @@ def shrink(solid: np.ndarray) -> np.ndarray:
     rows, cols = (n + n % 2 for n in solid.shape)
     even = np.ones((rows, cols), dtype=np.bool_)
     even[:solid.shape[0], :solid.shape[1]] = solid
-    return even.reshape(rows // 2, 2, cols // 2, 2).any(axis=(1, 3))
+    return np.asarray(even.reshape(rows // 2, 2, cols // 2, 2).any(axis=(1, 3)))
 
 
 @njit(cache=True)
@@ -107,9 +107,9 @@ def largest_area(free: np.ndarray, margin: int) -> np.ndarray:
         free = padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2]
         free &= padded[1:-1, 2:]
     free = np.ascontiguousarray(free)
-    label = np.zeros(free.shape, dtype=np.int64)
-    best = _areas(free, label, np.empty(free.size, dtype=np.int64))
-    return free & np.equal(label, best)
+    label = np.zeros(free.shape, dtype=np.int32)
+    best = _areas(free, label, np.empty(free.size, dtype=np.int32))
+    return free & (label == best)
 
 
 def rectangles(solid: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ MANY_BOXES, MOST_BOXES = 1500, 20000
 COARSEST = 0.1  # [m/pixel], up to which a map with many boxes is made coarser
 MOST_PIXELS = 2 ** 26
 DRONE = 0.3  # [m], how far from walls a place must be for a drone to fit
+PLACES = 5000  # drawn for start poses to choose from
 MODES = ('trinary', 'scale', 'raw')
 WALL = (200, 192, 180)
 
@@ -60,12 +61,14 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     middle = place(solid.shape[1] * resolution / 2, solid.shape[0] * resolution / 2)
     plan.floor(size, middle=middle)
     plan.ceiling(size, HEIGHT, middle=middle)
-    cells = np.argwhere(largest_area(~solid, math.ceil(DRONE / resolution)))
+    cells = np.flatnonzero(largest_area(~solid, math.ceil(DRONE / resolution)))
     if not len(cells):
         raise ValueError(
             f'{path}: no free area is wider than {2 * DRONE} m, so a drone fits nowhere; '
             'check resolution and thresholds')
-    rooms = (cells + plan.rng.uniform(size=cells.shape)) * resolution
+    cells = cells[plan.rng.integers(len(cells), size=PLACES)]
+    rooms = np.stack(np.unravel_index(cells, solid.shape), axis=1)
+    rooms = (rooms + plan.rng.uniform(size=rooms.shape)) * resolution
     plan.start_places = np.stack(place(rooms[:, 1], rooms[:, 0]), axis=1)
 
 
@@ -106,7 +109,7 @@ def pixels(path: Path, content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]
         with Image.open(image_path) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f'{image.width} x {image.height} pixels are too many')
-            rgba = np.asarray(image.convert('RGBA'), dtype=np.float64)
+            rgba = np.asarray(image.convert('RGBA'))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f'{path}: its image {image_path} cannot be read: {error}') from None
-    return rgba[..., :3].mean(axis=-1), rgba[..., 3] < 255
+    return rgba[..., :3].mean(axis=-1, dtype=np.float32), rgba[..., 3] < 255
