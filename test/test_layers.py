@@ -38,7 +38,8 @@ MAY_IMPORT = {
     'nodes.viewer_scene': {'rerun'},
     'offline': {
         'numpy', 'torch', 'gymnasium', 'ale_py', 'minatar', 'matplotlib', 'rich', 'trimesh',
-        'embreex', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim', 'rapid_nav.settings',
+        'embreex', 'stable_baselines3', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim',
+        'rapid_nav.settings',
     },
     'bringup': {'rapid_nav.settings'},
 }

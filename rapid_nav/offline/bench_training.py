@@ -1,4 +1,4 @@
-"""`rapid-nav bench training`: environment steps a second while learning, beside a known library."""
+"""`rapid-nav bench training`: environment steps a second while learning, beside SB3."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
