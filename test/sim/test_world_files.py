@@ -226,3 +226,9 @@ def test_rectangles_cover_the_edge_of_the_solid_and_nothing_free(seed: int, shar
     free = np.pad(~solid, 1)
     beside = sum(np.roll(free, (a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1)) > 0
     assert covered[solid & beside[1:-1, 1:-1]].all()
+
+
+def test_the_scene_that_comes_with_the_package_can_be_flown() -> None:
+    world = make_world(Path(__file__).parents[2] / 'config' / 'worlds' / 'hangar.yaml')
+    assert len(world.primitives) == 20
+    assert clearance(pack([world]), 0, world.start_poses[:, :3]).min() > 0.8

@@ -67,9 +67,10 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
             f'{path}: no free area is wider than {2 * DRONE} m, so a drone fits nowhere; '
             'check resolution and thresholds')
     cells = cells[plan.rng.integers(len(cells), size=PLACES)]
-    rooms = np.stack(np.unravel_index(cells, solid.shape), axis=1)
-    rooms = (rooms + plan.rng.uniform(size=rooms.shape)) * resolution
-    plan.start_places = np.stack(place(rooms[:, 1], rooms[:, 0]), axis=1)
+    rows, columns = np.unravel_index(cells, solid.shape)
+    spots = np.stack([rows, columns], axis=1) + plan.rng.uniform(size=(PLACES, 2))
+    up, along = spots.T * resolution
+    plan.start_places = np.stack(place(along, up), axis=1)
 
 
 def occupancy(path: Path, content: dict[str, Any]) -> np.ndarray:
