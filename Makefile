@@ -4,6 +4,7 @@
 #   make fly ARGS='--view'         watched in the browser; --save-view FILE.rrd keeps it
 #   make test ARGS='-k policy'
 #   make bench
+#   make pictures                   those of the README, by the shipped policy
 #   make clean
 #
 # Every target does its own set-up, once. To choose:
@@ -26,7 +27,7 @@ include cmake/setup.mk
 
 ENVIRONMENT := source install/setup.bash
 
-.PHONY: help fly test bench lint build clean
+.PHONY: help fly test bench pictures lint build clean
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
@@ -44,6 +45,23 @@ bench: $(BUILT) $(DEV)
 	@$(ENVIRONMENT); mkdir -p runs
 	@$(ENVIRONMENT); rapid-nav bench simulator --report runs/bench_simulator.json $(ARGS)
 	@$(ENVIRONMENT); rapid-nav bench latency --report runs/bench_latency.json $(ARGS)
+
+# The evaluation is flown once; delete its report to fly it again.
+pictures: runs/evaluation.json $(BUILT) $(VIEW)
+	@$(ENVIRONMENT); rapid-nav -v draw --out pictures/flight.png
+	@$(ENVIRONMENT); rapid-nav -v report $< $(wildcard runs/bench_*.json) --out runs/report.html \
+		--curve pictures/operations.png
+	@$(ENVIRONMENT); rapid-nav fly --world rooms --seed 10003 --duration 20 \
+		--save-view runs/flight.rrd
+	@$(ENVIRONMENT); $(VENV)/bin/python pictures/screenshot.py \
+		--flight runs/flight.rrd pictures/viewer.png 60
+	@$(VENV)/bin/python pictures/screenshot.py \
+		file://$(CURDIR)/runs/report.html pictures/report.png 3 900x1400
+
+runs/evaluation.json: | $(BUILT)
+	@mkdir -p runs
+	@$(ENVIRONMENT); rapid-nav evaluate drone --flights 100 --controls --report $@ \
+		$(addprefix --baseline ,$(firstword $(wildcard models/*baseline*.safetensors)))
 
 lint: $(BUILT) $(DEV)
 	@$(VENV)/bin/ruff check .

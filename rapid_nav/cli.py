@@ -22,6 +22,8 @@ COMMANDS = {
         'rapid_nav.offline.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
     ('report',): (
         'rapid_nav.offline.report', 'Turn reports into one page of figures and pictures.'),
+    ('draw',): (
+        'rapid_nav.offline.draw', 'Draw a flight from above, with what the camera saw.'),
     ('calibrate', 'drone'): (
         'rapid_nav.offline.calibrate_drone', 'Choose thresholds with a guarantee.'),
     ('export',): ('rapid_nav.offline.export', 'Write a policy that needs no PyTorch.'),
@@ -140,11 +142,10 @@ def describe(config_class: type[Any]) -> None:
         if dataclasses.is_dataclass(hints[field.name]):
             describe(hints[field.name])
         elif 'help' in field.metadata:
-            kind = hints[field.name]
+            marks = [tyro.conf.arg(help=help_of(field.metadata))]
             if field.metadata['positional']:
-                kind = tyro.conf.Positional[kind]
-            about = tyro.conf.arg(help=help_of(field.metadata))
-            config_class.__annotations__[field.name] = Annotated[kind, about]
+                marks.append(tyro.conf.Positional)
+            config_class.__annotations__[field.name] = Annotated[(hints[field.name], *marks)]
 
 
 def help_of(about: Any) -> str:

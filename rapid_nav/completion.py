@@ -52,7 +52,8 @@ def script() -> str:
     """Return the script, with the flags of every command that can be used here."""
     from rapid_nav.cli import COMMANDS
 
-    flags, choices, second = [], [], {}
+    flags, choices = [], []
+    second: dict[str, list[str]] = {}
     for words, (module, _) in COMMANDS.items():
         if len(words) == 2:
             second.setdefault(words[0], []).append(words[1])

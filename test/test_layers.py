@@ -41,6 +41,7 @@ MAY_IMPORT = {
         'embreex', 'stable_baselines3', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim',
         'rapid_nav.settings',
     },
+    'offline.draw': {'PIL'},
     'bringup': {'rapid_nav.settings'},
 }
 # What starts everything else may import anything, but only when it is asked to.

@@ -116,7 +116,7 @@ def place(message: Odometry) -> rr.Transform3D:
     """Return where the drone is."""
     pose = message.pose.pose
     return rr.Transform3D(
-        translation=_xyz(pose.position), quaternion=_xyzw(pose.orientation))
+        translation=_xyz(pose.position), quaternion=rr.Quaternion(xyzw=_xyzw(pose.orientation)))
 
 
 def arrow(velocity: BodyVelocity) -> rr.Arrows3D:

@@ -1,13 +1,15 @@
 """`rapid-nav report`: what evaluations, trainings and benchmarks wrote, as one page to look at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
+from rapid_nav.offline import report_benchmarks as benchmarks
 from rapid_nav.offline import report_sections as sections
+from rapid_nav.offline.plots import distance_against_operations
 from rapid_nav.offline.report_page import page, Section
 from rapid_nav.settings import setting
 
@@ -22,6 +24,8 @@ class ReportConfig:
     files: tuple[Path, ...] = setting(
         (), 'what --report wrote (.json), and the log.jsonl of trainings', positional=True)
     out: Path = setting(Path('report.html'), 'the page that is written')
+    curve: Path | None = setting(
+        None, 'picture of the first evaluation: performance against operations, .png or .svg')
     title: str = setting('rapid_nav', "the page's heading")
 
 
@@ -41,11 +45,12 @@ def has(*keys: str) -> Callable[[Any], bool]:
 
 KINDS = (
     Kind('an evaluation', has('points'), sections.evaluation),
-    Kind('a latency benchmark', has('threads'), sections.latency),
-    Kind('a training benchmark', has('ours_steps_s'), sections.training_speed),
-    Kind('a simulator benchmark', has('depth_84_ms'), sections.simulator),
+    Kind('a latency benchmark', has('threads'), benchmarks.latency),
+    Kind('a training benchmark', has('ours_steps_s'), benchmarks.training_speed),
+    Kind('a simulator benchmark', has('depth_84_ms'), benchmarks.simulator),
+    Kind('a comparison', has('modes'), sections.comparison),
     Kind('a flight', has('distance_m', 'exit_shares'), sections.flight),
-    Kind('a wire benchmark', has('rpc_depth_ms'), sections.wire),
+    Kind('a wire benchmark', has('rpc_depth_ms'), benchmarks.wire),
 )
 
 
@@ -53,11 +58,23 @@ def main(config: ReportConfig) -> int:
     """Read the files, write the page; ValueError says which of them is wrong and why."""
     if not config.files:
         raise ValueError('no files to show; name what --report wrote, or a log.jsonl')
-    text = page(config.title, make_sections({path: read(path) for path in config.files}))
+    reports = {path: read(path) for path in config.files}
+    text = page(config.title, make_sections(reports))
+    if config.curve:
+        draw_curve(reports.values(), config.curve)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     config.out.write_text(text, encoding='utf-8')
     log.info('%s: %d kB', config.out, len(text) // 1000)
     return 0
+
+
+def draw_curve(reports: Iterable[Any], path: Path) -> None:
+    """Draw the first evaluation by itself; ValueError if there is none."""
+    evaluation = next((report for report in reports if has('points')(report)), None)
+    if evaluation is None:
+        raise ValueError(f'{path}: none of the files is an evaluation, whose curve could be drawn')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    distance_against_operations(evaluation, path)
 
 
 def read(path: Path) -> Any:

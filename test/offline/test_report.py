@@ -33,12 +33,19 @@ GAME = {
     'baseline': {'score': 16.0, 'score_ci95': [15.0, 17.0]}}
 BLOCK = {
     'runtime': 'onnx', 'eager_full_ms': 3.0, 'plain_ms': 0.8, 'fall_through_ratio': 1.1,
+    'flight': {'operating_point': 'balanced', 'macs_ratio': 0.1, 'mean_time_ratio': 0.2},
     'exits': [{'level': n, 'macs_ratio': r, 'ms_p50': r, 'ms_p99': 1.5 * r, 'time_ratio': r}
               for n, r in enumerate((0.1, 0.4, 1.0))]}
 REPORTS: dict[str, Any] = {
     'evaluation.json': EVALUATION,
     'game.json': GAME,
     'latency.json': {'threads': {'1': BLOCK, '2': BLOCK}, 'rpc_depth_ms': 3.5},
+    'wire.json': {'image_to_command_ms': {'p50': 3.0, 'p99': 9.0}, 'rpc_depth_ms': 3.5,
+                  'rpc_depth_stock_ms': None},
+    'compare.json': {'budget': 0.34, 'modes': {mode: {
+        kind: {'interquartile_mean': 0.9, 'ci95': [0.8, 1.0], 'by_game': {}}
+        for kind in ('learned', 'random', 'exit 0 alone', 'macs_ratio')}
+        for mode in ('rapid', 'joint')}},
     'simulator.json': {'depth_84_ms': 0.2, 'embree_84_ms': 1.3, 'speedup': 6.5,
                        'agreement': 0.9999, 'env_step_ms': 0.5},
     'training.json': {'ours_steps_s': 119.0, 'sb3_steps_s': 60.0, 'ratio': 1.98},
@@ -95,7 +102,8 @@ def test_every_kind_of_report_has_its_section_and_pictures(made: str) -> None:
     headings = re.findall('<h2>(.*?)</h2>', made)
     assert sorted(headings) == sorted([
         'Evaluation: drone', 'Evaluation: Pong', 'Latency by exit', 'Simulator', 'Training speed',
-        'Flight', 'Learning curves'])
+        'Flight', 'Learning curves', 'Wire',
+        'Ways of training exits'])
     assert made.count('<figure') == made.count('<svg') >= 12
 
 
@@ -163,6 +171,7 @@ def test_what_a_file_says_is_text_and_nothing_else(tmp_path: Path) -> None:
     ('{"threads": {"1": {}}}', "without 'exits'"),
     ('{"threads": 3}', 'makes no sense'),
     ('{"depth_84_ms": "fast"}', 'without'),
+    ('{"modes": {"rapid": 3}}', 'makes no sense'),
     ('{"distance_m": "far", "exit_shares": [1], "duration_s": 1, "flights": 1, "collisions": 0}',
      'makes no sense'),
 ])
@@ -183,6 +192,17 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match='nothing.json'):
         main(ReportConfig((tmp_path / 'nothing.json',), tmp_path / 'report.html'))
+
+
+def test_the_curve_of_an_evaluation_can_be_had_alone(tmp_path: Path) -> None:
+    (tmp_path / 'flight.json').write_text(json.dumps(REPORTS['flight.json']))
+    (tmp_path / 'evaluation.json').write_text(json.dumps(EVALUATION))
+    files = (tmp_path / 'flight.json', tmp_path / 'evaluation.json')
+    curve = tmp_path / 'pictures' / 'curve.png'
+    assert main(ReportConfig(files, tmp_path / 'report.html', curve)) == 0
+    assert curve.read_bytes().startswith(b'\x89PNG') and curve.stat().st_size < 200_000
+    with pytest.raises(ValueError, match='none of the files is an evaluation'):
+        main(ReportConfig(files[:1], tmp_path / 'report.html', curve))
 
 
 def test_no_files_at_all_is_a_mistake() -> None:
