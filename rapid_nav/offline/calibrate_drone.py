@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from rapid_nav.core import checkpoint, cost
-from rapid_nav.core.calibration import CAUTIOUS_FIRST, fixed_sequence
+from rapid_nav.core.calibration import cautious_first, fixed_sequence
 from rapid_nav.core.exits import levels_of
 from rapid_nav.core.network import Answer, EarlyExitNetwork
+from rapid_nav.core.saved import NEVER
 from rapid_nav.flight.task import FlightTask
-from rapid_nav.offline.controls import answers_of, learned_confidence
+from rapid_nav.offline.controls import answers_of, learned_confidence, scored_policy
 from rapid_nav.offline.evaluate import Flights, fly
-from rapid_nav.offline.held_out import Course, GENERATED
+from rapid_nav.offline.held_out import Course, GENERATED, observations_on, VALIDATION_SEED
 from rapid_nav.settings import check, setting
 
 log = logging.getLogger(__name__)
@@ -70,13 +71,12 @@ def main(config: CalibrateDroneConfig) -> dict[str, Any]:
         log.info('thresholds %s: loss %.4f', thresholds, losses.mean())
         return losses
 
-    branches = network.num_levels - 1
     found = fixed_sequence(
-        [(threshold,) * branches for threshold in CAUTIOUS_FIRST], losses_at,
+        cautious_first(validation_confidences(task, network, config.cap_m)), losses_at,
         config.risk, config.confidence)
     report = {
-        'method': 'Learn then Test, fixed sequence, Hoeffding-Bentkus', 'loss': config.loss,
-        'risk': config.risk, 'confidence': config.confidence, 'unit': 'flight',
+        'method': 'Learn then Test: fixed sequence, Hoeffding-Bentkus and betting',
+        'loss': config.loss, 'risk': config.risk, 'confidence': config.confidence, 'unit': 'flight',
         'cap_m': config.cap_m, 'seed_base': CALIBRATION_SEED, 'calibrated': found._asdict(),
     }
     if config.check_flights:
@@ -88,6 +88,17 @@ def main(config: CalibrateDroneConfig) -> dict[str, Any]:
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
     return report
+
+
+@torch.inference_mode()
+def validation_confidences(
+    task: FlightTask, network: EarlyExitNetwork, cap_m: float
+) -> np.ndarray:
+    """Return the branches' confidences (T, L - 1) in flights of other worlds, flown in full."""
+    course = Course(GENERATED, 16, VALIDATION_SEED, cap_m)
+    full = scored_policy(network, learned_confidence, (NEVER,) * (network.num_levels - 1))
+    answers = answers_of(network, observations_on(course, task, full))
+    return torch.stack([learned_confidence(answer) for answer in answers[:-1]], dim=1).numpy()
 
 
 def measure_fresh(

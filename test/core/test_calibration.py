@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from rapid_nav.core.calibration import (
+    betting,
     binomial_cdf,
     calibrate,
     CAUTIOUS_FIRST,
+    cautious_first,
+    excess_p_value,
     fixed_sequence,
     hoeffding_bentkus,
     taken,
@@ -43,13 +46,31 @@ def test_the_promise_is_kept_as_often_as_it_says():
     assert bold / draws > 0.9  # and it is no promise bought by never leaving
 
 
-def test_the_p_value_is_one_at_the_edge_of_the_worst_case():
-    # Coins that lose exactly as often as allowed: small p-values are as rare as they say.
+@pytest.mark.parametrize('test', [hoeffding_bentkus, betting, excess_p_value])
+@pytest.mark.parametrize('draw', [
+    lambda rng: (rng.random(200) < 0.1).astype(float),
+    lambda rng: rng.beta(1, 9, 200),
+    # Not drawn alike: half the flights are in easy worlds.
+    lambda rng: (rng.random(200) < np.tile([0.02, 0.18], 100)).astype(float),
+], ids=['coins', 'shares', 'kinds of worlds'])
+def test_small_p_values_are_as_rare_as_they_say_at_the_very_risk(test, draw):
     rng = np.random.default_rng(1)
-    p_values = np.array([hoeffding_bentkus((rng.random(200) < 0.1).astype(float), 0.1)
-                         for _ in range(2000)])
+    p_values = np.array([test(draw(rng), 0.1) for _ in range(2000)])
     for level in (0.01, 0.05, 0.1, 0.3):
         assert (p_values <= level).mean() <= level + 0.01
+
+
+def test_losses_that_hardly_differ_are_accepted_with_fewer_flights():
+    alike = np.full(250, 0.029)
+    assert betting(alike, 0.05) < 0.02 < hoeffding_bentkus(alike, 0.05)
+    assert excess_p_value(alike, 0.05) < 0.05
+
+
+def test_a_sequence_lets_ever_more_decisions_leave():
+    sure = np.random.default_rng(0).beta([5, 8], [2, 1], size=(5000, 2))
+    sequence = cautious_first(sure, (0.1, 0.5, 1.0))
+    leaving = [(sure >= thresholds).mean(axis=0) for thresholds in sequence]
+    np.testing.assert_allclose(leaving, [[0.1, 0.1], [0.5, 0.5], [1.0, 1.0]], atol=0.01)
 
 
 def test_more_flights_or_smaller_losses_make_a_smaller_p_value():
@@ -59,7 +80,7 @@ def test_more_flights_or_smaller_losses_make_a_smaller_p_value():
 
 
 def p_value(loss, flights):
-    return hoeffding_bentkus(np.full(flights, loss), 0.05)
+    return excess_p_value(np.full(flights, loss), 0.05)
 
 
 def test_the_binomial_distribution_adds_up():
@@ -84,9 +105,10 @@ def test_the_full_network_stands_when_nothing_is_accepted():
 
 
 def test_too_few_flights_are_refused_with_the_number_it_takes():
-    assert units_needed(0.05, 0.95) == 59
-    with pytest.raises(ValueError, match=r'58 units.*at least 59'):
-        fixed_sequence([(0.9,)], lambda _: np.zeros(58), 0.05, 0.95)
+    assert units_needed(0.05, 0.95) == 72
+    assert excess_p_value(np.zeros(72), 0.05) <= 0.05 < excess_p_value(np.zeros(71), 0.05)
+    with pytest.raises(ValueError, match=r'71 units.*at least 72'):
+        fixed_sequence([(0.9,)], lambda _: np.zeros(71), 0.05, 0.95)
 
 
 @pytest.mark.parametrize('risk, confidence', [(0.0, 0.9), (0.1, 1.0), (-1, 0.9), (0.1, 2)])
@@ -97,4 +119,4 @@ def test_impossible_promises_are_named(risk, confidence):
 
 def test_losses_out_of_range_are_refused():
     with pytest.raises(ValueError, match=r'\[0, 1\]'):
-        hoeffding_bentkus(np.array([0.0, 1.5]), 0.1)
+        excess_p_value(np.array([0.0, 1.5]), 0.1)
