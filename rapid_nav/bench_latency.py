@@ -1,4 +1,4 @@
-"""`rapid-nav bench latency`: from image to command over ROS 2, and a depth image over RPC."""
+"""`rapid-nav bench latency`: every exit, from image to command over ROS 2, depth over RPC."""
 
 from collections.abc import Iterator
 import contextlib
@@ -33,8 +33,13 @@ class LatencyConfig:
 def main(config: LatencyConfig) -> int:
     """Measure, print and write the report."""
     from rapid_nav import bench_rpc
+    from rapid_nav.offline import bench_latency as exits
 
-    figures = {'image_to_command_ms': image_to_command(config), **bench_rpc.run()}
+    waits, overhead = image_to_command(config)
+    figures = {
+        'image_to_command_ms': waits, **bench_rpc.run(), **exits.run(checkpoint_of(config))}
+    for block in figures['threads'].values():
+        block['callback_overhead_ms_p50'] = overhead
     print(json.dumps(figures, indent=2))
     if why := bench_rpc.stock_missing():
         print(why)
@@ -44,15 +49,21 @@ def main(config: LatencyConfig) -> int:
     return 0
 
 
-def image_to_command(config: LatencyConfig) -> dict[str, float]:
+def checkpoint_of(config: LatencyConfig) -> Path:
+    """Return the file of the network that is timed."""
+    return Path(bringup.checkpoint_of(bringup.StackConfig(checkpoint=config.checkpoint)))
+
+
+def image_to_command(config: LatencyConfig) -> tuple[dict[str, float], float]:
     """
     Return p50 and p99 [ms] from publishing a depth image to hearing its command.
 
+    And the p50 [ms] of what of that passes in the policy's callback, but not in the network.
     The policy is the real node in a process of its own; another process, this one, is the camera.
     """
     import numpy as np
 
-    checkpoint = bringup.checkpoint_of(bringup.StackConfig(checkpoint=config.checkpoint))
+    checkpoint = checkpoint_of(config)
     # Nobody tells the time here but the wall.
     policy = bringup.Process(
         'policy', 'policy', parameters={'checkpoint': str(checkpoint), 'use_sim_time': False})
@@ -62,7 +73,8 @@ def image_to_command(config: LatencyConfig) -> dict[str, float]:
         with Processes(environment, print) as processes, _stopwatch() as stopwatch:
             processes.start('policy', policy.command('rapid'))
             waits = stopwatch.measure(config.images, 1.0 / config.rate, _START_S)
-    return {f'p{q}': 1e3 * float(np.percentile(waits, q)) for q in (50, 99)}
+    percentiles = {f'p{q}': 1e3 * float(np.percentile(waits, q)) for q in (50, 99)}
+    return percentiles, 1e3 * float(np.median(stopwatch.overheads))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
+from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes import messages
 
 WIDTH, HEIGHT = 256, 144  # [px] AirSim's default
@@ -21,8 +22,10 @@ class Stopwatch(Node):
         super().__init__('stopwatch', namespace='rapid')
         self.shown: dict[int, float] = {}  # by stamp: when [s]
         self.waits: list[float] = []  # [s]
+        self.overheads: list[float] = []  # [s] of the policy's callback, without the network
         self.images = self.create_publisher(Image, 'camera/depth', 1)
         self.create_subscription(TwistStamped, 'cmd_vel', self.on_command, 1)
+        self.create_subscription(ExitLevel, 'exit_level', self.on_level, 100)
         # Every pixel differs, so that the early exits have something to think about.
         self.depth = np.random.default_rng(0).uniform(0.5, 20.0, (HEIGHT, WIDTH)).astype('f4')
 
@@ -32,6 +35,10 @@ class Stopwatch(Node):
         if shown is not None:
             self.waits.append(time.perf_counter() - shown)
 
+    def on_level(self, message: ExitLevel) -> None:
+        """Note what the policy says about its own time."""
+        self.overheads.append(message.latency - message.inference_time)
+
     def measure(self, images: int, period: float, patience: float) -> list[float]:
         """Return the latencies [s] of so many images, one a period [s]; RuntimeError if none."""
         deadline = time.monotonic() + patience
@@ -40,6 +47,7 @@ class Stopwatch(Node):
             if time.monotonic() > deadline:
                 raise RuntimeError(f'no commands within {patience:g} s; is the policy running?')
         self.waits.clear()
+        self.overheads.clear()
         for _ in range(images):
             self.show(period)
         return self.waits

@@ -76,7 +76,8 @@ def main(config: CalibrateDroneConfig) -> dict[str, Any]:
         config.risk, config.confidence)
     report = {
         'method': 'Learn then Test: fixed sequence, Hoeffding-Bentkus and betting',
-        'loss': config.loss, 'risk': config.risk, 'confidence': config.confidence, 'unit': 'flight',
+        'loss': config.loss, 'unit': 'flight',
+        'risk': config.risk, 'confidence': config.confidence,
         'cap_m': config.cap_m, 'seed_base': CALIBRATION_SEED, 'calibrated': found._asdict(),
     }
     if config.check_flights:
