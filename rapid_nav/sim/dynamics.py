@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rapid_nav.sim.airframe import HOVER, RADIUS
 from rapid_nav.sim.autopilot import (
     MODE_ATTITUDE_THROTTLE,
     MODE_ATTITUDE_Z,
@@ -24,7 +25,7 @@ from rapid_nav.sim.autopilot import (
     STEP,
 )
 from rapid_nav.sim.camera import in_parts
-from rapid_nav.sim.quadrotor import advance, HOVER, RADIUS
+from rapid_nav.sim.quadrotor import advance
 from rapid_nav.sim.shapes import Scenes
 
 DRONE_RADIUS = RADIUS  # [m]

@@ -1,10 +1,28 @@
 """The body of AirSim's default quadrotor: rotors, drag, motion and contact, 3 ms at a time."""
 
 import math
+from typing import Any
 
 from numba import njit
 import numpy as np
 
+from rapid_nav.sim.airframe import (
+    ARM,
+    CULL_STEPS,
+    DRAG_X,
+    DRAG_Y,
+    DRAG_Z,
+    GRAVITY,
+    HOVER,
+    INERTIA_X,
+    INERTIA_Y,
+    INERTIA_Z,
+    MASS,
+    MAX_THRUST,
+    MAX_TORQUE,
+    MIN_DRAG_SPEED,
+    ROTOR_KEEP,
+)
 from rapid_nav.sim.autopilot import (
     euler,
     fly,
@@ -13,41 +31,10 @@ from rapid_nav.sim.autopilot import (
     MODE_OFF,
     MODE_POSITION,
     STEP,
+    to_body,
 )
-from rapid_nav.sim.contact import surface
-
-MASS = 1.0  # [kg]
-GRAVITY = 9.80665  # [m/s^2]
-AIR_DENSITY = 1.225  # [kg/m^3]
-ARM = 0.2275 * math.sqrt(0.5)  # [m], of a rotor along x and along y
-PROPELLER_DIAMETER, PROPELLER_HEIGHT = 0.2286, 0.01  # [m]
-REVOLUTIONS = 6396.667 / 60  # [1/s] at full command
-MAX_THRUST = 0.109919 * AIR_DENSITY * REVOLUTIONS ** 2 * PROPELLER_DIAMETER ** 4  # [N]
-MAX_TORQUE = (  # [N m]
-    0.040164 * AIR_DENSITY * REVOLUTIONS ** 2 * PROPELLER_DIAMETER ** 5 / (2 * math.pi))
-HOVER = MASS * GRAVITY / (4 * MAX_THRUST)
-ROTOR_KEEP = math.exp(-STEP / 0.005)  # what is left of a rotor's old thrust after a step
-BODY_X, BODY_Y, BODY_Z = 0.18, 0.11, 0.04  # [m]
-MOTOR_MASS, MOTOR_Z = 0.055, 0.025  # [kg], [m]
-BOX_MASS = MASS - 4 * MOTOR_MASS  # [kg]
-_OF_MOTORS = 4 * MOTOR_MASS * (ARM ** 2 + MOTOR_Z ** 2)
-INERTIA_X = BOX_MASS / 12 * (BODY_Y ** 2 + BODY_Z ** 2) + _OF_MOTORS  # [kg m^2]
-INERTIA_Y = BOX_MASS / 12 * (BODY_X ** 2 + BODY_Z ** 2) + _OF_MOTORS
-INERTIA_Z = BOX_MASS / 12 * (BODY_X ** 2 + BODY_Y ** 2) + 4 * MOTOR_MASS * 2 * ARM ** 2
-_BLADES = 4 * math.pi * PROPELLER_DIAMETER
-_DRAG = 0.325 / 2 * AIR_DENSITY
-DRAG_X = _DRAG * (BODY_Y * BODY_Z + _BLADES * PROPELLER_HEIGHT)  # [N s^2/m^2]
-DRAG_Y = _DRAG * (BODY_X * BODY_Z + _BLADES * PROPELLER_HEIGHT)
-DRAG_Z = _DRAG * (BODY_X * BODY_Y + _BLADES * PROPELLER_DIAMETER)
-MIN_DRAG_SPEED = 0.1  # [m/s]
-RESTITUTION, FRICTION = 0.55, 0.5
-RADIUS = 0.2  # [m], of the sphere that touches the world
-SPIN_KEPT = 0.9  # of the angular velocity in a contact
-GROUND_SLOPE = 0.7  # cosine of the steepest slope to land on
-LOCK_SPEED = 0.25  # [m/s], slower than this after touching the ground the drone stays there
-SINK = 1e-3  # [m], how deep it then rests, so that resting counts as contact
-CULL_STEPS = 34  # after so many steps the primitives within reach are looked up again
-MAX_PUSH = (4 * MAX_THRUST / MASS + GRAVITY) * 1.5  # [m/s^2], no vehicle accelerates faster
+from rapid_nav.sim.collision import bounce, rest, touch, within_reach
+from rapid_nav.sim.shapes import Scenes
 
 
 @njit(cache=True, nogil=True)
@@ -58,16 +45,6 @@ def rotate(q: np.ndarray, x: float, y: float, z: float) -> tuple[float, float, f
         (1 - 2 * (c * c + d * d)) * x + 2 * (b * c - a * d) * y + 2 * (b * d + a * c) * z,
         2 * (b * c + a * d) * x + (1 - 2 * (b * b + d * d)) * y + 2 * (c * d - a * b) * z,
         2 * (b * d - a * c) * x + 2 * (c * d + a * b) * y + (1 - 2 * (b * b + c * c)) * z)
-
-
-@njit(cache=True, nogil=True)
-def to_body(q: np.ndarray, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Rotate a NED vector into the body."""
-    a, b, c, d = q[0], q[1], q[2], q[3]
-    return (
-        (1 - 2 * (c * c + d * d)) * x + 2 * (b * c + a * d) * y + 2 * (b * d - a * c) * z,
-        2 * (b * c - a * d) * x + (1 - 2 * (b * b + d * d)) * y + 2 * (c * d + a * b) * z,
-        2 * (b * d + a * c) * x + 2 * (c * d - a * b) * y + (1 - 2 * (b * b + c * c)) * z)
 
 
 @njit(cache=True, nogil=True)
@@ -95,7 +72,7 @@ def turn(q: np.ndarray, x: float, y: float, z: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def command(i: int, state, goal, motors: np.ndarray) -> None:
+def command(i: int, state: Any, goal: Any, motors: np.ndarray) -> None:
     """Write the motor commands of vehicle i for one step."""
     mode = goal.mode[i]
     if mode == MODE_OFF:
@@ -121,7 +98,7 @@ def command(i: int, state, goal, motors: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def move(i: int, state, lift: float, torque: np.ndarray) -> None:
+def move(i: int, state: Any, lift: float, torque: np.ndarray) -> None:
     """Move vehicle i freely for one step (velocity Verlet); lift [N], torque (3,) [N m; body]."""
     position, velocity, q = state.position[i], state.velocity[i], state.orientation[i]
     rates, push, spin = (
@@ -151,101 +128,9 @@ def move(i: int, state, lift: float, torque: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def touch(i: int, state, scenes, base: int, near: np.ndarray, count: int) -> bool:
-    """Find the deepest contact of vehicle i with primitives `near`; note it in the state."""
-    deepest = RADIUS
-    position = state.position[i]
-    for n in range(count):
-        p = near[n]
-        rotation, center = scenes.rotation[p], scenes.center[p]
-        dx, dy, dz = position[0] - center[0], position[1] - center[1], position[2] - center[2]
-        x = rotation[0, 0] * dx + rotation[1, 0] * dy + rotation[2, 0] * dz
-        y = rotation[0, 1] * dx + rotation[1, 1] * dy + rotation[2, 1] * dz
-        z = rotation[0, 2] * dx + rotation[1, 2] * dy + rotation[2, 2] * dz
-        distance, nx, ny, nz = surface(scenes.kind[p], scenes.half[p], x, y, z)
-        if distance < deepest:
-            deepest = distance
-            state.collision_primitive[i] = p - base
-            for k in range(3):
-                state.collision_normal[i, k] = (
-                    rotation[k, 0] * nx + rotation[k, 1] * ny + rotation[k, 2] * nz)
-                state.impact_point[i, k] = position[k] - distance * state.collision_normal[i, k]
-            state.penetration[i] = RADIUS - distance
-    if deepest < RADIUS:
-        state.collided[i] = True
-        return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def bounce(i: int, state, lift: float) -> bool:
-    """Answer the contact of vehicle i if it moves into it; tell whether that took the step."""
-    normal, velocity, position = state.collision_normal[i], state.velocity[i], state.position[i]
-    push = state.acceleration[i]
-    v = (velocity[0] + push[0] * STEP, velocity[1] + push[1] * STEP, velocity[2] + push[2] * STEP)
-    into = v[0] * normal[0] + v[1] * normal[1] + v[2] * normal[2]
-    if into >= 0:
-        return False
-    landing = normal[2] < -GROUND_SLOPE and v[2] > abs(v[0]) and v[2] > abs(v[1])
-    restitution, friction = (0.0, 1.0) if landing else (RESTITUTION, FRICTION)
-    for k in range(3):
-        along = v[k] - into * normal[k]
-        velocity[k] = along * (1 - friction) - restitution * into * normal[k]
-        push[k] = 0.0
-        state.angular_acceleration[i, k] = 0.0
-        state.angular_velocity[i, k] *= SPIN_KEPT
-    speed = max(abs(velocity[0]), max(abs(velocity[1]), abs(velocity[2])))
-    out = state.penetration[i]
-    if landing and lift < MASS * GRAVITY and speed < LOCK_SPEED:
-        state.grounded[i] = True
-        out -= SINK
-    for k in range(3):
-        position[k] += normal[k] * out + velocity[k] * STEP
-    return True
-
-
-@njit(cache=True, nogil=True)
-def rest(i: int, state, lift: float) -> bool:
-    """Keep a grounded vehicle level and still; let it go once its thrust exceeds its weight."""
-    if lift >= MASS * GRAVITY:
-        state.grounded[i] = False
-        return False
-    yaw = euler(state.orientation[i])[2]
-    state.orientation[i, 0], state.orientation[i, 3] = math.cos(yaw / 2), math.sin(yaw / 2)
-    state.orientation[i, 1] = state.orientation[i, 2] = 0.0
-    for k in range(3):
-        state.velocity[i, k] = state.acceleration[i, k] = 0.0
-        state.angular_velocity[i, k] = state.angular_acceleration[i, k] = 0.0
-    return True
-
-
-@njit(cache=True, nogil=True)
-def within_reach(i: int, state, scenes, first: int, last: int, near: np.ndarray) -> int:
-    """List the primitives that vehicle i can touch within CULL_STEPS; return how many."""
-    time = CULL_STEPS * STEP
-    position, velocity = state.position[i], state.velocity[i]
-    speed = math.sqrt(velocity[0] ** 2 + velocity[1] ** 2 + velocity[2] ** 2)
-    # A push out of a contact adds at most its depth; the margin covers it.
-    reach = RADIUS + (speed + MAX_PUSH * time) * time + 0.1
-    count = 0
-    for p in range(first, last):
-        center, bound = scenes.center[p], scenes.bound[p]
-        dx, dy, dz = position[0] - center[0], position[1] - center[1], position[2] - center[2]
-        if dx * dx + dy * dy + dz * dz > (reach + bound) ** 2:
-            continue
-        rotation = scenes.rotation[p]
-        x = rotation[0, 0] * dx + rotation[1, 0] * dy + rotation[2, 0] * dz
-        y = rotation[0, 1] * dx + rotation[1, 1] * dy + rotation[2, 1] * dz
-        z = rotation[0, 2] * dx + rotation[1, 2] * dy + rotation[2, 2] * dz
-        if surface(scenes.kind[p], scenes.half[p], x, y, z)[0] < reach:
-            near[count] = p
-            count += 1
-    return count
-
-
-@njit(cache=True, nogil=True)
 def advance(
-    state, goal, scenes, scene_index: np.ndarray, steps: int, begin: int, end: int,
+    state: Any, goal: Any, scenes: Scenes, scene_index: np.ndarray, steps: int, begin: int,
+    end: int,
 ) -> None:
     """Advance vehicles begin..end-1 by `steps` steps, in place."""
     motors, torque = np.zeros(4), np.zeros(3)

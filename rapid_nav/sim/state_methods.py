@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rapid_nav.sim import earth
+from rapid_nav.sim.airframe import MAX_THRUST, MAX_TORQUE, REVOLUTIONS
 from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.messages import Map, pose_map, quaternion4, vector3
-from rapid_nav.sim.quadrotor import MAX_THRUST, MAX_TORQUE, REVOLUTIONS
 from rapid_nav.sim.signatures import BadCast, boolean, Pose, pose, rpc, text, vector
 from rapid_nav.sim.vehicle import Vehicle
 
