@@ -12,7 +12,7 @@ import onnxruntime
 
 from rapid_nav.core import deploy
 from rapid_nav.core.deploy import Deployed
-from rapid_nav.core.exits import Answer, decide, Decision, in_time
+from rapid_nav.core.exits import Answer, decide, Decision, in_time, sigmoid
 from rapid_nav.core.saved import About, CheckpointError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Policy:
     ) -> None:
         self.about: About = policy.about
         self.answers: Answers
+        self.stages: OnnxStages | None = None
         if runtime == 'eager':
             if isinstance(policy, Deployed):
                 raise ValueError('an exported policy has no PyTorch network; name its checkpoint')
@@ -46,7 +47,8 @@ class Policy:
             deployed = policy if isinstance(policy, Deployed) else deploy.from_weights(
                 policy.about, {name: weight.detach().cpu().float().numpy()
                                for name, weight in policy.network.state_dict().items()})
-            self.answers = OnnxStages(deployed, threads).answers
+            self.stages = OnnxStages(deployed, threads)
+            self.answers = self.stages.answers
             self.macs = deployed.macs
         else:
             raise ValueError(f'no runtime {runtime!r}; choose one of {", ".join(RUNTIMES)}')
@@ -61,6 +63,8 @@ class Policy:
         may_run: Callable[[int], bool] = in_time, agree: bool = False,
     ) -> Decision:
         """Decide for observation (1, C, H, W) float32 in [0, 1]; see exits.decide."""
+        if self.stages is not None:
+            return self.stages.decide(observation, thresholds, may_run, agree)
         return decide(self.answers(observation), thresholds, self.macs, may_run, agree)
 
 
@@ -111,6 +115,7 @@ class OnnxStages:
     def __init__(self, deployed: Deployed, threads: int = 1) -> None:
         network = deployed.about.network
         actions = network.num_actions
+        self.macs = deployed.macs
         self.observation = np.zeros((1, *network.input_shape), np.float32)
         self.buffers: list[np.ndarray] = []  # kept alive: the bindings point at them
         self.stages: list[OnnxStage] = []
@@ -136,10 +141,7 @@ class OnnxStages:
 
     def answers(self, observation: np.ndarray) -> Iterator[Answer]:
         """Yield the answer of each exit for observation (1, C, H, W) float32 in [0, 1]."""
-        if observation.shape != self.observation.shape:
-            raise ValueError(f'observation is {observation.shape}; this network reads '
-                             f'{self.observation.shape}')
-        np.copyto(self.observation, observation)
+        self._see(observation)
         for session, binding, q_values, greedy, answer, slope in self.stages[:-1]:
             session.run_with_iobinding(binding)
             best = greedy.item(greedy.argmax())
@@ -147,6 +149,42 @@ class OnnxStages:
         last = self.stages[-1]
         last.session.run_with_iobinding(last.binding)
         yield Answer(last.q_values, (math.inf,))
+
+    def decide(
+        self, observation: np.ndarray, thresholds: Sequence[float],
+        may_run: Callable[[int], bool] = in_time, agree: bool = False,
+    ) -> Decision:
+        """
+        Return what exits.decide would make of `answers`, in a third less time outside of ONNX.
+
+        A first exit takes some 15 us; generators, tuples and views would take as long again.
+        """
+        self._see(observation)
+        macs, last, before = self.macs, len(self.stages) - 1, -1
+        confidences = []
+        for level, (session, binding, _, greedy, answer, slope) in enumerate(self.stages):
+            session.run_with_iobinding(binding)
+            action = int(greedy.argmax())
+            if level == last:
+                confidence, threshold = 1.0, 0.0
+            else:
+                confidence = sigmoid(answer.item(-1) - slope * greedy.item(action))
+                threshold = thresholds[level]
+            confidences.append(confidence)
+            sure = confidence >= threshold and (
+                not agree or level == last or before in (-1, action))
+            if sure or level == last or not may_run(level + 1):
+                break
+            before = action
+        return Decision(
+            action, level, last + 1, confidence, threshold, macs[level], macs[level] / macs[-1],
+            tuple(greedy.tolist()), tuple(confidences))
+
+    def _see(self, observation: np.ndarray) -> None:
+        if observation.shape != self.observation.shape:
+            raise ValueError(f'observation is {observation.shape}; this network reads '
+                             f'{self.observation.shape}')
+        np.copyto(self.observation, observation)
 
 
 def bind(

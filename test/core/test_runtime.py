@@ -13,6 +13,7 @@ import torch
 from rapid_nav.core import checkpoint, cost, deploy
 from rapid_nav.core.checkpoint import Checkpoint, CheckpointError
 from rapid_nav.core.config import Conv, NetworkConfig, rapid_stages, Stage
+from rapid_nav.core.exits import decide
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.core.runtime import load_policy, Policy
 
@@ -73,10 +74,28 @@ def test_onnx_decides_what_eager_decides():
 
 def test_no_later_stage_runs_after_an_exit():
     policy = Policy(make_checkpoint(RAPID))
-    asked = policy.answers(observe(RAPID, 1)[0])
-    next(asked)
-    stages = policy.answers.__self__.stages
-    assert [bool(stage.q_values.any()) for stage in stages] == [True, False, False]
+    for level, thresholds in enumerate([(0.0, 0.0), (1.5, 0.0)]):
+        for stage in policy.stages.stages:
+            stage.q_values[:] = 0.0
+        policy.decide(observe(RAPID, 1)[0], thresholds)
+        ran = [bool(stage.q_values.any()) for stage in policy.stages.stages]
+        assert ran == [index <= level for index in range(3)]
+
+
+@pytest.mark.parametrize('agree', [False, True])
+@pytest.mark.parametrize('config', [RAPID, SHARED, RAPID.without_branches])
+def test_the_fast_decision_is_the_exit_rules(config, agree):
+    policy = Policy(make_checkpoint(config))
+    rng, levels = np.random.default_rng(0), set()
+    for observation in observe(config, 200):
+        thresholds = tuple(rng.normal(0.5, 0.1, policy.num_levels - 1))
+        until = int(rng.integers(1, 6))
+        rule = decide(policy.answers(observation), thresholds, policy.macs,
+                      lambda level, until=until: level < until, agree)
+        assert policy.decide(
+            observation, thresholds, lambda level, until=until: level < until, agree) == rule
+        levels.add(rule.level)
+    assert levels == set(range(policy.num_levels))
 
 
 def test_out_of_time_takes_the_best_answer_there_is():
