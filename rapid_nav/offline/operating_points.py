@@ -4,14 +4,14 @@ from collections.abc import Mapping
 import dataclasses
 import logging
 
-import numpy as np
+import torch
 
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.cost import macs_by_level
 from rapid_nav.flight.task import FlightTask
-from rapid_nav.offline.controls import learned_confidence, scored_policy
+from rapid_nav.offline.controls import answers_of, learned_confidence, scored_policy
 from rapid_nav.offline.evaluate import summarise
-from rapid_nav.offline.held_out import Course, GENERATED, VALIDATION_SEED
+from rapid_nav.offline.held_out import Course, GENERATED, observations_on, VALIDATION_SEED
 
 log = logging.getLogger(__name__)
 
@@ -23,20 +23,21 @@ def choose(
     policy: Checkpoint,
     targets: Mapping[str, float] = TARGETS,
     flights: int = 80,
-    steps: int = 11,
+    steps: int = 21,
 ) -> Checkpoint:
     """
     Return the checkpoint with each named point's thresholds, chosen on validation worlds.
 
     Among thresholds that keep to a point's share of the operations, those that fly farthest.
-    ValueError if none keeps to it.
+    Tried are one threshold for all branches, at the quantiles of the first branch's confidence
+    where it matters. ValueError if none keeps to a target.
     """
     task = FlightTask.from_dict(policy.task)
     macs = macs_by_level(policy.network)
     course = Course(GENERATED, flights, VALIDATION_SEED, cap_m=100.0)
     tried = []
-    for threshold in np.linspace(0.0, 1.0, steps):
-        point = (round(float(threshold), 4),) * (len(macs) - 1)
+    for threshold in _candidates(policy, task, steps):
+        point = (threshold,) * (len(macs) - 1)
         flown = course.fly(
             task, scored_policy(policy.network, learned_confidence, point), len(macs))
         row = summarise('', flown, macs)
@@ -54,3 +55,16 @@ def choose(
                 f'{min(tried)[0]:.3f}')
         points[name] = max(fitting, key=lambda trial: trial[1])[2]
     return dataclasses.replace(policy, operating_points=points)
+
+
+def _candidates(policy: Checkpoint, task: FlightTask, steps: int) -> list[float]:
+    """Return thresholds spread over the confidences that the branches really give, ascending."""
+    always_first = (0.0,) * (policy.network.num_levels - 1)
+    seen = observations_on(
+        Course(GENERATED, 16, VALIDATION_SEED, cap_m=30.0), task,
+        scored_policy(policy.network, learned_confidence, always_first))
+    with torch.inference_mode():
+        sure = torch.cat([
+            learned_confidence(answer) for answer in answers_of(policy.network, seen)[:-1]])
+    quantiles = torch.quantile(sure, torch.linspace(0.0, 1.0, steps))
+    return sorted({0.0, *(round(float(value), 4) for value in quantiles)})
