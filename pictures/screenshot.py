@@ -8,6 +8,7 @@ screenshot.py --flight FLIGHT.rrd FILE.png SECONDS [WxH]
 import base64
 from collections.abc import Iterator
 import contextlib
+import io
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import time
 from typing import Any
+
+from PIL import Image
 
 # Software rendering, and none of Chromium's own errands on the network.
 FLAGS = (
@@ -81,7 +84,8 @@ def screenshot(url: str, path: Path, seconds: float, width: int, height: int) ->
         browser.call('Page.navigate', session, url=url)
         time.sleep(seconds)
         seen = browser.call('Page.captureScreenshot', session, format='png')
-        path.write_bytes(base64.b64decode(seen['data']))
+    picture = Image.open(io.BytesIO(base64.b64decode(seen['data']))).convert('RGB')
+    picture.quantize(256, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 @contextlib.contextmanager
@@ -90,7 +94,8 @@ def viewer(flight: str) -> Iterator[str]:
     rerun, data, page = str(Path(sys.executable).with_name('rerun')), free_port(), free_port()
     optimized = Path(flight).with_suffix('.optimized.rrd')  # without a GPU, few chunks load faster
     with optimized.open('wb') as file:
-        subprocess.run([rerun, 'rrd', 'optimize', flight], stdout=file, check=True)
+        subprocess.run([rerun, 'rrd', 'optimize', flight], stdout=file, stderr=subprocess.DEVNULL,
+                       check=True)
     server = subprocess.Popen(
         [rerun, '--serve-web', '--bind', '127.0.0.1', '--port', str(data),
          '--web-viewer-port', str(page), str(optimized)],

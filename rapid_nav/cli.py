@@ -93,7 +93,9 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
         describe(config_class)
         result = command(parse(name, about, config_class, arguments))
     except ModuleNotFoundError as error:
-        return complain(name, f'{error.name} is not installed, and this command needs it')
+        ours = str(error.name).startswith('rapid_nav')
+        return complain(name, f'{error.name} is not installed, and this command needs it'
+                        + ('; build the package again' if ours else ''))
     except BrokenPipeError:  # whoever read the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -43,7 +43,7 @@ class DrawConfig:
         -1.0, 'confidence at which an exit may answer; below 0: as the operating point says',
         low=-1.0, high=2.0)
     world: str = setting('rooms', 'generator, or a scene or map_server YAML file')
-    seed: int = setting(HELD_OUT_SEED + 3, 'of the world', low=0)
+    seed: int = setting(HELD_OUT_SEED, 'of the world', low=0)
     cap_m: float = setting(100.0, 'the flight ends after this distance', unit='m', low=1.0)
     out: Path = setting(Path('flight.png'), 'the picture')
 
@@ -109,7 +109,7 @@ def picture(world: World, track: Track, task: FlightTask) -> 'Figure':
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
-    figure = pyplot.figure(figsize=(9.6, 5.6), layout='constrained')
+    figure = pyplot.figure(figsize=(9.6, 5.9), layout='constrained')
     grid = figure.add_gridspec(VIEWS, 3, width_ratios=(2.6, 1, 1))
     moments = np.linspace(0, len(track.level) - 1, VIEWS + 2).astype(int)[1:-1]
     above(figure.add_subplot(grid[:, 0]), world, track, moments)
@@ -157,13 +157,15 @@ def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None
     for number, moment in enumerate(moments):
         axes.annotate(str(number + 1), path[moment], xytext=(6, 6), zorder=7, fontsize=9,
                       textcoords='offset points', bbox={'boxstyle': 'circle', 'fc': 'white'})
-    low, high = path.min(axis=0) - 4.0, path.max(axis=0) + 4.0
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect='equal',
-             xlabel='east [m]', ylabel='north [m]')
+    low, high = path.min(axis=0), path.max(axis=0)
+    middle, half = (low + high) / 2, (high - low).max() / 2 + 4.0  # a square with a margin
+    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half),
+             aspect='equal', xlabel='east [m]', ylabel='north [m]')
     shares = np.bincount(track.level, minlength=track.num_levels) / len(track.level)
-    axes.legend(handles=[
+    axes.figure.legend(handles=[
         Patch(color=exit_color(level, track.num_levels), label=f'exit {level}: {share:.0%}')
-        for level, share in enumerate(shares)], fontsize=8, loc='upper right')
+        for level, share in enumerate(shares)], fontsize=8,
+        loc='outside lower left', ncols=track.num_levels, frameon=False)
     end = 'a collision' if track.collided else 'the cap'
     axes.set_title(f'{world.name} {world.seed}: {track.distance:.0f} m, to {end}', fontsize=10)
 
