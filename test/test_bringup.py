@@ -35,6 +35,24 @@ def test_in_lockstep_the_simulator_waits_to_be_stepped(checkpoint: Path) -> None
     assert '--paused' in parts(config)['simulator'].arguments
 
 
+def test_a_viewer_comes_when_asked_for_and_says_what_it_needs(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def viewers(**asked: object) -> list[bringup.Process]:
+        stack = bringup.stack(StackConfig(checkpoint=str(checkpoint), **asked), 1)
+        return [process for process in stack if process.name == 'viewer']
+
+    monkeypatch.setattr(bringup.importlib.util, 'find_spec', lambda name: name == 'rerun')
+    assert viewers() == []
+    monkeypatch.chdir(tmp_path)
+    assert viewers(save_view='flight.rrd')[0].parameters == {
+        'browser': False, 'save': str(tmp_path / 'flight.rrd')}
+    assert viewers(view=True)[0].parameters == {'browser': True, 'save': ''}
+    monkeypatch.setattr(bringup.importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(ValueError, match=r"rerun-sdk.*make fly ARGS='--view'"):
+        viewers(view=True)
+
+
 def test_a_map_is_named_by_its_full_path(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
