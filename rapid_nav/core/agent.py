@@ -28,7 +28,8 @@ class Learner:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(  # type: ignore[call-overload]  # the stubs lack the format
+            self.device, memory_format=torch.channels_last)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon,

@@ -16,7 +16,7 @@ class Batch(NamedTuple):
     discount_t: np.ndarray  # (B,) float32, of the bootstrap; 0 behind a terminal
     s_t: np.ndarray  # (B, C, H, W)
     weights: np.ndarray  # (B,) float32, importance weights, at most 1
-    index: np.ndarray  # (B,) int64, for update_priorities
+    index: np.ndarray  # type: ignore[assignment]  # (B,) int64, for update_priorities
 
 
 class SumTree:

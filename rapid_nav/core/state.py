@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -54,7 +55,7 @@ def from_json(value: object) -> np.ndarray:
     return np.frombuffer(json.dumps(value).encode(), np.uint8).copy()
 
 
-def to_json(array: np.ndarray) -> object:
+def to_json(array: np.ndarray) -> Any:
     """Return the JSON value that `from_json` stored."""
     return json.loads(array.tobytes())
 

@@ -59,7 +59,7 @@ def network_for(channels: int, num_actions: int) -> NetworkConfig:
 
 def train(game: str, mode: str, seed: int, steps: int) -> EarlyExitNetwork:
     """Train one network on one game."""
-    env = MinAtarVectorEnv(game, 16)
+    env: Any = MinAtarVectorEnv(game, 16)
     network = network_for(
         env.single_observation_space.shape[0], env.single_action_space.n)
     agent = AgentConfig(

@@ -39,14 +39,15 @@ class Trainer:
     ) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
-        self.env, self.agent, self.config = env, agent, config
+        self.env: Any = env  # one that can also be saved, see to_arrays
+        self.agent, self.config = agent, config
         self.learner = Learner(EarlyExitNetwork(network), agent, config.device)
         channels, height, width = network.input_shape
         self.newest = slice(channels - channels // history, channels)  # of an observation
         self.replay = Replay(
             config.replay_size, config.num_envs, (channels // history, height, width), history,
             agent.n_step, agent.discount, agent.priority_exponent, config.seed,
-            env.single_observation_space.dtype)
+            env.single_observation_space.dtype or np.uint8)
         self.rng = np.random.default_rng(config.seed)
         self.thresholds = self._thresholds_flown(config.early_share)
         self.flown_by_exits = False
