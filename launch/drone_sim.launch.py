@@ -18,7 +18,7 @@ from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from rapid_nav import bringup
+from rapid_nav import bringup, shipped
 
 FIELDS = dataclasses.fields(bringup.StackConfig)
 
@@ -55,14 +55,14 @@ def start(context: LaunchContext) -> list[Any]:
         Node(
             package='rapid_nav', executable=process.executable, name=process.name,
             namespace=config.namespace, output='screen',
-            parameters=[str(bringup.parameters_file()), dict(process.parameters)])
+            parameters=[str(shipped.parameters_file()), dict(process.parameters)])
         if process.parameters is not None else
         ExecuteProcess(cmd=process.command(config.namespace), name=process.name, output='screen')
         for process in bringup.stack(config, bringup.port_of(config))
     ]
     actions.append(Node(
         package='rviz2', executable='rviz2', condition=IfCondition(LaunchConfiguration('rviz')),
-        arguments=['-d', str(bringup.share() / 'config' / 'rapid_nav.rviz')]))
+        arguments=['-d', str(shipped.share() / 'config' / 'rapid_nav.rviz')]))
     end = OnProcessExit(on_exit=lambda event, _: EmitEvent(
         event=Shutdown(reason=f'{event.process_name} ended with {event.returncode}')))
     return [RegisterEventHandler(end), *actions]

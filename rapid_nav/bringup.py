@@ -11,9 +11,9 @@ import socket
 from typing import Any
 
 from rapid_nav.settings import check, setting
+from rapid_nav.shipped import parameters_file, prefix, shipped_checkpoint
 
 AIRSIM_PORT = 41451
-SHIPPED_CHECKPOINT = 'drone.safetensors'
 # ROS 2 maps domains to UDP ports; up to here they stay clear of Linux's ephemeral ports.
 _DOMAINS = range(1, 102)
 
@@ -137,31 +137,6 @@ def checkpoint_of(config: StackConfig) -> Path:
     if not path.is_file():
         raise ValueError(f'checkpoint {path}: no such file; train it with `rapid-nav train drone`')
     return path
-
-
-def shipped_checkpoint() -> Path:
-    """Return where the checkpoint that comes with the package lies."""
-    return share() / 'models' / SHIPPED_CHECKPOINT
-
-
-def prefix() -> Path:
-    """Return the installation this module is part of, or the repository it lies in."""
-    here = Path(__file__).absolute()
-    for folder in here.parents:
-        if (folder / 'share' / 'rapid_nav').is_dir():
-            return folder
-    return here.parents[1]
-
-
-def share() -> Path:
-    """Return the folder of models, config and launch files."""
-    installed = prefix() / 'share' / 'rapid_nav'
-    return installed if installed.is_dir() else prefix()
-
-
-def parameters_file() -> Path:
-    """Return the parameters that every node is given."""
-    return share() / 'config' / 'parameters.yaml'
 
 
 @contextlib.contextmanager

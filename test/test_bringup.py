@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_nav import bringup
+from rapid_nav import bringup, shipped
 from rapid_nav.bringup import StackConfig
 
 
@@ -92,7 +92,7 @@ def test_every_run_keeps_to_this_machine_unless_told_otherwise(
 
 
 def test_every_process_is_installed_as_a_program(checkpoint: Path) -> None:
-    if not (bringup.prefix() / 'lib' / 'rapid_nav').is_dir():
+    if not (shipped.prefix() / 'lib' / 'rapid_nav').is_dir():
         pytest.skip('the package is not installed')
     for process in parts(StackConfig(checkpoint=str(checkpoint))).values():
         assert os.access(process.command('rapid')[0], os.X_OK)

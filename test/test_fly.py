@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from rapid_nav import bringup
+from rapid_nav import shipped
 
-FLY = str(bringup.prefix() / 'bin' / 'rapid-nav')
+FLY = str(shipped.prefix() / 'bin' / 'rapid-nav')
 PARTS = ('simulator', 'policy', 'airsim_bridge', 'scene')
 
 

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     },
     'nodes': {
         'numpy', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.airsim_drone',
-        'rapid_nav.airsim_readings', 'rapid_nav.bringup', 'rapid_nav.settings', *ROS,
+        'rapid_nav.airsim_readings', 'rapid_nav.settings', 'rapid_nav.shipped', *ROS,
     },
     'nodes.viewer': {'rerun'},
     'nodes.viewer_scene': {'rerun'},

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 
-from rapid_nav.bringup import shipped_checkpoint
 from rapid_nav.core.exits import check_thresholds, Decision, in_time
 from rapid_nav.core.governor import Deadline, Governor, GovernorConfig
 from rapid_nav.core.runtime import load_policy
@@ -16,6 +15,7 @@ from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
 from rapid_nav.flight.observation import DepthHistory
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.settings import check, setting
+from rapid_nav.shipped import shipped_checkpoint
 
 WARM_UP = 20  # decisions at each exit, which also tell how long each takes
 

@@ -21,6 +21,7 @@ from rapid_nav.offline.controls import answers_of, learned_confidence, scored_po
 from rapid_nav.offline.evaluate import Flights, fly
 from rapid_nav.offline.held_out import Course, GENERATED, observations_on, VALIDATION_SEED
 from rapid_nav.settings import check, setting
+from rapid_nav.shipped import shipped_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class CalibrateDroneConfig:
     """What `rapid-nav calibrate drone` takes."""
 
     checkpoint: Path = setting(
-        Path('models/drone.safetensors'), 'the policy; the operating point is stored in it')
+        shipped_checkpoint(), 'the policy; the operating point is stored in it')
     risk: float = setting(0.05, 'largest expected loss of a decision', low=0.0, high=1.0)
     confidence: float = setting(
         0.95, 'probability with which that is promised', low=0.0, high=1.0)

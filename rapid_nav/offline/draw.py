@@ -16,9 +16,9 @@ from rapid_nav.flight.palette import exit_color
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.controls import learned_confidence, scored_policy
 from rapid_nav.offline.drone_env import DroneVectorEnv
-from rapid_nav.offline.evaluate_drone import MODELS
 from rapid_nav.offline.held_out import HELD_OUT_SEED
 from rapid_nav.settings import check, setting
+from rapid_nav.shipped import shipped_checkpoint
 from rapid_nav.sim import camera
 from rapid_nav.sim.shapes import Primitive, rotation_matrices
 from rapid_nav.sim.world import make_world, World
@@ -37,7 +37,7 @@ _OVERHEAD = 2.0  # [m] what hangs higher is drawn fainter
 class DrawConfig:
     """What `rapid-nav draw` takes."""
 
-    checkpoint: Path = setting(MODELS / 'drone.safetensors', 'the policy that flies')
+    checkpoint: Path = setting(shipped_checkpoint(), 'the policy that flies')
     point: str = setting('balanced', "the operating point it flies at, or 'full'")
     threshold: float = setting(
         -1.0, 'confidence at which an exit may answer; below 0: as the operating point says',

@@ -27,17 +27,16 @@ from rapid_nav.offline.held_out import (
     VALIDATION_SEED,
 )
 from rapid_nav.settings import check, setting
+from rapid_nav.shipped import shipped_checkpoint
 
 log = logging.getLogger(__name__)
-
-MODELS = Path('models')
 
 
 @dataclass(frozen=True)
 class EvaluateDroneConfig:
     """What `rapid-nav evaluate drone` takes."""
 
-    checkpoint: Path = setting(MODELS / 'drone.safetensors', 'the policy that flies')
+    checkpoint: Path = setting(shipped_checkpoint(), 'the policy that flies')
     baseline: Path | None = setting(
         None, 'a DQN without branches to compare with, flown on the same course')
     policy: str = setting(

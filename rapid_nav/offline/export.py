@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rapid_nav.core import deploy
 from rapid_nav.settings import setting
+from rapid_nav.shipped import shipped_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 class ExportConfig:
     """What `rapid-nav export` takes."""
 
-    checkpoint: Path = setting(Path('models/drone.safetensors'), 'the policy to export')
+    checkpoint: Path = setting(shipped_checkpoint(), 'the policy to export')
     out: Path = setting(Path('drone.zip'), 'zip of ONNX stages and settings to write')
 
 
