@@ -18,7 +18,8 @@ from rapid_nav.settings import setting
 
 if TYPE_CHECKING:
     from rapid_nav.nodes.recorder import Recorder
-_LAST_WORDS_S = 0.5  # for messages that are still under way when the bridge has ended
+_LAST_WORDS_S = 10.0  # at most, for messages still under way when the bridge has ended
+_SILENCE_S = 0.4  # after which nothing more is under way
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,14 @@ def _watch(
 
 
 def _hear_out(recorder: 'Recorder') -> None:
-    """Wait for what is still under way."""
+    """Wait for what is still under way: the last frame ends a flight, and has its decision."""
     deadline = time.monotonic() + _LAST_WORDS_S
-    while time.monotonic() < deadline and recorder.missing():
+    heard, since = -1, time.monotonic()
+    while (now := time.monotonic()) < deadline:
+        if heard != (count := recorder.heard()):
+            heard, since = count, now
+        elif now - since > _SILENCE_S and recorder.complete():
+            return
         time.sleep(0.02)
 
 

@@ -11,7 +11,6 @@ from rclpy.clock import Clock as NodeClock
 from rclpy.clock import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
@@ -25,12 +24,11 @@ from rapid_nav.nodes import messages
 from rapid_nav.nodes.flight_loop import FlightLoop
 from rapid_nav.nodes.mailbox import Mailbox
 from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.qos import RECORD
 from rapid_nav.nodes.running import run
 from rapid_nav.nodes.sensors import SensorConfig, Sensors
 from rapid_nav.settings import check, setting
 
-# A flight's record is small; whoever joins late gets what it missed.
-RECORD = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ERRANDS = ('takeoff', 'land', 'reset')
 _PATIENCE_S = 120.0  # with an errand
 

@@ -8,7 +8,7 @@ from geometry_msgs.msg import TwistStamped
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from rapid_nav.core.exits import Decision
@@ -17,10 +17,10 @@ from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes import messages
 from rapid_nav.nodes.brain import LIVE, make_brain, PolicyConfig
 from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.qos import RECORD
 from rapid_nav.nodes.running import run
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-RECORD = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Policy(Node):

@@ -5,14 +5,11 @@ import threading
 from nav_msgs.msg import Odometry
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from rapid_nav.flight.journal import Frame, Journal, Thought
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes import messages
-
-# As the publishers of a record keep it: nothing is missed by whoever joins late.
-RECORD = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+from rapid_nav.nodes.qos import RECORD
 
 
 class Recorder(Node):
@@ -45,11 +42,17 @@ class Recorder(Node):
                 messages.nanoseconds(message.header.stamp), message.level, message.num_levels,
                 message.macs_ratio, message.latency))
 
-    def missing(self) -> bool:
-        """Return whether an image was flown by whose decision has not come yet."""
+    def heard(self) -> int:
+        """Return how many frames and decisions have come so far."""
         with self.lock:
-            return any(
-                frame.stamp_ns not in self.journal.thoughts for frame in self.journal.frames[-3:])
+            return len(self.journal.frames) + len(self.journal.thoughts)
+
+    def complete(self) -> bool:
+        """Return whether the last frame ended its flight and was decided on."""
+        with self.lock:
+            frames = self.journal.frames
+            return bool(frames) and frames[-1].terminal and (
+                frames[-1].stamp_ns in self.journal.thoughts)
 
     def join(self) -> None:
         """Note every frame of which both halves have come."""
