@@ -70,11 +70,13 @@ class Trainer:
     @property
     def distilling(self) -> bool:
         """Whether the last phase has begun, in which the full path stands still."""
-        return self.step >= self._full_path_steps() and self.agent.mode == 'rapid'
+        return self.step >= self._full_path_steps() and self._can_distil()
+
+    def _can_distil(self) -> bool:
+        return self.agent.mode == 'rapid' and self.learner.network.num_levels > 1
 
     def _full_path_steps(self) -> float:
-        several = self.learner.network.num_levels > 1 and self.agent.mode == 'rapid'
-        share = self.config.distil_share if several else 0.0
+        share = self.config.distil_share if self._can_distil() else 0.0
         return (1.0 - share) * self.config.steps
 
     @property

@@ -65,6 +65,12 @@ def test_a_training_leaves_a_checkpoint_a_log_and_events(tmp_path, capsys):
     assert '640 of 640 steps' in capsys.readouterr().out
 
 
+def test_the_baseline_without_branches_trains_to_its_end(tmp_path):
+    assert main(dataclasses.replace(SHORT, out=tmp_path, branches=False)) == 0
+    baseline = checkpoint.load(tmp_path / 'policy.safetensors')
+    assert baseline.network.num_levels == 1 and baseline.card['steps'] == 640
+
+
 def test_a_damaged_state_is_named_and_left_alone(tmp_path):
     path = tmp_path / 'state.safetensors'
     path.write_bytes(b'half a state')
