@@ -1,23 +1,19 @@
 """What decides behind the policy node: a network, its task, and what steers its exits."""
 
 from collections.abc import Callable
+import dataclasses
 from dataclasses import dataclass
 import time
+from typing import NamedTuple
 
 import numpy as np
 
 from rapid_nav.core.exits import check_thresholds, Decision, in_time
 from rapid_nav.core.governor import Deadline, Governor, GovernorConfig
-from rapid_nav.core.runtime import load_policy
-from rapid_nav.core.runtime import Policy as Network
-from rapid_nav.core.saved import NEVER
 from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
 from rapid_nav.flight.observation import DepthHistory
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.nodes.loading import load, Loaded
 from rapid_nav.settings import check, setting
-from rapid_nav.shipped import shipped_checkpoint
-
-WARM_UP = 20  # decisions at each exit, which also tell how long each takes
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,9 @@ class PolicyConfig:
     deadline_ms: float = setting(
         0.0, "from an image's arrival to its answer, the best exit that is finished in time; "
         '0: none', unit='ms', low=0.0, high=10000.0)
+    epsilon: float = setting(
+        0.0, 'share of random actions, for learning', low=0.0, high=1.0)
+    explore_seed: int = setting(0, 'of the random actions', low=0)
     max_age: float = setting(
         0.5, 'of an image that is still flown by, and longest pause within a history',
         unit='s', low=0.01, high=60.0)
@@ -53,19 +52,43 @@ class PolicyConfig:
 
 LIVE = (
     'checkpoint', 'threshold', 'operating_point', 'budget', 'budget_ms', 'clearance',
-    'deadline_ms')
+    'deadline_ms', 'epsilon')
 """What may change in flight."""
+
+
+class Choice(NamedTuple):
+    """What was decided on an image."""
+
+    decision: Decision  # its action is the one that is flown
+    velocity: BodyVelocity
+    spent: float  # [s] in the network
+    explored: bool  # the action is a random one
+
+
+class Explorer:
+    """Now and then another action than the network's; the same ones for the same seed."""
+
+    def __init__(self, seed: int, num_actions: int) -> None:
+        self.rng, self.num_actions = np.random.default_rng(seed), num_actions
+
+    def choose(self, epsilon: float) -> int | None:
+        """Return a random action at this rate, or None."""
+        # Both numbers are drawn every time, so that a rate changes no later choice.
+        chance, action = self.rng.random(), int(self.rng.integers(self.num_actions))
+        return action if chance < epsilon else None
 
 
 class Brain:
     """Decides on depth images under settings that stand."""
 
     def __init__(
-        self, config: PolicyConfig, network: Network, history: DepthHistory, grid: ActionGrid,
+        self, config: PolicyConfig, loaded: Loaded, history: DepthHistory, explorer: Explorer,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.config, self.network, self.history, self.grid = config, network, history, grid
-        self.clock = clock
+        self.config, self.loaded, self.history = config, loaded, history
+        self.explorer, self.clock = explorer, clock
+        self.network, self.grid = loaded.network, ActionGrid(loaded.task.actions)
+        network = self.network
         point = config.operating_point or next(iter(network.about.operating_points), 'full')
         self.thresholds = (
             network.about.thresholds(point) if config.threshold < 0 else
@@ -73,23 +96,19 @@ class Brain:
         self.governor: Governor | None = None
         self.deadline: Deadline | None = None
         self.late = 0
-        times = self._warm_up()
         if config.budget > 0:
             shares = [macs / network.macs[-1] for macs in network.macs]
             self.governor = Governor(GovernorConfig(budget=config.budget), shares)
         elif config.budget_ms > 0:
-            self.governor = Governor(GovernorConfig(budget=config.budget_ms), times)
+            self.governor = Governor(GovernorConfig(budget=config.budget_ms), loaded.times)
         if config.deadline_ms > 0:
             self.deadline = Deadline(config.deadline_ms / 1e3, network.num_levels, clock)
 
-    def decide(
-        self, depth: np.ndarray, waited: float = 0.0
-    ) -> tuple[Decision, BodyVelocity, float]:
+    def decide(self, depth: np.ndarray, waited: float = 0.0) -> Choice:
         """
         Decide on depth (H, W) [m] that arrived so long ago [s].
 
-        Returns the decision, its velocity and the seconds in the network; raises BadDepth for an
-        image that must not be flown by.
+        Raises BadDepth for an image that must not be flown by.
         """
         began = self.clock()
         observation = self.history.push(depth)
@@ -110,47 +129,51 @@ class Brain:
         if self.governor:
             cost = decision.macs_ratio if self.config.budget > 0 else 1e3 * spent
             self.governor.record(decision, cost, deep)
-        return decision, self.grid.velocity(decision.action, ahead), spent
+        explored = self.explorer.choose(self.config.epsilon)
+        if explored is not None:
+            decision = decision._replace(action=explored)
+        velocity = self.grid.velocity(decision.action, ahead)
+        return Choice(decision, velocity, spent, explored is not None)
 
     def state(self) -> dict[str, str]:
         """Return what steers the exits, for people to read."""
-        state = {}
+        state = {
+            'checkpoint': str(self.loaded.path), 'weights': str(self.loaded.weights),
+            'updates': self.loaded.updates}
+        if self.config.epsilon > 0:
+            state['epsilon'] = f'{self.config.epsilon:g}'
         if self.governor:
             unit = '' if self.config.budget > 0 else ' ms'
             thresholds = ', '.join(f'{one:.3f}' for one in self.governor.thresholds())
-            state = {
+            state |= {
                 'budget': f'{self.governor.config.budget:g}{unit}',
                 'budget_spent': f'{self.governor.mean:.4f}{unit}',
                 'deep_for_safety': str(self.governor.forced), 'thresholds': thresholds}
         else:
-            state = {'thresholds': ', '.join(f'{one:.3f}' for one in self.thresholds)}
+            state |= {'thresholds': ', '.join(f'{one:.3f}' for one in self.thresholds)}
         if self.deadline:
             state |= {'deadline': f'{self.config.deadline_ms:g} ms', 'late': str(self.late)}
         return state
 
-    def _warm_up(self) -> list[float]:
-        """Run every exit; return the time that leaving there takes [ms], rising."""
-        observation = np.zeros((1, *self.network.about.network.input_shape), np.float32)
-        last, times = self.network.num_levels - 1, [0.0]
-        for level in range(last + 1):
-            thresholds = tuple(0.0 if branch == level else NEVER for branch in range(last))
-            spent = []
-            for _ in range(WARM_UP):
-                began = self.clock()
-                self.network.decide(observation, thresholds)
-                spent.append(1e3 * (self.clock() - began))
-            times.append(max(float(np.median(spent)), times[-1] + 1e-6))
-        return times[1:]
 
-
-def make_brain(config: PolicyConfig, before: Brain | None = None) -> Brain:
+def make_brain(
+    config: PolicyConfig, before: Brain | None = None, loaded: Loaded | None = None
+) -> Brain:
     """
     Make ready what the settings name; ValueError says what is wrong with them.
 
-    From the brain before it takes network and history, if the checkpoint is the same.
+    From the brain before it takes what the settings leave as it is, the history always; `loaded`
+    is what they name as checkpoint, if somebody has loaded it already.
     """
-    if before is not None and before.config.checkpoint == config.checkpoint:
-        return Brain(config, before.network, before.history, before.grid)
-    network = load_policy(config.checkpoint or shipped_checkpoint())
-    task = FlightTask.from_dict(network.about.task)
-    return Brain(config, network, DepthHistory(task.observation), ActionGrid(task.actions))
+    if before is None:
+        loaded = loaded or load(config.checkpoint)
+        explorer = Explorer(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
+        return Brain(config, loaded, DepthHistory(loaded.task.observation), explorer)
+    if config == dataclasses.replace(before.config, epsilon=config.epsilon):
+        before.config = config  # a governor goes on with what it has counted
+        return before
+    if config.checkpoint == before.config.checkpoint:
+        loaded = before.loaded
+    elif loaded is None or loaded.checkpoint != config.checkpoint:
+        loaded = load(config.checkpoint, before.loaded.task)
+    return Brain(config, loaded, before.history, before.explorer, before.clock)

@@ -108,13 +108,17 @@ def command(velocity: BodyVelocity, stamp_ns: int) -> TwistStamped:
     return message
 
 
-def exit_level(decision: Decision, image: Header, spent: float, wait: float) -> ExitLevel:
+def exit_level(
+    decision: Decision, image: Header, spent: float, wait: float, weights: int = 0,
+    explored: bool = False,
+) -> ExitLevel:
     """Return a decision on an image as a message; `spent` in the network and `wait` in all [s]."""
     return ExitLevel(
         header=Header(stamp=image.stamp, frame_id=image.frame_id), level=decision.level,
         num_levels=decision.num_levels, confidence=decision.confidence,
-        threshold=decision.threshold, action=decision.action, macs=decision.macs,
-        macs_ratio=decision.macs_ratio, inference_time=spent, latency=wait)
+        threshold=decision.threshold, action=decision.action, explored=explored,
+        weights=weights, macs=decision.macs, macs_ratio=decision.macs_ratio,
+        inference_time=spent, latency=wait)
 
 
 def body_velocity(message: TwistStamped) -> BodyVelocity:

@@ -1,22 +1,25 @@
 """The pilot: a depth image comes in, a velocity goes out, and how early it was decided."""
 
 from collections import Counter, deque
+import contextlib
 import time
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from rapid_nav.core.exits import Decision
-from rapid_nav.flight.actions import BodyVelocity
 from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes import messages
-from rapid_nav.nodes.brain import LIVE, make_brain, PolicyConfig
+from rapid_nav.nodes.brain import Choice, LIVE, make_brain, PolicyConfig
+from rapid_nav.nodes.loading import load, Loaded
 from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.patience import PatientParameters
 from rapid_nav.nodes.qos import RECORD
 from rapid_nav.nodes.running import run
 
@@ -27,9 +30,11 @@ class Policy(Node):
     """Answers every sound depth image with a command of the same stamp."""
 
     def __init__(self) -> None:
-        super().__init__('policy')
+        super().__init__('policy', start_parameter_services=False)
         self.config = declare(self, PolicyConfig, live=LIVE, accept=self.accept)
         self.brain = make_brain(self.config)
+        self.prepared: Loaded | None = None
+        self.parameters = PatientParameters(self, self.prepare)
         self.counts: Counter[str] = Counter()
         self.waits: deque[float] = deque(maxlen=1000)  # [s]
         self.last_ns: int | None = None  # stamp of the newest image that was decided on
@@ -40,13 +45,21 @@ class Policy(Node):
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # rclpy hands on when a message arrived to a callback that takes a second argument.
         self.create_subscription(
-            Image, 'camera/depth', self.on_depth, NEWEST)  # type: ignore[arg-type]
+            Image, 'camera/depth', self.on_depth, NEWEST,  # type: ignore[arg-type]
+            callback_group=MutuallyExclusiveCallbackGroup())
         self.create_timer(1.0, self.diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def prepare(self, values: dict[str, Any]) -> None:
+        """Load a checkpoint that is about to be set, in a thread, while the old one flies on."""
+        checkpoint = values.get('checkpoint', self.config.checkpoint)
+        if checkpoint != self.config.checkpoint:
+            with contextlib.suppress(ValueError):  # it is met, and told, again when it is set
+                self.prepared = load(checkpoint, self.brain.loaded.task)
 
     def accept(self, config: PolicyConfig) -> None:
         """Change the checkpoint, or what steers its exits, in flight."""
-        self.brain = make_brain(config, self.brain)
-        self.config = config
+        self.brain = make_brain(config, self.brain, self.prepared)
+        self.config, self.prepared = config, None
 
     def on_depth(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by."""
@@ -60,25 +73,25 @@ class Policy(Node):
             return
         arrived = info['received_timestamp']  # [ns]
         try:
-            decision, velocity, spent = self.decide(
+            choice = self.decide(
                 messages.depth_image(image), stamp, waited=(time.time_ns() - arrived) / 1e9)
         except ValueError as error:
             self.refuse('bad_images', str(error))
             return
-        command = messages.command(velocity, stamp)
+        command = messages.command(choice.velocity, stamp)
         self.commands.publish(command)
         wait = (time.time_ns() - arrived) / 1e9
-        level = messages.exit_level(decision, image.header, spent, wait)
+        level = messages.exit_level(
+            choice.decision, image.header, choice.spent, wait, self.brain.loaded.weights,
+            choice.explored)
         self.levels.publish(level)
         self.answered, self.trouble = (command, level), ''
         self.counts['images'] += 1
-        self.counts[f'exit_{decision.level}'] += 1
+        self.counts[f'exit_{choice.decision.level}'] += 1
         self.waits.append(wait)
 
-    def decide(
-        self, depth: np.ndarray, stamp: int, waited: float
-    ) -> tuple[Decision, BodyVelocity, float]:
-        """Return the decision on depth (H, W) [m], its velocity and the seconds it took."""
+    def decide(self, depth: np.ndarray, stamp: int, waited: float) -> Choice:
+        """Decide on depth (H, W) [m] of this stamp [ns]."""
         if self.last_ns is None or abs(stamp - self.last_ns) > self.config.max_age * 1e9:
             self.brain.history.reset()  # what was seen before belongs to another flight
         answer = self.brain.decide(depth, waited)

@@ -21,7 +21,7 @@ def test_a_budget_is_held_over_a_flight(checkpoint: Path) -> None:
     rng = np.random.default_rng(0)
     brain = make_brain(PolicyConfig(checkpoint=str(checkpoint), budget=0.3))
     for far in (OPEN, 2.0, 30.0):
-        spent = [brain.decide(look(rng, far))[0].macs_ratio for _ in range(300)]
+        spent = [brain.decide(look(rng, far)).decision.macs_ratio for _ in range(300)]
         assert np.mean(spent) == pytest.approx(0.3, rel=0.05)
     assert float(brain.state()['budget_spent']) == pytest.approx(0.3, rel=0.05)
 
@@ -29,16 +29,16 @@ def test_a_budget_is_held_over_a_flight(checkpoint: Path) -> None:
 def test_a_tight_spot_gets_the_full_network_whatever_the_budget(checkpoint: Path) -> None:
     rng = np.random.default_rng(0)
     brain = make_brain(PolicyConfig(checkpoint=str(checkpoint), budget=0.05))
-    assert {brain.decide(look(rng, TIGHT / 2))[0].level for _ in range(50)} == {2}
+    assert {brain.decide(look(rng, TIGHT / 2)).decision.level for _ in range(50)} == {2}
     assert brain.state()['deep_for_safety'] == '50'
 
 
 def test_a_budget_of_milliseconds_leaves_earlier_than_none(checkpoint: Path) -> None:
     rng = np.random.default_rng(0)
     free = make_brain(PolicyConfig(checkpoint=str(checkpoint)))
-    assert {free.decide(look(rng))[0].level for _ in range(50)} == {2}
+    assert {free.decide(look(rng)).decision.level for _ in range(50)} == {2}
     brain = make_brain(PolicyConfig(checkpoint=str(checkpoint), budget_ms=1e-3))
-    levels = [brain.decide(look(rng))[0].level for _ in range(100)]
+    levels = [brain.decide(look(rng)).decision.level for _ in range(100)]
     assert np.mean(np.array(levels) == 0) > 0.9
     assert brain.state()['budget'] == '0.001 ms'
 
@@ -46,8 +46,8 @@ def test_a_budget_of_milliseconds_leaves_earlier_than_none(checkpoint: Path) -> 
 def test_what_came_too_late_is_answered_by_the_first_exit(checkpoint: Path) -> None:
     rng = np.random.default_rng(0)
     brain = make_brain(PolicyConfig(checkpoint=str(checkpoint), deadline_ms=200.0))
-    assert brain.decide(look(rng))[0].level == 2
-    assert brain.decide(look(rng), waited=0.3)[0].level == 0
+    assert brain.decide(look(rng)).decision.level == 2
+    assert brain.decide(look(rng), waited=0.3).decision.level == 0
     assert brain.state()['late'] == '1'
 
 

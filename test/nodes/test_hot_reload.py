@@ -1,0 +1,98 @@
+"""New weights in the air: taken between two decisions, refused if they are no good, undone."""
+
+from pathlib import Path
+import time
+import zlib
+
+from ear import wait_until
+import numpy as np
+import pytest
+from test_policy import Camera, SOUND
+import torch
+
+from rapid_nav.core.checkpoint import Checkpoint, load, save
+from rapid_nav.core.config import NetworkConfig, rapid_stages
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.nodes import messages
+
+
+def version(path: Path) -> int:
+    return zlib.crc32(path.read_bytes())
+
+
+@pytest.fixture
+def newer(checkpoint: Path, tmp_path: Path) -> Path:
+    """Return the file of other weights for the same task."""
+    made = load(checkpoint)
+    torch.manual_seed(1)
+    for weight in made.network.parameters():
+        weight.data += 0.05 * torch.randn_like(weight)
+    path = tmp_path / 'newer.safetensors'
+    save(path, Checkpoint(made.network, made.task, made.operating_points, {'updates': 7}))
+    return path
+
+
+def test_new_weights_decide_on_every_image_after_those_that_the_old_ones_did(
+    ros, checkpoint: Path, newer: Path
+) -> None:
+    camera = Camera(ros, checkpoint)
+    assert camera.answer(SOUND).weights == version(checkpoint)
+    stamps = []
+    for k in range(30):  # 15 Hz, and in the middle of it new weights
+        stamps.append(camera.show(SOUND))
+        if k == 10:
+            assert camera.set(checkpoint=str(newer)) == ''
+        time.sleep(1 / 15)
+    wait_until(lambda: messages.nanoseconds(camera.levels[-1].header.stamp) == stamps[-1])
+    heard = {messages.nanoseconds(level.header.stamp): level.weights for level in camera.levels}
+    assert set(stamps) <= heard.keys()  # not one image was missed
+    flown = [heard[stamp] for stamp in stamps]
+    assert flown == sorted(flown, key=[version(checkpoint), version(newer)].index)
+    assert flown[-1] == version(newer)
+    wait_until(lambda: camera.told('updates') == '7')
+    assert camera.set(checkpoint=str(checkpoint)) == ''  # and back
+    assert camera.answer(SOUND).weights == version(checkpoint)
+
+
+def test_a_file_that_cannot_be_flown_is_refused_and_the_old_weights_fly_on(
+    ros, checkpoint: Path, newer: Path, tmp_path: Path
+) -> None:
+    camera = Camera(ros, checkpoint)
+    cut = tmp_path / 'cut.safetensors'
+    cut.write_bytes(newer.read_bytes()[:-1000])
+    made = load(checkpoint)
+    small = EarlyExitNetwork(NetworkConfig((3, 18, 32), 25, rapid_stages()[:2]))
+    save(tmp_path / 'small.safetensors', Checkpoint(small, made.task))
+    save(tmp_path / 'game.safetensors', Checkpoint(made.network, {'name': 'breakout'}))
+    observation = {**made.task['observation'], 'half_depth': 7.0}
+    save(tmp_path / 'other.safetensors', Checkpoint(
+        made.network, {**made.task, 'observation': observation}))
+    for name, why in (
+            ('nowhere', 'no such checkpoint'), ('cut', 'not a whole rapid_nav checkpoint'),
+            ('small', 'cannot fly a task'), ('game', 'not trained to fly'),
+            ('other', 'another task than the one that is flown')):
+        assert why in camera.set(checkpoint=str(tmp_path / f'{name}.safetensors'))
+        assert camera.answer(SOUND).weights == version(checkpoint)
+    assert camera.set(checkpoint=str(newer)) == ''
+
+
+def test_exploring_flies_the_action_that_it_says_and_the_same_ones_for_a_seed(
+    ros, checkpoint: Path
+) -> None:
+    camera = Camera(ros, checkpoint, epsilon=0.5)
+    levels = [camera.answer(SOUND) for _ in range(40)]
+    grid = camera.policy.brain.grid
+    wait_until(lambda: len(camera.commands) == 40)
+    for level, command in zip(levels, camera.commands, strict=True):
+        flown = grid.velocity(level.action, 5.0)
+        assert command.twist.angular.z == pytest.approx(flown.yaw_rate, abs=1e-5)
+        assert command.twist.linear.z == pytest.approx(flown.up, abs=1e-5)
+    explored = [level.explored for level in levels]
+    assert 8 < sum(explored) < 32
+    rng = np.random.default_rng(0)
+    drawn = [(rng.random(), int(rng.integers(25))) for _ in levels]
+    assert explored == [chance < 0.5 for chance, _ in drawn]
+    assert [level.action for level in levels if level.explored] == [
+        action for chance, action in drawn if chance < 0.5]
+    assert camera.set(epsilon=0.0) == ''
+    assert not camera.answer(SOUND).explored
