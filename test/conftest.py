@@ -37,10 +37,11 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 @pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of a network that has learned nothing yet."""
+    from networks import THREE_EXITS
     import torch
 
     from rapid_nav.core.checkpoint import Checkpoint, save
-    from rapid_nav.core.config import NetworkConfig, rapid_stages
+    from rapid_nav.core.config import NetworkConfig
     from rapid_nav.core.network import EarlyExitNetwork
     from rapid_nav.flight.actions import ActionGrid
     from rapid_nav.flight.task import FlightTask
@@ -49,7 +50,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     task = FlightTask()
     config = NetworkConfig(
-        task.observation.shape, ActionGrid(task.actions).num_actions, rapid_stages())
+        task.observation.shape, ActionGrid(task.actions).num_actions, THREE_EXITS)
     network = EarlyExitNetwork(config)
     path = tmp_path_factory.mktemp('models') / 'untrained.safetensors'
     save(path, Checkpoint(network, task.to_dict(), {'never': (1.5, 1.5)}))

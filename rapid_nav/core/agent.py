@@ -107,6 +107,11 @@ class Learner:
             for level in range(self.network.num_levels - 1)]
         return metrics | self._descend(torch.stack(losses).sum())
 
+    def follow(self, plain: EarlyExitNetwork) -> None:
+        """Make a trained network without branches the full path; ValueError if it is another."""
+        self.network.load_plain(plain)
+        self.target.load_state_dict(self.network.state_dict())
+
     def set_progress(self, progress: float) -> None:
         """Set the step size for a share in [0, 1] of the present phase of training."""
         shrunk = 1.0 + progress * (self.config.learning_rate_end - 1.0)

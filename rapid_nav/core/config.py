@@ -64,12 +64,16 @@ class NetworkConfig:
 
 
 def rapid_stages() -> tuple[Stage, ...]:
-    """Two cheap exits on a stem of patches, then the full network, for a 64x36 view."""
+    """One cheap exit on a stem of patches, then the full network, for a 64x36 view."""
     return (
-        Stage((Conv(8, 4, 4),), hidden=32, source='input'),
-        Stage((Conv(24, 3, 2, 1),), hidden=48),
-        Stage((Conv(16, 5, 2, 2), Conv(32, 3, 2, 1), Conv(64, 3, 2, 1)), 128, source='input'),
+        Stage((Conv(16, 8, 8),), hidden=48, source='input'),
+        Stage((Conv(32, 8, 4, 2), Conv(64, 4, 2, 1), Conv(64, 3, 1, 1)), 256, source='input'),
     )
+
+
+def small_stages() -> tuple[Stage, ...]:
+    """A static network of about a seventh of `rapid_stages`' operations, for comparison."""
+    return (Stage((Conv(12, 8, 4, 2), Conv(24, 4, 2, 1)), hidden=64, source='input'),)
 
 
 def nature_stages() -> tuple[Stage, ...]:

@@ -41,7 +41,7 @@ def main(config: BenchTrainingConfig) -> dict[str, Any]:
     """Time both in turns, on the same network, batches, update ratio and environment."""
     torch.set_num_threads(config.threads)
     task, worlds = FlightTask(), [make_world('pillars', seed) for seed in range(4)]
-    network = network_for(task, branches=False)
+    network = network_for(task, 'plain')
     ours = _ours(config, task, worlds, network)
     sb3 = _sb3(config, task, worlds, network)
     rates: dict[str, list[float]] = {'ours': [], 'sb3': []}

@@ -1,6 +1,7 @@
 """The training loop, the same for every task: act, remember, learn, report, save."""
 
 from collections.abc import Callable
+import dataclasses
 from dataclasses import dataclass
 import signal
 import time
@@ -184,6 +185,11 @@ class Trainer:
         self.flown_by_exits = counters.get('flown_by_exits', False)
         if self.flown_by_exits:
             self.thresholds = self._thresholds_flown(1.0)
+
+
+def only_distilling(config: TrainConfig) -> TrainConfig:
+    """Return the settings of a training whose full path is there already."""
+    return dataclasses.replace(config, distil_share=1.0, epsilon_start=config.epsilon_end)
 
 
 def run(

@@ -7,18 +7,32 @@ import time
 
 from rapid_nav.core import checkpoint, state
 from rapid_nav.core.checkpoint import Checkpoint
-from rapid_nav.core.config import AgentConfig, NetworkConfig, rapid_stages, to_dict, TrainConfig
+from rapid_nav.core.config import (
+    AgentConfig,
+    NetworkConfig,
+    rapid_stages,
+    small_stages,
+    to_dict,
+    TrainConfig,
+)
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import operating_points
 from rapid_nav.offline.drone_env import DroneVectorEnv
 from rapid_nav.offline.held_out import GENERATED, HELD_OUT_SEED
-from rapid_nav.offline.train import Progress, run, Trainer
+from rapid_nav.offline.train import only_distilling, Progress, run, Trainer
 from rapid_nav.offline.training_log import TrainingLog
 from rapid_nav.settings import check, setting
 from rapid_nav.sim.world import make_world, World
 
 log = logging.getLogger(__name__)
+
+
+NETWORKS = {
+    'rapid': rapid_stages,
+    'plain': lambda: rapid_stages()[-1:],
+    'small': small_stages,
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,12 @@ class TrainDroneConfig:
     out: Path = setting(Path('runs/drone'), 'folder of checkpoint and log')
     worlds: str = setting(','.join(GENERATED), 'generators, separated by commas')
     worlds_each: int = setting(64, 'training worlds of each generator', low=1, high=HELD_OUT_SEED)
-    branches: bool = setting(True, 'train side branches; without them, the baseline')
+    network: str = setting(
+        'rapid', 'rapid: with side branches; plain: its full path alone, the baseline; small: a '
+        'static network of some of the operations, a control', choices=tuple(NETWORKS))
+    teacher: Path | None = setting(
+        None, 'a trained plain network that becomes the full path as it is: from the first step '
+        'on, the branches alone learn')
     save_seconds: float = setting(
         300.0, 'time between saves of checkpoint and state', unit='s', low=0.0)
     resume: bool = setting(True, 'go on from the state in the folder, if there is one')
@@ -47,20 +66,34 @@ def training_worlds(names: str, each: int) -> list[World]:
     return [make_world(name, seed) for seed in range(each) for name in names.split(',')]
 
 
-def network_for(task: FlightTask, branches: bool = True) -> NetworkConfig:
-    """Return the drone's network."""
-    config = NetworkConfig(
-        task.observation.shape, ActionGrid(task.actions).num_actions, rapid_stages())
-    return config if branches else config.without_branches
+def network_for(task: FlightTask, network: str = 'rapid') -> NetworkConfig:
+    """Return one of the drone's networks."""
+    return NetworkConfig(
+        task.observation.shape, ActionGrid(task.actions).num_actions, NETWORKS[network]())
+
+
+def teacher_for(config: TrainDroneConfig) -> Checkpoint:
+    """Load the teacher; ValueError if this training could not learn from it."""
+    assert config.teacher is not None
+    teacher = checkpoint.load(config.teacher)
+    if config.network != 'rapid':
+        raise ValueError(f"a network '{config.network}' has no branches to learn from a teacher")
+    if teacher.task != config.task.to_dict():
+        raise ValueError(f'{config.teacher} was trained for another task than this training')
+    return teacher
 
 
 def main(config: TrainDroneConfig) -> int:
     """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
     worlds = training_worlds(config.worlds, config.worlds_each)
     env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
+    teacher = None if config.teacher is None else teacher_for(config)
+    train = config.train if teacher is None else only_distilling(config.train)
     trainer = Trainer(
-        env, network_for(config.task, config.branches), config.agent, config.train,
+        env, network_for(config.task, config.network), config.agent, train,
         history=config.task.observation.history)
+    if teacher is not None:
+        trainer.learner.follow(teacher.network)
     policy, kept = config.out / 'policy.safetensors', config.out / 'state.safetensors'
     if config.resume and kept.exists():
         trainer.from_arrays(state.load(kept))
@@ -72,7 +105,7 @@ def main(config: TrainDroneConfig) -> int:
             'task': 'drone', 'steps': trainer.step, 'updates': trainer.learner.updates,
             'seed': config.train.seed, 'worlds': config.worlds,
             'worlds_each': config.worlds_each, 'agent': to_dict(config.agent),
-            'train': to_dict(config.train),
+            'train': to_dict(train), **({'teacher': teacher.card} if teacher else {}),
         }
         checkpoint.save(
             policy, Checkpoint(trainer.learner.network, config.task.to_dict(), {}, card))
@@ -90,6 +123,6 @@ def main(config: TrainDroneConfig) -> int:
     save()
     if not finished:
         return 130
-    if config.branches and config.points:
+    if trainer.learner.network.num_levels > 1 and config.points:
         checkpoint.save(policy, operating_points.choose(checkpoint.load(policy)))
     return 0

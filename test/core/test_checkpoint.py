@@ -2,19 +2,20 @@
 
 import pickle
 
+from networks import THREE_EXITS
 import pytest
 import torch
 
 from rapid_nav.core import checkpoint
 from rapid_nav.core import saved as saved_files
 from rapid_nav.core.checkpoint import Checkpoint, CheckpointError
-from rapid_nav.core.config import NetworkConfig, rapid_stages
+from rapid_nav.core.config import NetworkConfig
 from rapid_nav.core.network import EarlyExitNetwork
 
 
 @pytest.fixture
 def saved(tmp_path):
-    network = EarlyExitNetwork(NetworkConfig((3, 36, 64), 25, rapid_stages())).eval()
+    network = EarlyExitNetwork(NetworkConfig((3, 36, 64), 25, THREE_EXITS)).eval()
     whole = Checkpoint(network, {'name': 'flight'}, {'balanced': (0.5, 0.25)}, {'seed': 3})
     path = tmp_path / 'policy.safetensors'
     checkpoint.save(path, whole)

@@ -6,18 +6,19 @@ import sys
 import time
 import zipfile
 
+from networks import THREE_EXITS
 import numpy as np
 import pytest
 import torch
 
 from rapid_nav.core import checkpoint, cost, deploy
 from rapid_nav.core.checkpoint import Checkpoint, CheckpointError
-from rapid_nav.core.config import Conv, NetworkConfig, rapid_stages, Stage
+from rapid_nav.core.config import Conv, NetworkConfig, Stage
 from rapid_nav.core.exits import decide
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.core.runtime import load_policy, Policy
 
-RAPID = NetworkConfig((3, 36, 64), 25, rapid_stages())
+RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
 SHARED = NetworkConfig((2, 10, 10), 4, (
     Stage((Conv(4, 3, 1),), hidden=8), Stage((), hidden=8), Stage((Conv(8, 3, 2),), hidden=16),
     Stage((Conv(8, 3, 1, 1), Conv(4, 1, 1)), hidden=16)))

@@ -29,7 +29,7 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     path, baseline = tmp_path / 'p.safetensors', tmp_path / 'b.safetensors'
     checkpoint.save(path, policy)
     checkpoint.save(baseline, Checkpoint(
-        EarlyExitNetwork(network_for(FlightTask(), branches=False)), FlightTask().to_dict()))
+        EarlyExitNetwork(network_for(FlightTask(), 'plain')), FlightTask().to_dict()))
     main(EvaluateDroneConfig(
         checkpoint=path, baseline=baseline, flights=3, cap_m=5.0, worlds=('pillars,forest',),
         sweep=(0.4,), controls=True, report=tmp_path / 'r.json', plot=tmp_path / 'p.png'))

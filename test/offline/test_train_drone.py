@@ -12,9 +12,11 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from rapid_nav.core import checkpoint, state
 from rapid_nav.core.config import AgentConfig, TrainConfig
+from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.drone_env import DroneVectorEnv
 from rapid_nav.offline.train import Trainer
 from rapid_nav.offline.train_drone import main, network_for, TrainDroneConfig, training_worlds
@@ -66,9 +68,27 @@ def test_a_training_leaves_a_checkpoint_a_log_and_events(tmp_path, capsys):
 
 
 def test_the_baseline_without_branches_trains_to_its_end(tmp_path):
-    assert main(dataclasses.replace(SHORT, out=tmp_path, branches=False)) == 0
+    assert main(dataclasses.replace(SHORT, out=tmp_path, network='plain')) == 0
     baseline = checkpoint.load(tmp_path / 'policy.safetensors')
     assert baseline.network.num_levels == 1 and baseline.card['steps'] == 640
+
+
+def test_branches_learn_from_a_teacher_that_stays_as_it_was(tmp_path):
+    main(dataclasses.replace(SHORT, out=tmp_path / 'plain', network='plain'))
+    taught = dataclasses.replace(
+        SHORT, out=tmp_path / 'taught', teacher=tmp_path / 'plain' / 'policy.safetensors')
+    assert main(taught) == 0
+    teacher = checkpoint.load(tmp_path / 'plain' / 'policy.safetensors').network
+    policy = checkpoint.load(tmp_path / 'taught' / 'policy.safetensors')
+    observation = torch.rand(4, *teacher.config.input_shape)
+    torch.testing.assert_close(policy.network(observation), teacher(observation))
+    assert policy.card['teacher']['steps'] == 640
+    rows = [json.loads(line) for line in (tmp_path / 'taught/log.jsonl').read_text().splitlines()]
+    assert 'regret_0' in rows[-1] and 'td_error' not in rows[-1]
+    with pytest.raises(ValueError, match='no branches'):
+        main(dataclasses.replace(taught, network='small'))
+    with pytest.raises(ValueError, match='another task'):
+        main(dataclasses.replace(taught, task=FlightTask(fov=60.0)))
 
 
 def test_a_damaged_state_is_named_and_left_alone(tmp_path):
