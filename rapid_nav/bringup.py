@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 import importlib.util
+import logging
 import os
 from pathlib import Path
 import random
 import socket
 from typing import Any
 
-from rapid_nav.settings import check, setting
+from rapid_nav.settings import setting
 from rapid_nav.shipped import parameters_file, prefix, shipped_checkpoint
+from rapid_nav.steering import Steering
 
 AIRSIM_PORT = 41451
 # ROS 2 maps domains to UDP ports; up to here they stay clear of Linux's ephemeral ports.
 _DOMAINS = range(1, 102)
+_VERBOSE = {logging.INFO: ('-v',), logging.DEBUG: ('-vv',)}
 
 
 @dataclass(frozen=True)
-class StackConfig:
+class StackConfig(Steering):
     """What is flown, by whom and where."""
 
     simulator: str = setting(
@@ -32,10 +35,6 @@ class StackConfig:
     world: str = setting(
         'corridor', 'corridor, rooms, pillars or forest, or a scene or map_server YAML file')
     seed: int = setting(0, 'of the first world; every flight takes the next', low=0)
-    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
-    threshold: float = setting(
-        -1.0, "confidence at which an exit may answer; below 0: the checkpoint's own",
-        low=-1.0, high=2.0)
     lockstep: bool = setting(
         False, 'step the simulator one decision at a time: reproducible, as fast as it goes')
     duration: float = setting(0.0, 'of all flights together; 0: no end', unit='simulated s', low=0)
@@ -45,9 +44,6 @@ class StackConfig:
     vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
     namespace: str = setting('rapid', 'of all topics and nodes')
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True)
 class Process:
@@ -56,34 +52,39 @@ class Process:
     name: str
     executable: str  # in lib/rapid_nav of the installation
     arguments: tuple[str, ...] = ()
-    parameters: Mapping[str, Any] | None = field(default=None)
+    parameters: Mapping[str, Any] | None = None
 
-    def command(self, namespace: str) -> list[str]:
-        """Return the command line that starts it where there is no ros2 launch."""
+    def command(self, namespace: str, level: int = logging.WARNING) -> list[str]:
+        """Return the command line that starts it where there is no ros2 launch, logging so."""
         program = [str(prefix() / 'lib' / 'rapid_nav' / self.executable), *self.arguments]
         if self.parameters is None:
-            return program
+            return [*program, *_VERBOSE.get(level, ())]
         given = [f'{name}:={_yaml(value)}' for name, value in self.parameters.items()]
         return [
             *program, '--ros-args', '-r', f'__node:={self.name}', '-r', f'__ns:=/{namespace}',
             '--params-file', str(parameters_file()),
             *(word for parameter in given for word in ('-p', parameter)),
+            *(('--log-level', f'{namespace}.{self.name}:=debug') if level in _VERBOSE else ()),
         ]
 
 
-def stack(config: StackConfig, port: int) -> list[Process]:
-    """Return the processes of a flight with a simulator at this port, the simulator first."""
+def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
+    """
+    Return the processes of a flight with a simulator at this port, the simulator first.
+
+    A recorder is a node that is not to miss anything of the flight: it is waited for.
+    """
     embedded = config.simulator == 'embedded'
     where = {'host': config.host, 'port': port, 'vehicle': config.vehicle}
     world = world_of(config) if embedded else ''
     processes = [
         Process('policy', 'policy', parameters={
-            'checkpoint': str(checkpoint_of(config)),
-            'threshold': config.threshold,
+            **{one.name: getattr(config, one.name) for one in fields(Steering)},
+            'checkpoint': str(checkpoint_of(config)), 'recorder': recorder,
         }),
         Process('airsim_bridge', 'airsim_bridge', parameters={
             **where, 'world': world, 'seed': config.seed, 'lockstep': config.lockstep,
-            'duration': config.duration, 'flights': config.flights,
+            'duration': config.duration, 'flights': config.flights, 'recorder': recorder,
         }),
         Process('scene', 'scene', parameters=where),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import contextlib
 from dataclasses import dataclass
 import json
+import logging
 import os
 from pathlib import Path
 import signal
@@ -18,8 +19,11 @@ from rapid_nav.settings import setting
 
 if TYPE_CHECKING:
     from rapid_nav.nodes.recorder import Recorder
-_LAST_WORDS_S = 10.0  # at most, for messages still under way when the bridge has ended
-_SILENCE_S = 0.4  # after which nothing more is under way
+_LAST_WORDS_S = 0.4  # of silence, after which nothing more of a whole flight is under way
+_LOST_WORDS_S = 3.0  # the same, when the last frame or its decision has not come
+_PATIENCE_S = 5.0  # with a thread that ends
+_RECORDER = 'recorder'
+_ASKED_TO_END = (0, -signal.SIGTERM, -signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -30,33 +34,32 @@ class FlyConfig(bringup.StackConfig):
 
 
 def main(config: FlyConfig) -> int:
-    """Fly, show it, sum it up; return 0 unless something ended that should not have."""
-    with _domain() as domain, _asked_to_stop() as stop:
+    """Fly, show it, sum it up; return 0 unless a part of it crashed."""
+    with _asked_to_stop() as stop, _domain() as domain:
         environment = bringup.environment(domain)
         os.environ.update(environment)
         port = bringup.port_of(config)
-        stack = bringup.stack(config, port)
+        stack = bringup.stack(config, port, _RECORDER)
+        level = logging.getLogger('rapid_nav').level
         if config.report:
             config.report.parent.mkdir(parents=True, exist_ok=True)
         title = f'{config.world} {config.seed} on port {port}, ROS_DOMAIN_ID={domain}'
         with _recorder(config.namespace) as recorder, Dashboard(title) as dashboard:
             with Processes(environment, dashboard.say) as processes:
                 for process in stack:
-                    processes.start(process.name, process.command(config.namespace))
-                crash = _watch(processes, recorder, dashboard, stop)
+                    processes.start(process.name, process.command(config.namespace, level))
+                status = _watch(processes, recorder, dashboard, stop)
             report = _report(config, recorder)
-    dashboard.console.print(summary(report), markup=False, soft_wrap=True)
-    if config.report:
-        config.report.write_text(json.dumps(report, indent=2) + '\n')
-    if crash:
-        dashboard.console.print(crash, markup=False, style='red')
-    return 1 if crash else 0
+        dashboard.console.print(summary(report), markup=False, soft_wrap=True)
+        if config.report:
+            config.report.write_text(json.dumps(report, indent=2) + '\n')
+    return status
 
 
 def _watch(
     processes: Processes, recorder: 'Recorder', dashboard: Dashboard, stop: threading.Event
-) -> str:
-    """Show the flight until it is over; return who ended that should not have, or ''."""
+) -> int:
+    """Show the flight until it is over or a part of it ends; return 1 if that was a crash."""
     while not stop.wait(0.1):
         with recorder.lock:
             dashboard.update(recorder.journal)
@@ -64,19 +67,21 @@ def _watch(
             name, status = ended
             if name == 'airsim_bridge' and status == 0:
                 _hear_out(recorder)
-                return ''
-            return '' if stop.wait(0.2) else f'{name} ended with status {status}'
-    return ''
+                return 0
+            if stop.wait(0.2):
+                return 0  # so it was asked to end, as we were
+            dashboard.say(name, f'{name} ended with status {status}, and so does the flight')
+            return 0 if status in _ASKED_TO_END else 1
+    return 0
 
 
 def _hear_out(recorder: 'Recorder') -> None:
     """Wait for what is still under way: the last frame ends a flight, and has its decision."""
-    deadline = time.monotonic() + _LAST_WORDS_S
     heard, since = -1, time.monotonic()
-    while (now := time.monotonic()) < deadline:
+    while (silence := time.monotonic() - since) < _LOST_WORDS_S:
         if heard != (count := recorder.heard()):
-            heard, since = count, now
-        elif now - since > _SILENCE_S and recorder.complete():
+            heard, since = count, time.monotonic()
+        elif silence > _LAST_WORDS_S and recorder.complete():
             return
         time.sleep(0.02)
 
@@ -125,7 +130,7 @@ def _recorder(namespace: str) -> Iterator['Recorder']:
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
-    recorder = Recorder(namespace=namespace)
+    recorder = Recorder(_RECORDER, namespace)
     executor.add_node(recorder)
 
     def listen() -> None:
@@ -138,4 +143,4 @@ def _recorder(namespace: str) -> Iterator['Recorder']:
         yield recorder
     finally:
         rclpy.try_shutdown()
-        listener.join(1.0)
+        listener.join(_PATIENCE_S)  # the interpreter must not end under its feet

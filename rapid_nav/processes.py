@@ -1,6 +1,5 @@
 """Processes that live and die together: whoever ends first, none is left behind."""
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import os
@@ -11,8 +10,7 @@ import threading
 import time
 
 # How long each of these signals is given to end a process [s]; together less than 3 s.
-_GOODBYES = ((signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
-_TAIL = 30  # lines of output that are kept of each
+_GOODBYES = ((signal.SIGTERM, 1.5), (signal.SIGKILL, 0.5))
 
 
 class Processes:
@@ -21,7 +19,6 @@ class Processes:
     def __init__(self, environment: Mapping[str, str], hear: Callable[[str, str], None]) -> None:
         self.environment, self.hear = environment, hear  # hear(name, line) from any thread
         self.running: dict[str, subprocess.Popen[str]] = {}
-        self.tails: dict[str, deque[str]] = {}
         self.listeners: list[threading.Thread] = []
 
     def __enter__(self) -> 'Processes':
@@ -46,7 +43,6 @@ class Processes:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             errors='replace')
         self.running[name] = process
-        self.tails[name] = deque(maxlen=_TAIL)
         listener = threading.Thread(target=self._listen, args=(name, process), daemon=True)
         listener.start()
         self.listeners.append(listener)
@@ -62,7 +58,6 @@ class Processes:
     def _listen(self, name: str, process: 'subprocess.Popen[str]') -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            self.tails[name].append(line.rstrip())
             self.hear(name, line.rstrip())
 
 

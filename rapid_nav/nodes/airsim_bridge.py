@@ -24,13 +24,14 @@ from rapid_nav.nodes import messages
 from rapid_nav.nodes.flight_loop import FlightLoop
 from rapid_nav.nodes.mailbox import Mailbox
 from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.qos import RECORD
-from rapid_nav.nodes.running import run
+from rapid_nav.nodes.qos import hears, RECORD
+from rapid_nav.nodes.running import run, until_shutdown
 from rapid_nav.nodes.sensors import SensorConfig, Sensors
 from rapid_nav.settings import check, setting
 
 ERRANDS = ('takeoff', 'land', 'reset')
 _PATIENCE_S = 120.0  # with an errand
+_LAST_WORDS_S = 5.0  # for everybody to hear the end
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ class BridgeConfig:
     command_timeout: float = setting(
         0.4, 'after which a command is over', unit='simulated s', low=0.003, high=0.44)
     answer_timeout: float = setting(
-        5.0, 'that lockstep waits for the command to an image', unit='s', low=0.01, high=600.0)
+        30.0, 'that lockstep waits for the command to an image', unit='s', low=0.01, high=600.0)
     cap: float = setting(100.0, 'after which a flight ends; 0: never', unit='m', low=0.0)
     duration: float = setting(0.0, 'of all flights; 0: no end', unit='simulated s', low=0.0)
     flights: int = setting(0, 'after which the bridge ends; 0: no end', low=0)
     rgb: bool = setting(True, 'publish camera/image while somebody listens')
     publish_clock: bool = setting(True, 'of several bridges to one simulator, one says the time')
+    recorder: str = setting('', 'node that must listen before the first image; empty: none')
 
     def __post_init__(self) -> None:
         check(self)
@@ -84,6 +86,11 @@ class AirSimBridge(Node):
         # The simulator's clock stops with the simulator, just when there is something to say.
         self.create_timer(1.0, self.diagnose, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
         self.loop = FlightLoop(self.config, self)
+
+    def is_recorded(self) -> bool:
+        """Return whether whoever must miss nothing listens."""
+        recorder = self.config.recorder
+        return not recorder or hears(recorder, self, self.odom, self.outcome)
 
     def wants_rgb(self) -> bool:
         """Return whether somebody looks at the colour image."""
@@ -152,17 +159,14 @@ class AirSimBridge(Node):
     def finish(self) -> None:
         """Wait until everybody has heard the end."""
         for publisher in (self.odom, self.outcome):
-            publisher.wait_for_all_acked(Duration(seconds=1))
+            publisher.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
 
 
 def work(bridge: AirSimBridge) -> None:
     """Fly until the flights are over."""
-    try:
+    with until_shutdown():
         bridge.loop.run()
         bridge.finish()
-    except RuntimeError:
-        if bridge.context.ok():
-            raise  # else ROS was shut down in the middle of a sentence
 
 
 def main() -> int:

@@ -1,8 +1,7 @@
 """What decides behind the policy node: a network, its task, and what steers its exits."""
 
 from collections.abc import Callable
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 import time
 from typing import NamedTuple
 
@@ -13,46 +12,24 @@ from rapid_nav.core.governor import Deadline, Governor, GovernorConfig
 from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
 from rapid_nav.flight.observation import DepthHistory
 from rapid_nav.nodes.loading import load, Loaded
-from rapid_nav.settings import check, setting
+from rapid_nav.settings import setting
+from rapid_nav.steering import Steering
 
 
 @dataclass(frozen=True)
-class PolicyConfig:
-    """Which network flies, and how sure it has to be."""
+class PolicyConfig(Steering):
+    """How the policy is steered, and what it flies by."""
 
-    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
-    threshold: float = setting(
-        -1.0, 'confidence at which an exit may answer; below 0: as the operating point says',
-        low=-1.0, high=2.0)
-    operating_point: str = setting(
-        '', "one of the checkpoint's; empty: its first; 'full': the whole network, always")
-    budget: float = setting(
-        0.0, 'mean share of the operations that thresholds are steered to hold; 0: they stand',
-        low=0.0, high=1.0)
-    budget_ms: float = setting(
-        0.0, 'the same as mean time in the network; 0: none', unit='ms', low=0.0, high=1000.0)
-    clearance: float = setting(
-        1.0, 'free way below which a budget does not count and the full network decides',
-        unit='m', low=0.0, high=100.0)
-    deadline_ms: float = setting(
-        0.0, "from an image's arrival to its answer, the best exit that is finished in time; "
-        '0: none', unit='ms', low=0.0, high=10000.0)
     epsilon: float = setting(
         0.0, 'share of random actions, for learning', low=0.0, high=1.0)
     explore_seed: int = setting(0, 'of the random actions', low=0)
     max_age: float = setting(
         0.5, 'of an image that is still flown by, and longest pause within a history',
         unit='s', low=0.01, high=60.0)
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.budget > 0 and self.budget_ms > 0:
-            raise ValueError('budget and budget_ms are both set; set one of them to 0')
+    recorder: str = setting('', 'node that must listen before the first decision; empty: none')
 
 
-LIVE = (
-    'checkpoint', 'threshold', 'operating_point', 'budget', 'budget_ms', 'clearance',
-    'deadline_ms', 'epsilon')
+LIVE = (*(field.name for field in fields(Steering)), 'epsilon')
 """What may change in flight."""
 
 

@@ -16,6 +16,7 @@ from rapid_nav.flight.reward import RewardConfig
 if TYPE_CHECKING:
     from rapid_nav.nodes.airsim_bridge import AirSimBridge, BridgeConfig
 _RETRY_S = 0.5  # between attempts to reach a lost simulator, or to be heard by the policy
+_GLANCE_S = 0.02  # between two looks at who listens
 _STILL = BodyVelocity()
 
 
@@ -40,6 +41,7 @@ class FlightLoop:
             try:
                 if self.drone is None:
                     self._connect()
+                    self._await_recorder()
                 over = self._turn()
             except (RPCError, OSError) as error:
                 self._lose(error)
@@ -66,6 +68,10 @@ class FlightLoop:
         self.camera = drone.camera_info()
         self.bridge.report('')
 
+    def _await_recorder(self) -> None:
+        while rclpy.ok() and not self.bridge.is_recorded():
+            time.sleep(_GLANCE_S)
+
     def _begin(self) -> None:
         """Start the next flight, in the air."""
         drone = self._drone()
@@ -89,6 +95,7 @@ class FlightLoop:
             here = drone.sense(depth=False)
             self.home = Pose(here.position, here.orientation)
         self.flying = True
+        self.bridge.get_logger().debug(f'Flight {self.flight} begins')
 
     def _turn(self) -> bool:
         """Look once and fly on; return whether all is over."""
@@ -109,6 +116,8 @@ class FlightLoop:
         if verdict.terminal:
             self.bridge.counts['flights'] += 1
             self.bridge.counts['collisions'] += verdict.collision
+            touched = f': it touched {sense.collision_name}' if verdict.collision else ''
+            self.bridge.get_logger().debug(f'Flight {self.flight} is over{touched}')
             if not over:
                 self._begin()
         else:

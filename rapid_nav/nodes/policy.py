@@ -20,7 +20,7 @@ from rapid_nav.nodes.brain import Choice, LIVE, make_brain, PolicyConfig
 from rapid_nav.nodes.loading import load, Loaded
 from rapid_nav.nodes.parameters import declare
 from rapid_nav.nodes.patience import PatientParameters
-from rapid_nav.nodes.qos import RECORD
+from rapid_nav.nodes.qos import hears, RECORD
 from rapid_nav.nodes.running import run
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -40,6 +40,7 @@ class Policy(Node):
         self.last_ns: int | None = None  # stamp of the newest image that was decided on
         self.answered: tuple[TwistStamped, ExitLevel] | None = None
         self.trouble = ''
+        self.recorded = not self.config.recorder
         self.commands = self.create_publisher(TwistStamped, 'cmd_vel', 1)
         self.levels = self.create_publisher(ExitLevel, 'exit_level', RECORD)
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -60,10 +61,14 @@ class Policy(Node):
         """Change the checkpoint, or what steers its exits, in flight."""
         self.brain = make_brain(config, self.brain, self.prepared)
         self.config, self.prepared = config, None
+        self.get_logger().debug(f'Steered by {self.brain.state()}')
 
     def on_depth(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by."""
         stamp = messages.nanoseconds(image.header.stamp)
+        self.recorded = self.recorded or hears(self.config.recorder, self, self.levels)
+        if not self.recorded:
+            return
         if self.answered and stamp == self.last_ns:
             self.commands.publish(self.answered[0])  # the answer was lost on its way
             return

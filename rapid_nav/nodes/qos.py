@@ -1,7 +1,16 @@
-"""Qualities of service that several nodes must agree on."""
+"""Qualities of service that several nodes must agree on, and who hears them."""
 
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 
-# A flight's record is small, so whoever joins late gets what it missed. In lockstep a hundred
-# frames pass in a second, and on a busy machine two processes need some seconds to meet.
-RECORD = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# What becomes of each image. Deep enough that who listens may be late for a second in lockstep,
+# where a hundred images pass in one; but who comes late gets nothing old.
+RECORD = QoSProfile(depth=100)
+
+
+def hears(listener: str, node: Node, *publishers: Publisher) -> bool:
+    """Return whether the node of this name listens to all of them."""
+    return all(
+        listener in (end.node_name for end in node.get_subscriptions_info_by_topic(one.topic_name))
+        for one in publishers)

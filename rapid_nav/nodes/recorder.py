@@ -9,21 +9,22 @@ from rclpy.node import Node
 from rapid_nav.flight.journal import Frame, Journal, Thought
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes import messages
-from rapid_nav.nodes.qos import RECORD
+
+_UNREAD = 1000  # messages that may wait while a busy machine keeps us from reading
 
 
 class Recorder(Node):
     """Puts together what was said about the same image; `lock` guards the journal."""
 
-    def __init__(self, namespace: str) -> None:
-        super().__init__('recorder', namespace=namespace)
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(name, namespace=namespace)
         self.journal = Journal()
         self.lock = threading.Lock()
         self.odometry: dict[int, Odometry] = {}
         self.outcomes: dict[int, Outcome] = {}
-        self.create_subscription(Odometry, 'odom', self.on_odometry, RECORD)
-        self.create_subscription(Outcome, 'outcome', self.on_outcome, RECORD)
-        self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, RECORD)
+        self.create_subscription(Odometry, 'odom', self.on_odometry, _UNREAD)
+        self.create_subscription(Outcome, 'outcome', self.on_outcome, _UNREAD)
+        self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, _UNREAD)
 
     def on_odometry(self, message: Odometry) -> None:
         """Keep where the drone was until its outcome is there too."""

@@ -1,6 +1,6 @@
 """How every node of ours starts and ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
 import sys
 import threading
@@ -12,7 +12,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 Some = TypeVar('Some', bound=Node)
-_PATIENCE_S = 2.0
+_PATIENCE_S = 20.0
 
 
 def run(make: Callable[[], Some], work: Callable[[Some], None] | None = None) -> int:
@@ -22,29 +22,50 @@ def run(make: Callable[[], Some], work: Callable[[Some], None] | None = None) ->
     `work` runs in the main thread meanwhile, and the node ends with it.
     """
     rclpy.init()
-    listener = None
+    node = None
     try:
-        node = make()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        if work is None:
-            executor.spin()
-        else:
-            listener = threading.Thread(target=_spin, args=(executor,), daemon=True)
-            listener.start()
-            work(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with until_shutdown():
+            node = make()
+        if node:
+            _live(node, work)
     except (ValueError, InvalidParameterValueException) as error:
         print(f'{make.__name__}: {error}', file=sys.stderr)
         return 2
     finally:
         rclpy.try_shutdown()
-        if listener:
-            listener.join(_PATIENCE_S)  # the interpreter must not end under its feet
+        if node:
+            node.destroy_node()
     return 0
 
 
+@contextlib.contextmanager
+def until_shutdown() -> Iterator[None]:
+    """Work with ROS until it is shut down, perhaps in the middle of a sentence."""
+    try:
+        yield
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+
+
+def _live(node: Some, work: Callable[[Some], None] | None) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    if work is None:
+        _spin(executor)
+        return
+    listener = threading.Thread(target=_spin, args=(executor,), daemon=True)
+    listener.start()
+    try:
+        with until_shutdown():
+            work(node)
+    finally:
+        rclpy.try_shutdown()
+        listener.join(_PATIENCE_S)  # the interpreter must not end under its feet
+
+
 def _spin(executor: SingleThreadedExecutor) -> None:
-    with contextlib.suppress(ExternalShutdownException):
+    with until_shutdown():
         executor.spin()
