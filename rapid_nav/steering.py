@@ -1,4 +1,4 @@
-"""How sure an exit has to be and what thinking may cost: as flags, launch arguments, parameters."""
+"""How sure an exit has to be and what thinking may cost: flags, launch arguments, parameters."""
 
 from dataclasses import dataclass
 

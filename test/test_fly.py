@@ -35,14 +35,18 @@ class Flight:
         assert self.process.wait(timeout) == 0, self.output.read_text()
         return json.loads(self.report.read_text())
 
-    def in_the_air(self, timeout: float = 120.0) -> 'Flight':
-        """Wait until it flies."""
+    def said(self, words: str, timeout: float = 120.0) -> 'Flight':
+        """Wait until it says this."""
         deadline = time.monotonic() + timeout
-        while 'flown' not in self.output.read_text():
+        while words not in self.output.read_text():
             assert time.monotonic() < deadline, self.output.read_text()
             assert self.process.poll() is None, self.output.read_text()
             time.sleep(0.1)
         return self
+
+    def in_the_air(self) -> 'Flight':
+        """Wait until it flies."""
+        return self.said('flown')
 
     def alive(self) -> dict[int, str]:
         """Return the command lines of the processes of this run that live."""
@@ -98,13 +102,35 @@ def test_two_flights_side_by_side_do_not_meet(fly) -> None:
     assert one['distance_m'] != other['distance_m']
 
 
-def test_ctrl_c_ends_a_flight_with_a_summary_and_status_0(fly) -> None:
-    flight = fly().in_the_air()
-    flight.process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(('number', 'moment'), [
+    (signal.SIGTERM, 'setting up'), (signal.SIGINT, 'taking off'),
+    (signal.SIGINT, 'flying'), (signal.SIGTERM, 'flying'),
+])
+def test_it_ends_with_a_summary_and_status_0_whenever_asked_to(
+    fly, number: signal.Signals, moment: str
+) -> None:
+    flight = fly()
+    flight.said({'setting up': 'Waiting', 'taking off': 'Simulating', 'flying': 'flown'}[moment])
+    flight.process.send_signal(number)
     report = flight.wait(10)
-    assert report['decisions'] > 0
+    assert report['decisions'] > 0 or moment != 'flying'
     assert 'decisions at' in flight.output.read_text()
     assert not flight.alive()
+
+
+def test_ctrl_c_after_a_part_was_killed_still_gives_a_summary(fly) -> None:
+    flight = fly().in_the_air()
+    os.kill(flight.part('policy'), signal.SIGKILL)
+    flight.process.send_signal(signal.SIGINT)
+    assert flight.wait(10)['decisions'] > 0
+    assert not flight.alive()
+
+
+def test_a_part_that_is_told_to_end_ends_the_flight_in_good_order(fly) -> None:
+    flight = fly().in_the_air()
+    os.kill(flight.part('scene'), signal.SIGTERM)
+    flight.wait(10)
+    assert 'scene ended with status 0' in flight.output.read_text()
 
 
 @pytest.mark.parametrize('victim', [*PARTS, 'fly'])

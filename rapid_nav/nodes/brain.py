@@ -1,7 +1,7 @@
 """What decides behind the policy node: a network, its task, and what steers its exits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 import time
 from typing import NamedTuple
 
@@ -146,7 +146,7 @@ def make_brain(
         loaded = loaded or load(config.checkpoint)
         explorer = Explorer(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
         return Brain(config, loaded, DepthHistory(loaded.task.observation), explorer)
-    if config == dataclasses.replace(before.config, epsilon=config.epsilon):
+    if config == replace(before.config, epsilon=config.epsilon):
         before.config = config  # a governor goes on with what it has counted
         return before
     if config.checkpoint == before.config.checkpoint:

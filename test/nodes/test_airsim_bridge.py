@@ -9,6 +9,7 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 import pytest
 import rclpy
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import (
     CameraInfo,
@@ -131,6 +132,26 @@ def test_all_of_one_look_carries_one_stamp(ros, simulator: Server) -> None:
     assert pilot.depth[0].header.frame_id.endswith('_optical')
     assert (pilot.depth[0].width, pilot.depth[0].height) == (256, 144)
     assert messages.depth_image(pilot.depth[0]).min() > 0.05
+
+
+def test_whoever_comes_late_hears_nothing_old(ros, simulator: Server) -> None:
+    pilot = Pilot(ros, simulator.port)
+    for topic in ('odom', 'outcome'):
+        said, = pilot.node.get_publishers_info_by_topic(f'/rapid/{topic}')
+        assert said.qos_profile.durability == DurabilityPolicy.VOLATILE
+        assert said.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+
+
+def test_a_recorder_is_waited_for(ros, simulator: Server) -> None:
+    pilot = Pilot(ros, simulator.port, lockstep=True, recorder='late')
+    pilot.ros.run(lambda: work(pilot.bridge))
+    wait_until(lambda: not pilot.bridge.trouble, 60)
+    time.sleep(0.3)
+    assert not pilot.outcomes
+    ear = Ear(rclpy.create_node('late'))
+    ear.listen(Odometry, 'odom')
+    ear.listen(Outcome, 'outcome')
+    wait_until(lambda: pilot.outcomes)
 
 
 def test_a_command_forward_takes_the_drone_further_ahead(ros, simulator: Server) -> None:

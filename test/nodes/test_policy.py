@@ -98,6 +98,24 @@ def test_a_depth_image_is_answered_with_a_command_of_its_stamp(camera: Camera) -
     assert command.twist.linear.x > 0.5
 
 
+def test_a_recorder_is_waited_for(ros, checkpoint: Path) -> None:
+    running = ros(checkpoint=checkpoint, recorder='late')
+    policy, node = Policy(), rclpy.create_node('camera')
+    commands = Ear(node).listen(TwistStamped, 'cmd_vel')
+    images = node.create_publisher(Image, 'camera/depth', 1)
+    running.spin(policy)
+    running.spin(node)
+    wait_until(policy.commands.get_subscription_count)
+    wait_until(images.get_subscription_count)
+    for _ in range(10):
+        images.publish(messages.image(SOUND, time.time_ns()))
+        time.sleep(0.05)
+    assert not commands
+    late = Ear(rclpy.create_node('late'))
+    late.listen(ExitLevel, 'exit_level')
+    wait_until(lambda: images.publish(messages.image(SOUND, time.time_ns())) or commands)
+
+
 @pytest.mark.parametrize('bad', ['nan', 'zero', 'empty', 'short', 'encoding'])
 def test_a_broken_image_gets_no_command_and_is_counted(camera: Camera, bad: str) -> None:
     changes = {
