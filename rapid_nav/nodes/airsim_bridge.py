@@ -107,7 +107,8 @@ class AirSimBridge(Node):
         self.outcome.publish(Outcome(
             header=messages.header(stamp, messages.CAMERA_OPTICAL), reward=verdict.reward,
             terminal=verdict.terminal, collision=verdict.collision, clearance=verdict.clearance,
-            collided_with=sense.collision_name if verdict.collision else '', flight=flight))
+            collided_with=sense.collision_name if verdict.collision else '', flight=flight,
+            image=self.loop.look))
         self.camera_info.publish(messages.camera_info(camera, stamp))
         if sense.rgb is not None:
             self.image.publish(messages.image(sense.rgb, stamp))

@@ -28,6 +28,7 @@ class FlightLoop:
         self.drone: AirSimDrone | None = None
         self.home: Pose | None = None  # where the first flight began, in the air
         self.flight = -1  # how many flights have begun, less one
+        self.look = time.time_ns()  # counted on by one; no other bridge counts here
         self.flying = False  # while it is not, commands are ignored
         self.flown_ns = 0  # in all flights
         self.commanded_ns: int | None = None  # the stamp seen last when the last command came
@@ -99,8 +100,10 @@ class FlightLoop:
 
     def _turn(self) -> bool:
         """Look once and fly on; return whether all is over."""
+        self.look += 1
         if errand := self.bridge.mailbox.errand():
             self._obey(errand)
+            self.look += 1  # nobody's action led here
         try:
             sense = self._drone().sense(rgb=self.bridge.wants_rgb())
         except BadImage as error:
