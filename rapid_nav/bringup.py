@@ -53,6 +53,13 @@ class Process:
     executable: str  # in lib/rapid_nav of the installation
     arguments: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
+    within: str = ''  # the namespace that it has below the stack's
+    remap: tuple[tuple[str, str], ...] = ()  # topics: from, to
+    respawn: bool = False  # whether it is started again when it ends
+
+    def namespace(self, of_the_stack: str) -> str:
+        """Return its whole namespace."""
+        return f'{of_the_stack}/{self.within}' if self.within else of_the_stack
 
     def command(self, namespace: str, level: int = logging.WARNING) -> list[str]:
         """Return the command line that starts it where there is no ros2 launch, logging so."""
@@ -60,11 +67,14 @@ class Process:
         if self.parameters is None:
             return [*program, *_VERBOSE.get(level, ())]
         given = [f'{name}:={_yaml(value)}' for name, value in self.parameters.items()]
+        node, where = self.name.rpartition('/')[2], self.namespace(namespace)
+        logger = f'{where.replace("/", ".")}.{node}'
         return [
-            *program, '--ros-args', '-r', f'__node:={self.name}', '-r', f'__ns:=/{namespace}',
+            *program, '--ros-args', '-r', f'__node:={node}', '-r', f'__ns:=/{where}',
             '--params-file', str(parameters_file()),
+            *(word for old, new in self.remap for word in ('-r', f'{old}:={new}')),
             *(word for parameter in given for word in ('-p', parameter)),
-            *(('--log-level', f'{namespace}.{self.name}:=debug') if level in _VERBOSE else ()),
+            *(('--log-level', f'{logger}:=debug') if level in _VERBOSE else ()),
         ]
 
 
@@ -117,8 +127,13 @@ def port_of(config: StackConfig) -> int:
         return config.port
     if config.simulator == 'airsim':
         return AIRSIM_PORT
+    return free_port(config.host)
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
-        probe.bind((config.host, 0))
+        probe.bind((host, 0))
         return probe.getsockname()[1]
 
 

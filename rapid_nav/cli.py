@@ -18,6 +18,8 @@ COMMANDS = {
     ('fly',): ('rapid_nav.fly', 'Fly through a simulated world, all in one.'),
     ('sim',): ('rapid_nav.sim.main', "Run the simulator behind AirSim's RPC."),
     ('train', 'drone'): ('rapid_nav.offline.train_drone', 'Train a network to fly.'),
+    ('train', 'fleet'): (
+        'rapid_nav.fleet', 'Train while drones fly, over ROS 2.'),
     ('evaluate', 'drone'): (
         'rapid_nav.offline.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
     ('report',): (

@@ -35,7 +35,7 @@ class FlyConfig(bringup.StackConfig):
 
 def main(config: FlyConfig) -> int:
     """Fly, show it, sum it up; return 0 unless a part of it crashed."""
-    with _asked_to_stop() as stop, _domain() as domain:
+    with asked_to_stop() as stop, domain_of_this_run() as domain:
         environment = bringup.environment(domain)
         os.environ.update(environment)
         port = bringup.port_of(config)
@@ -97,7 +97,7 @@ def _report(config: FlyConfig, recorder: 'Recorder') -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _domain() -> Iterator[str]:
+def domain_of_this_run() -> Iterator[str]:
     """Yield the domain that was asked for, or one of our own."""
     if given := os.environ.get('ROS_DOMAIN_ID'):
         yield given
@@ -107,7 +107,7 @@ def _domain() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
+def asked_to_stop() -> Iterator[threading.Event]:
     """Yield an event that Ctrl-C, a hang-up or a kill sets."""
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

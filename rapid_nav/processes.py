@@ -9,15 +9,22 @@ import subprocess
 import threading
 import time
 
-# How long each of these signals is given to end a process [s]; together less than 3 s.
-_GOODBYES = ((signal.SIGTERM, 1.5), (signal.SIGKILL, 0.5))
+# How long SIGTERM and SIGKILL are given to end a process [s]; together less than 3 s.
+_KINDLY, _FORCIBLY = 1.5, 0.5
+_REST = 2.0  # [s] until one that has ended is started again
 
 
 class Processes:
     """A context: what was started in it is gone when it is left, or when this process dies."""
 
-    def __init__(self, environment: Mapping[str, str], hear: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], hear: Callable[[str, str], None],
+        patience: float = _KINDLY,
+    ) -> None:
         self.environment, self.hear = environment, hear  # hear(name, line) from any thread
+        self.patience = patience  # [s] with those that are asked to end
+        self.kept: dict[str, Sequence[str]] = {}  # the commands of those that are to live on
+        self.dead_since: dict[str, float] = {}
         self.running: dict[str, subprocess.Popen[str]] = {}
         self.listeners: list[threading.Thread] = []
 
@@ -27,7 +34,8 @@ class Processes:
 
     def __exit__(self, *_exception: object) -> None:
         """End them all, kindly first."""
-        for number, patience in _GOODBYES:
+        for number, patience in (
+                (signal.SIGTERM, self.patience), (signal.SIGKILL, _FORCIBLY)):
             for process in self.running.values():
                 _signal_group(process, number)
             _wait(list(self.running.values()), patience)
@@ -46,6 +54,26 @@ class Processes:
         listener = threading.Thread(target=self._listen, args=(name, process), daemon=True)
         listener.start()
         self.listeners.append(listener)
+
+    def keep(self, name: str, command: Sequence[str]) -> None:
+        """Start one that `revive` starts again whenever it has ended."""
+        self.kept[name] = command
+        self.start(name, command)
+
+    def revive(self) -> list[tuple[str, int]]:
+        """Start again who ended a moment ago; return their names and exit statuses."""
+        revived = []
+        for name, command in self.kept.items():
+            status = self.running[name].poll()
+            if status is None:
+                continue
+            since = self.dead_since.setdefault(name, time.monotonic())
+            if time.monotonic() - since >= _REST:
+                del self.dead_since[name]
+                _signal_group(self.running[name], signal.SIGKILL)  # what it started itself
+                self.start(name, command)
+                revived.append((name, status))
+        return revived
 
     def ended(self) -> tuple[str, int] | None:
         """Return the name and exit status of one that has ended, if one has."""

@@ -48,7 +48,8 @@ MAY_IMPORT = {
 }
 # What starts everything else may import anything, but only when it is asked to.
 STARTERS = {
-    'bench_latency', 'bench_rpc', 'bringup', 'cli', 'completion', 'dashboard', 'fly', 'processes'}
+    'bench_latency', 'bench_rpc', 'bringup', 'cli', 'completion', 'dashboard', 'fleet',
+    'fleet_stack', 'fly', 'processes'}
 
 
 def modules() -> list[Path]:

@@ -76,6 +76,14 @@ def small_stages() -> tuple[Stage, ...]:
     return (Stage((Conv(12, 8, 4, 2), Conv(24, 4, 2, 1)), hidden=64, source='input'),)
 
 
+def light_stages() -> tuple[Stage, ...]:
+    """One cheap exit and a full network of a tenth of the operations, for a 64x36 view."""
+    return (
+        Stage((Conv(8, 4, 4),), hidden=32, source='input'),
+        Stage((Conv(16, 4, 4), Conv(24, 3, 2, 1)), hidden=64, source='input'),
+    )
+
+
 def nature_stages() -> tuple[Stage, ...]:
     """Mnih et al. 2015 for an 84x84 view, with a patch stem as first exit and one after conv1."""
     return (

@@ -24,7 +24,7 @@ from rapid_nav.nodes import messages
 from rapid_nav.nodes.flight_loop import FlightLoop
 from rapid_nav.nodes.mailbox import Mailbox
 from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.qos import hears, RECORD
+from rapid_nav.nodes.qos import hears, IMAGES, RECORD
 from rapid_nav.nodes.running import run, until_shutdown
 from rapid_nav.nodes.sensors import SensorConfig, Sensors
 from rapid_nav.settings import check, setting
@@ -42,7 +42,9 @@ class BridgeConfig:
     port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
     vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
     camera: str = setting('0', "the simulator's name of the camera")
-    world: str = setting('', 'loaded for every flight; empty: the one that the simulator has')
+    world: str = setting(
+        '', 'loaded for every flight, several (separated by commas) turn about; empty: the one '
+        'that the simulator has')
     seed: int = setting(0, "of the first flight's world; every flight takes the next", low=0)
     lockstep: bool = setting(False, 'step the simulator one decision at a time')
     decision_period: float = setting(
@@ -72,7 +74,7 @@ class AirSimBridge(Node):
         self.counts: Counter[str] = Counter()
         self.trouble = 'not connected yet'
         self.mailbox = Mailbox()
-        self.depth = self.create_publisher(Image, 'camera/depth', 1)
+        self.depth = self.create_publisher(Image, 'camera/depth', IMAGES)
         self.image = self.create_publisher(Image, 'camera/image', 1)
         self.camera_info = self.create_publisher(CameraInfo, 'camera/camera_info', 1)
         self.odom = self.create_publisher(Odometry, 'odom', RECORD)

@@ -84,9 +84,11 @@ class FlightLoop:
             if self.home:
                 drone.hover()
                 drone.set_pose(self.home)  # the others fly on
-        elif not self.config.world or not drone.new_world(
-                self.config.world, self.config.seed + self.flight):
-            drone.reset()
+        else:
+            worlds = self.config.world.split(',')  # turn about
+            world = worlds[self.flight % len(worlds)]
+            if not world or not drone.new_world(world, self.config.seed + self.flight):
+                drone.reset()
         if self.config.lockstep:
             drone.pause(True)
         if drone.sense(depth=False).landed:

@@ -8,6 +8,10 @@ from rclpy.qos import QoSProfile
 # where a hundred images pass in one; but who comes late gets nothing old.
 RECORD = QoSProfile(depth=100)
 
+# Who flies by images takes the newest alone; who learns from them or keeps them wants them all,
+# and may be a moment behind.
+IMAGES = QoSProfile(depth=10)
+
 
 def hears(listener: str, node: Node, *publishers: Publisher) -> bool:
     """Return whether the node of this name listens to all of them."""

@@ -1,14 +1,13 @@
-"""What a training shows while it runs: a progress bar, a JSON-lines log, TensorBoard events."""
+"""What a training shows while it runs: a progress bar, beside its log and events."""
 
-import json
 from pathlib import Path
-import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from rapid_nav.core.learning_log import LearningLog
 from rapid_nav.offline.train import Progress
 
 SHOWN = ('return', 'length', 'epsilon', 'td_error', 'regret_0', 'confidence_0')
@@ -18,8 +17,7 @@ class TrainingLog:
     """Takes a training's reports; a context, since bar and files are open in between."""
 
     def __init__(self, folder: Path, total_steps: int, first_step: int = 0) -> None:
-        self.folder, self.total, self.first = folder, total_steps, first_step
-        self.began = time.monotonic()
+        self.log, self.total, self.first = LearningLog(folder, first_step), total_steps, first_step
         self.console = Console()
         self.bar = Bar(
             TextColumn('{task.completed:,.0f} of {task.total:,.0f} steps'), BarColumn(),
@@ -27,11 +25,7 @@ class TrainingLog:
             disable=not self.console.is_terminal)
 
     def __enter__(self) -> 'TrainingLog':
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.lines = (self.folder / 'log.jsonl').open('a')
-        self.events = SummaryWriter(str(self.folder / 'events'), purge_step=self.first)
+        self.log.__enter__()
         self.bar.start()
         self.task = self.bar.add_task('', total=self.total, completed=self.first, figures='')
         return self
@@ -41,20 +35,11 @@ class TrainingLog:
         trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
-        self.events.close()
-        self.lines.close()
+        self.log.__exit__(kind, error, trace)
 
     def __call__(self, progress: Progress) -> None:
         """Take one report."""
-        seconds = time.monotonic() - self.began
-        rate = (progress.step - self.first) / max(seconds, 1e-9)
-        row = {'step': progress.step, 'seconds': round(seconds, 1),
-               'steps_per_second': round(rate, 1), **progress.metrics}
-        self.lines.write(json.dumps(row) + '\n')
-        self.lines.flush()
-        for name, value in row.items():
-            if name != 'step':
-                self.events.add_scalar(name, value, progress.step)
+        rate = self.log(progress.step, progress.metrics)
         figures = f'{rate:.0f}/s  ' + '  '.join(
             f'{name} {progress.metrics[name]:.3g}' for name in SHOWN if name in progress.metrics)
         self.bar.update(self.task, completed=progress.step, figures=figures)
