@@ -5,6 +5,8 @@ import math
 import time
 from typing import Any
 
+import numpy as np
+
 from rapid_nav import airsim_dialect, airsim_images, airsim_transport
 from rapid_nav import airsim_readings as readings
 from rapid_nav.airsim_dialect import NoDrone
@@ -22,6 +24,7 @@ __all__ = ['AirSimDrone', 'BadImage', 'NoDrone', 'RPCError', 'connect']
 _TAKE_OFF_TIMEOUT_S = 20.0
 _PATIENCE_S = 600.0  # for a task of the simulator's, whose own clock may run slowly
 _STEP_TIMEOUT_S, _SLOWEST = 10.0, 10.0  # plus so many real seconds for each simulated one
+_SETTLE_S, _STILL = 5.0, 0.05  # [m/s] below which AirSim takes off
 _PAUSED_STRIDE_S = 0.102  # simulated time per step while a task runs in a paused simulator
 
 
@@ -103,6 +106,7 @@ class AirSimDrone:
     def take_off(self) -> bool:
         """Arm and rise; return whether the height was reached. Forgets the ground's touch."""
         self.arm()
+        self._settle()
         done = self._finish(self._client.takeoffAsync(_TAKE_OFF_TIMEOUT_S, self._vehicle))
         self._forget_collision()
         return done
@@ -221,6 +225,17 @@ class AirSimDrone:
         while not task.done() and time.monotonic() < deadline and self._client.simIsPause():
             self.step(_PAUSED_STRIDE_S)
         return bool(task.get(_PATIENCE_S))
+
+    def _settle(self) -> None:
+        """Wait until it stands: AirSim refuses to take off while something still moves."""
+        deadline = time.monotonic() + _SETTLE_S
+        while time.monotonic() < deadline:
+            if np.linalg.norm(self.sense(depth=False).linear_velocity) < _STILL:
+                return
+            if self._client.simIsPause():
+                self.step(_PAUSED_STRIDE_S)
+            else:
+                time.sleep(_PAUSED_STRIDE_S)
 
     def _forget_collision(self) -> None:
         self._client.simGetCollisionInfo(self._vehicle)

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     'airsim_images': {'numpy'},
     'airsim_readings': {'numpy', 'rapid_nav.flight'},
     'airsim_drone': {
-        'airsim', 'rapid_nav.airsim_dialect', 'rapid_nav.airsim_images',
+        'airsim', 'numpy', 'rapid_nav.airsim_dialect', 'rapid_nav.airsim_images',
         'rapid_nav.airsim_readings', 'rapid_nav.airsim_transport', 'rapid_nav.flight',
     },
     'nodes': {

@@ -1,6 +1,6 @@
-"""One flight while it lasts: how far it has come, what it earns, and whether it is over."""
+"""Flights while they last: how far one has come, what it earns, and when it or all is over."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import math
 
 import numpy as np
@@ -58,3 +58,35 @@ class Episode:
         ahead = float(clearance(depth, self.config.depth_clip)) * self.config.depth_clip
         terminal = bool(crashed[0]) or self.progress.distance >= self.cap
         return Verdict(float(value[0]), terminal, collided, ahead)
+
+
+class Flights:
+    """Flights one after another, until there were enough or they have lasted long enough."""
+
+    def __init__(
+        self, config: RewardConfig, cap: float, duration: float, count: int, slack: float
+    ) -> None:
+        self.config, self.cap = config, cap  # [m] of one flight, 0: no end
+        self.duration, self.count = duration, count  # [s], of all flights; 0: no end
+        self.slack = slack  # [s], since stamps are whole physics steps and a duration is anything
+        self.number = -1  # of the flight under way, counted from 0
+        self.flown_ns = 0  # in all flights
+        self.now_ns: int | None = None  # the stamp seen last in this flight
+
+    def begin(self) -> None:
+        """Let the next flight begin."""
+        self.number += 1
+        self.episode = Episode(self.config, self.cap)
+        self.now_ns = None
+
+    def judge(
+        self, stamp_ns: int, depth: np.ndarray, position: np.ndarray, collided: bool
+    ) -> tuple[Verdict, bool]:
+        """Judge a look as Episode does; return the verdict and whether it is the last of all."""
+        self.flown_ns += stamp_ns - (self.now_ns or stamp_ns)
+        self.now_ns = stamp_ns
+        verdict = self.episode.judge(depth, position, collided)
+        late = bool(self.duration) and self.flown_ns / 1e9 + self.slack >= self.duration
+        if late:
+            verdict = replace(verdict, terminal=True)
+        return verdict, late or (verdict.terminal and self.number + 1 == self.count)

@@ -1,38 +1,66 @@
 """The loop that flies the drone: look, publish, command, look again; in lockstep or free."""
 
-from __future__ import annotations
-
+from collections import Counter
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import rclpy
+from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from rapid_nav.airsim_drone import AirSimDrone, BadImage, connect, RPCError
-from rapid_nav.airsim_readings import Pose, Sense
+from rapid_nav.airsim_readings import CameraInfo, Sense
 from rapid_nav.flight.actions import BodyVelocity
-from rapid_nav.flight.episode import Episode, Verdict
+from rapid_nav.flight.episode import Flights, Verdict
 from rapid_nav.flight.reward import RewardConfig
+from rapid_nav.nodes.bridge_config import BridgeConfig
+from rapid_nav.nodes.mailbox import Mailbox
+from rapid_nav.nodes.sensors import Sensors
+from rapid_nav.nodes.starts import Starts
 
-if TYPE_CHECKING:
-    from rapid_nav.nodes.airsim_bridge import AirSimBridge, BridgeConfig
 _RETRY_S = 0.5  # between attempts to reach a lost simulator, or to be heard by the policy
 _GLANCE_S = 0.02  # between two looks at who listens
 _STILL = BodyVelocity()
+_UNDONE = {
+    'takeoff': 'it flies already, or did not reach its height',
+    'land': 'the ground did not stop it in time',
+}
+
+
+class Bridge(Protocol):
+    """What the loop needs of the node that it flies for."""
+
+    counts: Counter[str]
+    mailbox: Mailbox
+    sensors: Sensors
+
+    def get_logger(self) -> RcutilsLogger: ...
+
+    def is_recorded(self) -> bool: ...
+
+    def wants_rgb(self) -> bool: ...
+
+    def publish(
+        self, sense: Sense, camera: CameraInfo, verdict: Verdict, flight: int
+    ) -> None: ...
+
+    def publish_depth(self, sense: Sense) -> None: ...
+
+    def report(self, trouble: str) -> None: ...
 
 
 class FlightLoop:
     """Flies one drone, flight after flight, and outlives its simulator."""
 
-    def __init__(self, config: BridgeConfig, bridge: AirSimBridge) -> None:
+    def __init__(self, config: BridgeConfig, bridge: Bridge) -> None:
         self.config, self.bridge = config, bridge
         self.drone: AirSimDrone | None = None
-        self.home: Pose | None = None  # where the first flight began, in the air
-        self.flight = -1  # how many flights have begun, less one
+        self.starts = Starts(config)
+        self.flights = Flights(
+            RewardConfig(), config.cap, config.duration, config.flights,
+            slack=config.decision_period / 2)
         self.look = time.time_ns()  # counted on by one; no other bridge counts here
         self.flying = False  # while it is not, commands are ignored
-        self.flown_ns = 0  # in all flights
         self.commanded_ns: int | None = None  # the stamp seen last when the last command came
-        self.now_ns: int | None = None  # the stamp seen last in this flight
         self.next_look = 0.0  # [s] of the monotonic clock
 
     def run(self) -> None:
@@ -55,7 +83,7 @@ class FlightLoop:
         elif self.flying and (drone := self.drone):
             try:
                 drone.fly(velocity, self.config.command_timeout)
-                self.commanded_ns = self.now_ns
+                self.commanded_ns = self.flights.now_ns
             except (RPCError, OSError):
                 pass  # the loop meets the same trouble and says so
 
@@ -63,7 +91,6 @@ class FlightLoop:
         c = self.config
         drone = connect(c.host, c.port, c.vehicle, c.camera)
         drone.pause(c.lockstep)
-        self.alone = len(drone.vehicles()) <= 1
         self.drone = drone
         self._begin()
         self.camera = drone.camera_info()
@@ -75,30 +102,11 @@ class FlightLoop:
 
     def _begin(self) -> None:
         """Start the next flight, in the air."""
-        drone = self._drone()
-        self.flight += 1
-        self.episode = Episode(RewardConfig(), self.config.cap)
-        self.commanded_ns, self.now_ns, self.flying = None, None, False
-        if not self.alone:
-            drone.arm()
-            if self.home:
-                drone.hover()
-                drone.set_pose(self.home)  # the others fly on
-        else:
-            worlds = self.config.world.split(',')  # turn about
-            world = worlds[self.flight % len(worlds)]
-            if not world or not drone.new_world(world, self.config.seed + self.flight):
-                drone.reset()
-        if self.config.lockstep:
-            drone.pause(True)
-        if drone.sense(depth=False).landed:
-            drone.take_off()
-        drone.hover()
-        if not self.home:
-            here = drone.sense(depth=False)
-            self.home = Pose(here.position, here.orientation)
+        self.flights.begin()
+        self.commanded_ns, self.flying = None, False
+        self.starts.begin(self._drone(), self.flights.number)
         self.flying = True
-        self.bridge.get_logger().debug(f'Flight {self.flight} begins')
+        self.bridge.get_logger().debug(f'Flight {self.flights.number} begins')
 
     def _turn(self) -> bool:
         """Look once and fly on; return whether all is over."""
@@ -113,33 +121,21 @@ class FlightLoop:
             self.bridge.get_logger().warning(f'Bad image: {error}', throttle_duration_sec=5.0)
             self._pass_time(_STILL)
             return False
-        self.flown_ns += sense.stamp_ns - (self.now_ns or sense.stamp_ns)
-        self.now_ns = sense.stamp_ns
-        verdict, over = self._judge(sense)
-        self.bridge.publish(sense, self.camera, verdict, self.flight)
+        assert sense.depth is not None, 'it was asked for'
+        verdict, over = self.flights.judge(
+            sense.stamp_ns, sense.depth, sense.position, sense.collided and self.flying)
+        self.bridge.publish(sense, self.camera, verdict, self.flights.number)
         answer = self._wait_for_answer(sense) if self.config.lockstep else None
         if verdict.terminal:
             self.bridge.counts['flights'] += 1
             self.bridge.counts['collisions'] += verdict.collision
             touched = f': it touched {sense.collision_name}' if verdict.collision else ''
-            self.bridge.get_logger().debug(f'Flight {self.flight} is over{touched}')
+            self.bridge.get_logger().debug(f'Flight {self.flights.number} is over{touched}')
             if not over:
                 self._begin()
         else:
             self._pass_time(answer or _STILL)
         return over
-
-    def _judge(self, sense: Sense) -> tuple[Verdict, bool]:
-        """Return what this look means for the flight, and whether it is the last look of all."""
-        c = self.config
-        assert sense.depth is not None, 'it was asked for'
-        verdict = self.episode.judge(sense.depth, sense.position, sense.collided and self.flying)
-        # Half a period of slack: stamps are whole physics steps, a duration is anything.
-        elapsed = self.flown_ns / 1e9 + c.decision_period / 2
-        late = bool(c.duration) and elapsed >= c.duration
-        if late:
-            verdict = Verdict(verdict.reward, True, verdict.collision, verdict.clearance)
-        return verdict, late or (verdict.terminal and self.flight + 1 == c.flights)
 
     def _wait_for_answer(self, sense: Sense) -> BodyVelocity | None:
         """Return the policy's command for this look, showing it again as long as none comes."""
@@ -164,7 +160,7 @@ class FlightLoop:
             if self.flying:
                 drone.fly(velocity, period)
             drone.step(period)
-            sensors.publish_due(drone, (self.now_ns or 0) / 1e9)
+            sensors.publish_due(drone, (self.flights.now_ns or 0) / 1e9)
             return
         self._stop_if_silent()
         self.next_look = max(self.next_look + period, time.monotonic())
@@ -176,9 +172,9 @@ class FlightLoop:
 
     def _stop_if_silent(self) -> None:
         """Hover once nobody has commanded anything for too long."""
-        if self.commanded_ns is None or self.now_ns is None:
+        if self.commanded_ns is None or self.flights.now_ns is None:
             return
-        if (self.now_ns - self.commanded_ns) / 1e9 > self.config.command_timeout:
+        if (self.flights.now_ns - self.commanded_ns) / 1e9 > self.config.command_timeout:
             self.commanded_ns = None
             self._drone().hover()
             self.bridge.counts['silences'] += 1
@@ -188,18 +184,18 @@ class FlightLoop:
         """Do what a service asked for and report how it went."""
         drone, done = self._drone(), True
         try:
-            if errand == 'takeoff':
-                done = drone.take_off()
-                self.flying = True
+            if errand == 'reset':
+                self._begin()
             elif errand == 'land':
                 self.flying = False
                 done = drone.land()
             else:
-                self._begin()
+                done = drone.sense(depth=False).landed and drone.take_off()
+                self.flying = True
         except (RPCError, OSError) as error:
             self.bridge.mailbox.report(str(error))
             raise
-        self.bridge.mailbox.report('' if done else f'the simulator gave up the {errand}')
+        self.bridge.mailbox.report('' if done else _UNDONE[errand])
 
     def _lose(self, error: Exception) -> None:
         """Say that the simulator is gone, and wait a little."""

@@ -262,5 +262,5 @@ def test_two_drones_fly_one_simulator(ros) -> None:
         pilot = Pilot(ros, server.port, vehicle='two').take_off()
         pilot.fly(AHEAD, 1.0)
         assert pilot.call('reset').success
-        assert not pilot.bridge.loop.alone
+        assert len(pilot.bridge.loop._drone().vehicles()) == 2
         assert len(pilot.depth) > 5

@@ -1,0 +1,48 @@
+"""When one flight is over, and when all are."""
+
+import numpy as np
+
+from rapid_nav.flight.episode import Flights
+from rapid_nav.flight.reward import RewardConfig
+
+FAR = np.full((9, 16), 20.0)  # [m]
+
+
+def flights(cap: float = 0.0, duration: float = 0.0, count: int = 0) -> Flights:
+    started = Flights(RewardConfig(), cap, duration, count, slack=0.05)
+    started.begin()
+    return started
+
+
+def look(under_way: Flights, seconds: float, x: float = 0.0, collided: bool = False) -> tuple:
+    verdict, over = under_way.judge(
+        round(1e9 + seconds * 1e9), FAR, np.array([x, 0.0, 1.0]), collided)
+    return verdict.terminal, over
+
+
+def test_a_collision_or_the_cap_ends_a_flight_but_not_all() -> None:
+    under_way = flights(cap=10.0)
+    assert look(under_way, 0.0) == (False, False)
+    assert look(under_way, 1.0, x=9.0) == (False, False)
+    assert look(under_way, 2.0, x=10.5) == (True, False)
+    under_way.begin()
+    assert look(under_way, 3.0, collided=True) == (True, False)
+    assert under_way.number == 1
+
+
+def test_so_many_flights_are_all() -> None:
+    under_way = flights(count=2)
+    assert look(under_way, 0.0, collided=True) == (True, False)
+    under_way.begin()
+    assert look(under_way, 1.0) == (False, False)
+    assert look(under_way, 2.0, collided=True) == (True, True)
+
+
+def test_the_time_between_two_flights_does_not_count() -> None:
+    under_way = flights(duration=2.0)
+    assert look(under_way, 0.0) == (False, False)
+    assert look(under_way, 1.0, collided=True) == (True, False)
+    under_way.begin()
+    assert look(under_way, 60.0) == (False, False)
+    assert look(under_way, 60.9) == (False, False)
+    assert look(under_way, 60.96) == (True, True)
