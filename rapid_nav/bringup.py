@@ -173,7 +173,8 @@ def environment(domain: int | str) -> dict[str, str]:
     """Return the environment of every process of one run: its domain, and this machine only."""
     return {
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
-        'PYTHONUNBUFFERED': '1', 'RCUTILS_COLORIZED_OUTPUT': '0', **os.environ,
+        'PYTHONUNBUFFERED': '1', 'RCUTILS_COLORIZED_OUTPUT': '0', 'RUST_LOG': 'error',
+        **os.environ,
         'ROS_DOMAIN_ID': str(domain),
     }
 

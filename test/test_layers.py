@@ -36,6 +36,7 @@ MAY_IMPORT = {
         'rapid_nav.steering', *ROS,
     },
     'nodes.viewer': {'rerun'},
+    'nodes.viewer_page': {'rerun_cli'},
     'nodes.viewer_scene': {'rerun'},
     'offline': {
         'numpy', 'torch', 'gymnasium', 'ale_py', 'minatar', 'matplotlib', 'rich', 'trimesh',

@@ -5,7 +5,6 @@ It only listens, so it shows any flight: simulated, of the real AirSim, or playe
 
 from dataclasses import dataclass
 from pathlib import Path
-import socket
 
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
@@ -19,11 +18,11 @@ from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes import messages, viewer_scene
 from rapid_nav.nodes.parameters import declare
 from rapid_nav.nodes.running import run
+from rapid_nav.nodes.viewer_page import free_port, Page
 from rapid_nav.settings import check, setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-_HERE = '127.0.0.1'  # the flight's data is served to this machine alone
 _MEMORY = '512MiB'  # of a long flight, the oldest is forgotten beyond
 
 
@@ -33,6 +32,7 @@ class ViewerConfig:
 
     browser: bool = setting(True, 'serve the flight to a browser and open one')
     save: str = setting('', 'file (.rrd) that keeps the flight; empty: none')
+    host: str = setting('127.0.0.1', 'where the page is served; 0.0.0.0: everybody may look')
     port: int = setting(0, 'of the page; 0: any free one', low=0, high=65535)
 
     def __post_init__(self) -> None:
@@ -47,6 +47,7 @@ class Viewer(Node):
         self.config = declare(self, ViewerConfig)
         self.stream = rr.RecordingStream('rapid_nav')
         self.began_ns: int | None = None
+        self.page: Page | None = None
         for topic, kind, show, qos in (
             ('scene', MarkerArray, self.on_scene, LATCHED),
             ('trail', MarkerArray, self.on_trail, LATCHED),
@@ -67,8 +68,8 @@ class Viewer(Node):
             Path(self.config.save).parent.mkdir(parents=True, exist_ok=True)
             sinks.append(rr.FileSink(self.config.save))
         if self.config.browser:
-            port = free_port()
-            sinks.append(rr.GrpcServerSink(_HERE, port, server_memory_limit=_MEMORY))
+            data = free_port(self.config.host)
+            sinks.append(rr.GrpcServerSink(self.config.host, data, server_memory_limit=_MEMORY))
         if not sinks:
             raise ValueError('nothing to do: neither a browser nor a file to save to')
         rr.set_sinks(*sinks, recording=self.stream)
@@ -78,14 +79,14 @@ class Viewer(Node):
         for path, style in viewer_scene.styles():
             self.stream.log(path, style, static=True)
         if self.config.browser:
-            self.open_browser(port)
+            self.open_browser(data)
 
-    def open_browser(self, port: int) -> None:
-        """Serve the page that shows what is served at `port`."""
-        data, page = f'rerun+http://{_HERE}:{port}/proxy', self.config.port or free_port()
-        rr.serve_web_viewer(web_port=page, open_browser=True, connect_to=data)
-        self.get_logger().info(
-            f'The flight is at http://{_HERE}:{page}/?url={data.replace("+", "%2B")}')
+    def open_browser(self, data: int) -> None:
+        """Serve the page that shows what is served at this port."""
+        host = self.config.host
+        self.page = Page(host, self.config.port or free_port(host), data)
+        self.get_logger().info(f'The flight is at {self.page.address}')
+        self.page.open()
 
     def at(self, stamp_ns: int) -> None:
         """Say when what follows was."""
@@ -145,15 +146,10 @@ class Viewer(Node):
 
     def close(self) -> None:
         """Write out what is still under way."""
+        if self.page:
+            self.page.close()
         self.stream.flush()
         self.stream.disconnect()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((_HERE, 0))
-        return probe.getsockname()[1]
 
 
 def main() -> int:

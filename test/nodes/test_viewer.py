@@ -3,7 +3,9 @@
 from pathlib import Path
 import time
 from typing import Any
+from urllib.request import urlopen
 
+from ear import wait_until
 from geometry_msgs.msg import Point, TwistStamped
 from nav_msgs.msg import Odometry
 import numpy as np
@@ -20,6 +22,7 @@ from rapid_nav.nodes.scene import world_markers
 try:
     from rapid_nav.nodes import viewer_scene
     from rapid_nav.nodes.viewer import Viewer
+    from rapid_nav.nodes.viewer_page import free_port, Page
 except ModuleNotFoundError as missing:
     pytest.skip(f'{missing.name}: see requirements/view.txt', allow_module_level=True)
 
@@ -66,6 +69,30 @@ def show_flight(viewer: Viewer, frames: int) -> None:
         viewer.on_command(messages.command(BodyVelocity(1.0, 0.0, 0.0, 0.0), stamp))
         viewer.on_exit_level(ExitLevel(header=seen, level=1, num_levels=3, confidence=0.8))
     viewer.on_trail(line())
+
+
+def listeners(port: int) -> list[str]:
+    """Return the addresses at which somebody on this machine listens on a port."""
+    found = []
+    for table in ('tcp', 'tcp6'):
+        for row in Path('/proc/net', table).read_text().splitlines()[1:]:
+            address, number = row.split()[1].split(':')
+            if row.split()[3] == '0A' and int(number, 16) == port:
+                found.append(address)
+    return found
+
+
+def test_the_page_is_served_to_this_machine_alone_and_no_longer_than_wanted() -> None:
+    port = free_port('127.0.0.1')
+    page = Page('127.0.0.1', port, data_port=1)
+    try:
+        wait_until(lambda: listeners(port))
+        assert listeners(port) == ['0100007F']
+        with urlopen(page.address) as answer:
+            assert b'<canvas' in answer.read()
+    finally:
+        page.close()
+    wait_until(lambda: not listeners(port))
 
 
 def test_a_flight_is_kept_in_the_file(viewer: Viewer, tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""The page in which a browser shows a flight: Rerun's own server, bound to where we say."""
+
+import os
+from pathlib import Path
+import shutil
+import socket
+import subprocess
+import webbrowser
+
+import rerun_cli
+
+_EVERYBODY = ('0.0.0.0', '::')
+_PATIENCE_S = 1.0
+
+
+class Page:
+    """
+    Serves a page that shows the data served at another port, until closed.
+
+    The SDK could do this in our process, but only for everybody on the network.
+    """
+
+    def __init__(self, host: str, port: int, data_port: int) -> None:
+        name = socket.gethostname() if host in _EVERYBODY else host
+        data = f'rerun+http://{name}:{data_port}/proxy'
+        self.address = f'http://{name}:{port}/?url={data.replace("+", "%2B")}'
+        # `python -m rerun` would be one process more, which leaves this one behind.
+        command = [
+            str(Path(rerun_cli.__file__).with_name('rerun')), '--serve-web', '--bind', host,
+            '--web-viewer-port', str(port), data]
+        if setpriv := shutil.which('setpriv'):
+            command = [setpriv, '--pdeathsig', 'KILL', *command]
+        self.server = subprocess.Popen(
+            command, env={**os.environ, 'RUST_LOG': 'warn'}, stdin=subprocess.DEVNULL)
+
+    def open(self) -> None:
+        """Open a browser where there is a screen."""
+        if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'):
+            webbrowser.open(self.address)
+
+    def close(self) -> None:
+        """Serve no longer."""
+        self.server.terminate()
+        try:
+            self.server.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+
+
+def free_port(host: str) -> int:
+    """Return a port of a host of this machine that nobody listens on."""
+    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
