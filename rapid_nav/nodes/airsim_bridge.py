@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import partial
+import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
@@ -28,6 +29,8 @@ from rapid_nav.nodes.running import run, until_shutdown
 from rapid_nav.nodes.sensors import SensorConfig, Sensors
 
 ERRANDS = ('takeoff', 'land', 'reset')
+_AT_FIRST = 'not connected yet'
+_START_S = 15.0  # that a simulator may take to start
 _PATIENCE_S = 120.0  # with an errand
 _LAST_WORDS_S = 5.0  # for everybody to hear the end
 
@@ -39,7 +42,7 @@ class AirSimBridge(Node):
         super().__init__('airsim_bridge')
         self.config = declare(self, BridgeConfig)
         self.counts: Counter[str] = Counter()
-        self.trouble = 'not connected yet'
+        self.trouble = _AT_FIRST
         self.mailbox = Mailbox()
         self.depth = self.create_publisher(Image, 'camera/depth', IMAGES)
         self.image = self.create_publisher(Image, 'camera/image', 1)
@@ -108,17 +111,24 @@ class AirSimBridge(Node):
         return answer
 
     def report(self, trouble: str) -> None:
-        """Say once what is wrong, '' for nothing any more, in the log and on /diagnostics."""
-        if trouble == self.trouble:
-            return
-        self.trouble = trouble
+        """Say what is wrong, '' for nothing any more, on /diagnostics and once in the log."""
+        before, self.trouble = self.trouble, trouble
         if trouble and self.loop.flights.number < 0:
-            self.get_logger().info('Waiting for the simulator')
-        elif trouble:
+            self.wait(before)
+        elif trouble and not before:
             self.get_logger().error(trouble)
-        else:
+        elif before and not trouble:
             self.get_logger().info(f'Connected to {self.config.host}:{self.config.port}')
-        self.diagnose()
+        if trouble != before:
+            self.diagnose()
+
+    def wait(self, before: str) -> None:
+        """Say that there is no simulator yet, and after a while what there is instead."""
+        if before == _AT_FIRST:
+            self.get_logger().info('Waiting for the simulator')
+            self.waiting_since = time.monotonic()
+        elif time.monotonic() - self.waiting_since > _START_S:
+            self.get_logger().warning(self.trouble, throttle_duration_sec=60.0)
 
     def diagnose(self) -> None:
         """Publish what was counted since the start."""

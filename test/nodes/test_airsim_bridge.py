@@ -8,7 +8,9 @@ from ear import Ear, wait_until
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 import pytest
+from rcl_interfaces.msg import Log
 import rclpy
+from rclpy.logging import LoggingSeverity
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import (
@@ -188,7 +190,9 @@ def test_lockstep_waits_for_the_command_to_each_image(ros, simulator: Server) ->
 def test_a_lost_simulator_is_said_once_and_flown_on_when_it_is_back(ros) -> None:
     server = serve().start()
     port = server.port
-    pilot = Pilot(ros, port, world='corridor').take_off()
+    pilot = Pilot(ros, port, world='corridor')
+    log = pilot.listen(Log, '/rosout')
+    pilot.take_off()
     wait_until(lambda: pilot.complaint() == 'ok')
     server.stop()
     wait_until(lambda: 'No simulator' in pilot.complaint())
@@ -201,6 +205,7 @@ def test_a_lost_simulator_is_said_once_and_flown_on_when_it_is_back(ros) -> None
         assert pilot.complaint() == 'ok'
         assert pilot.bridge.counts['lost_simulators'] == 1
         assert pilot.outcomes[-1].flight == 1
+    assert len([line for line in log if line.level >= LoggingSeverity.ERROR]) == 1
 
 
 def test_every_other_sensor_is_a_topic_while_somebody_listens(ros, simulator: Server) -> None:
