@@ -21,10 +21,11 @@ _START_S = 60.0  # for the policy to come up
 class LatencyConfig:
     """What is timed, and where the figures go."""
 
-    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
-    rate: float = setting(20.0, 'of the images', unit='Hz', low=0.1, high=1000.0)
-    images: int = setting(400, 'that are timed', low=2, high=1000000)
-    report: Path | None = setting(None, 'JSON file to write the figures to')
+    checkpoint: str = setting('', 'The file of the network; if empty, the shipped one is timed.')
+    rate: float = setting(
+        20.0, 'The camera shows images at this rate.', unit='Hz', low=0.1, high=1000.0)
+    images: int = setting(400, 'So many images are timed.', low=2, high=1000000)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
         check(self)

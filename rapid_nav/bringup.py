@@ -26,23 +26,29 @@ class StackConfig(Steering):
     """What is flown, by whom and where."""
 
     simulator: str = setting(
-        'embedded', 'the one that comes along, or an AirSim that runs already',
+        'embedded', 'The simulator is the embedded one, or an AirSim that runs already.',
         choices=('embedded', 'airsim'))
-    host: str = setting('127.0.0.1', 'where the simulator listens')
+    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
     port: int = setting(
-        0, "of the simulator's RPC; 0: a free one if embedded, else AirSim's 41451",
-        low=0, high=65535)
+        0,
+        "The simulator's RPC has this port; 0 takes a free one if it is embedded, else AirSim's "
+        '41451.', low=0, high=65535)
     world: str = setting(
-        'corridor', 'corridor, rooms, pillars or forest, or a scene or map_server YAML file')
-    seed: int = setting(0, 'of the first world; every flight takes the next', low=0)
+        'corridor',
+        'The world is corridor, rooms, pillars or forest, or a scene or map_server YAML file.')
+    seed: int = setting(0, 'The first world has this seed; every flight takes the next.', low=0)
     lockstep: bool = setting(
-        False, 'step the simulator one decision at a time: reproducible, as fast as it goes')
-    duration: float = setting(0.0, 'of all flights together; 0: no end', unit='simulated s', low=0)
-    flights: int = setting(0, 'after so many flights it ends; 0: no end', low=0)
-    view: bool = setting(False, 'show the flight in the browser')
-    save_view: str = setting('', 'file (.rrd) that keeps what the browser would show')
-    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
-    namespace: str = setting('rapid', 'of all topics and nodes')
+        False,
+        'The simulator steps one decision at a time: flights repeat exactly, as fast as it goes.')
+    duration: float = setting(
+        0.0, 'The flights last so long together; 0 sets no end.', unit='simulated s', low=0)
+    flights: int = setting(0, 'It ends after so many flights; 0 sets no end.', low=0)
+    view: bool = setting(False, 'A page in the browser shows the flight.')
+    save_view: str = setting(
+        '', 'This file (.rrd) keeps what the browser would show; if empty, none does.')
+    vehicle: str = setting(
+        '', 'The drone has this name in the simulator; if empty, its first one flies.')
+    namespace: str = setting('rapid', 'All topics and nodes are in this namespace.')
 
 
 @dataclass(frozen=True)

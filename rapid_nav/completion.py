@@ -35,8 +35,8 @@ ZSH = 'autoload -U +X bashcompinit && bashcompinit\n'
 class CompletionConfig:
     """What `rapid-nav completion` takes."""
 
-    shell: str = setting('bash', 'the shell that is to complete', choices=('bash', 'zsh'),
-                         positional=True)
+    shell: str = setting(
+        'bash', 'This shell is to complete.', choices=('bash', 'zsh'), positional=True)
 
     def __post_init__(self) -> None:
         check(self)

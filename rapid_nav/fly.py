@@ -30,7 +30,7 @@ _ASKED_TO_END = (0, -signal.SIGTERM, -signal.SIGINT)
 class FlyConfig(bringup.StackConfig):
     """A flight, and where its account goes."""
 
-    report: Path | None = setting(None, 'JSON file that the account is written to')
+    report: Path | None = setting(None, 'The account is written to this JSON file.')
 
 
 def main(config: FlyConfig) -> int:

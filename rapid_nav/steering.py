@@ -9,23 +9,30 @@ from rapid_nav.settings import check, setting
 class Steering:
     """Which network flies, and what steers its exits."""
 
-    checkpoint: str = setting('', 'file of the network; empty: the one that is shipped')
+    checkpoint: str = setting(
+        '', 'The file of the network that flies; if empty, the shipped one does.')
     threshold: float = setting(
-        -1.0, 'confidence at which an exit may answer; below 0: as the operating point says',
+        -1.0, 'An exit answers from this confidence on; below 0, the operating point decides.',
         low=-1.0, high=2.0)
     operating_point: str = setting(
-        '', "one of the checkpoint's; empty: its first; 'full': the whole network, always")
+        '',
+        "Thresholds are this one's of the checkpoint; if empty, its first one's; 'full' always "
+        'runs the whole network.')
     budget: float = setting(
-        0.0, 'mean share of the operations that thresholds are steered to hold; 0: they stand',
-        low=0.0, high=1.0)
+        0.0,
+        'Thresholds are steered to spend this share of the operations in the mean; at 0 they '
+        'stand.', low=0.0, high=1.0)
     budget_ms: float = setting(
-        0.0, 'the same as mean time in the network; 0: none', unit='ms', low=0.0, high=1000.0)
+        0.0,
+        'Thresholds are steered to spend this time in the network in the mean; at 0 they stand.',
+        unit='ms', low=0.0, high=1000.0)
     clearance: float = setting(
-        1.0, 'free way below which a budget does not count and the full network decides',
+        1.0, 'Where less way is free, a budget does not count and the full network decides.',
         unit='m', low=0.0, high=100.0)
     deadline_ms: float = setting(
-        0.0, "from an image's arrival to its answer, the best exit that is finished in time; "
-        '0: none', unit='ms', low=0.0, high=10000.0)
+        0.0,
+        "The best exit that is finished so long after the image's arrival answers; 0 sets no "
+        'deadline.', unit='ms', low=0.0, high=10000.0)
 
     def __post_init__(self) -> None:
         check(self)

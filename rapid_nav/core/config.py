@@ -38,8 +38,9 @@ class NetworkConfig:
     input_shape: tuple[int, int, int]  # (C, H, W)
     num_actions: int
     stages: tuple[Stage, ...]
-    duelling: bool = setting(True, 'value and advantage streams in the last head')
-    cascade: bool = setting(True, 'a branch also reads the answer of the branch before it')
+    duelling: bool = setting(
+        True, 'The last head has a stream for the value and one for advantages.')
+    cascade: bool = setting(True, 'A branch also reads the answer of the branch before it.')
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -99,34 +100,34 @@ class AgentConfig:
 
     mode: str = setting(
         'rapid',
-        'how exits are trained: rapid (distilled, confidence about regret), joint (every exit '
-        'by Q-learning, confidence about agreement), paper (joint, one exit after another)',
-        choices=('rapid', 'joint', 'paper'),
-    )
-    discount: float = setting(0.98, 'discount of one decision', low=0.0, high=1.0)
-    n_step: int = setting(5, 'rewards summed before bootstrapping', low=1, high=20)
-    double: bool = setting(True, 'choose the next action online, value it by the target network')
-    learning_rate: float = setting(3e-4, "Adam's step size", low=0.0, high=1.0)
+        'Exits are trained by rapid (distilled, confidence about regret), joint (every exit by '
+        'Q-learning, confidence about agreement) or paper (joint, one exit after another).',
+        choices=('rapid', 'joint', 'paper'))
+    discount: float = setting(
+        0.98, 'A reward one decision later counts this share.', low=0.0, high=1.0)
+    n_step: int = setting(5, 'So many rewards are summed before bootstrapping.', low=1, high=20)
+    double: bool = setting(
+        True, 'The next action is chosen online and valued by the target network.')
+    learning_rate: float = setting(3e-4, 'Adam takes steps of this size.', low=0.0, high=1.0)
     learning_rate_end: float = setting(
-        0.1, 'of the step size at the end, as a share of that at the start', low=0.0, high=1.0)
-    adam_epsilon: float = setting(1e-5, "Adam's epsilon", low=0.0, high=1.0)
-    batch_size: int = setting(64, 'transitions in an update', low=1, high=65536)
-    max_grad_norm: float = setting(10.0, 'gradient norm clipped to', low=0.0)
-    target_period: int = setting(500, 'updates between copies to the target network', low=1)
+        0.1, "At the end, Adam's steps have this share of their size at the start.",
+        low=0.0, high=1.0)
+    adam_epsilon: float = setting(1e-5, "Adam's epsilon is this.", low=0.0, high=1.0)
+    batch_size: int = setting(64, 'An update learns from so many transitions.', low=1, high=65536)
+    max_grad_norm: float = setting(10.0, 'The norm of gradients is clipped to this.', low=0.0)
+    target_period: int = setting(
+        500, 'So many updates lie between two copies to the target network.', low=1)
     priority_exponent: float = setting(
-        0.5, 'prioritised replay: exponent of the TD error (0: uniform)', low=0.0, high=1.0
-    )
+        0.5, 'Replay is prioritised by the TD error to this power; 0 is uniform.',
+        low=0.0, high=1.0)
     importance_exponent: float = setting(
-        0.4, 'importance weights of prioritised replay at the start; 1 at the end',
-        low=0.0, high=1.0,
-    )
+        0.4, 'Importance weights have this exponent at the start, and 1 at the end.',
+        low=0.0, high=1.0)
     regret_tolerance: float = setting(
-        0.02, "confidence: the branch's action loses at most this much Q-value", low=0.0
-    )
+        0.02, "Confidence is about a branch's action losing at most this much Q-value.", low=0.0)
     distil_temperature: float = setting(
-        0.5, "softness of the teacher, in mean advantages of the batch", low=1e-3
-    )
-    confidence_weight: float = setting(1.0, 'weight of the confidence loss', low=0.0)
+        0.5, 'The teacher is softened by so many mean advantages of the batch.', low=1e-3)
+    confidence_weight: float = setting(1.0, 'The confidence loss has this weight.', low=0.0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -136,23 +137,27 @@ class AgentConfig:
 class TrainConfig:
     """How long and on what schedule a training runs."""
 
-    steps: int = setting(700_000, 'environment steps in all', low=1)
-    num_envs: int = setting(64, 'environments stepped together', low=1)
-    steps_per_update: int = setting(32, 'environment steps for each update', low=1)
-    replay_size: int = setting(300_000, 'transitions kept', low=1)
-    learning_starts: int = setting(10_000, 'steps before the first update', low=0)
-    epsilon_start: float = setting(1.0, 'exploration at the start', low=0.0, high=1.0)
-    epsilon_end: float = setting(0.02, 'exploration at the end', low=0.0, high=1.0)
-    epsilon_share: float = setting(0.05, 'share of the steps to get there', low=0.0, high=1.0)
+    steps: int = setting(700_000, 'The environments make so many steps in all.', low=1)
+    num_envs: int = setting(64, 'So many environments step together.', low=1)
+    steps_per_update: int = setting(
+        32, 'So many environment steps are made for each update.', low=1)
+    replay_size: int = setting(300_000, 'The replay keeps so many transitions.', low=1)
+    learning_starts: int = setting(10_000, 'So many steps come before the first update.', low=0)
+    epsilon_start: float = setting(
+        1.0, 'At the start, this share of the actions is random.', low=0.0, high=1.0)
+    epsilon_end: float = setting(
+        0.02, 'In the end, this share of the actions is random.', low=0.0, high=1.0)
+    epsilon_share: float = setting(
+        0.05, 'Exploration falls over this share of the steps.', low=0.0, high=1.0)
     early_share: float = setting(
-        0.5, 'share of environments flown by early exits while training', low=0.0, high=1.0
-    )
+        0.5, 'Early exits fly this share of the environments while training.', low=0.0, high=1.0)
     distil_share: float = setting(
-        0.3, 'share of the steps, at the end, in which the full path stands still and its '
-        'branches learn from it on what they meet (mode rapid)', low=0.0, high=1.0)
-    seed: int = setting(0, 'of network, exploration and environments', low=0)
-    threads: int = setting(1, 'of PyTorch', low=1)
-    device: str = setting('cpu', "PyTorch's device, 'cpu' or 'cuda'")
+        0.3,
+        'In this share of the steps, at the end, the full path stands still and its branches '
+        'learn from it on what they meet (mode rapid).', low=0.0, high=1.0)
+    seed: int = setting(0, 'Network, exploration and environments have this seed.', low=0)
+    threads: int = setting(1, 'PyTorch uses so many threads.', low=1)
+    device: str = setting('cpu', "PyTorch computes on this device, 'cpu' or 'cuda'.")
 
     def __post_init__(self) -> None:
         check(self)

@@ -22,18 +22,25 @@ class BodyVelocity:
 class ActionConfig:
     """PEDRA's grid of directions (5 x 5, up to 12 and 21.3 degrees), flown as velocities."""
 
-    pitch_steps: int = setting(5, 'directions from up to down', low=1, high=15)
-    yaw_steps: int = setting(5, 'directions from left to right', low=1, high=15)
-    max_pitch: float = setting(12.0, 'steepest direction', unit='deg', low=0.0, high=80.0)
-    max_yaw: float = setting(21.3, 'widest direction', unit='deg', low=0.0, high=80.0)
-    speed: float = setting(3.0, 'along the chosen direction', unit='m/s', low=0.0, high=20.0)
+    pitch_steps: int = setting(
+        5, 'The grid has so many directions from up to down.', low=1, high=15)
+    yaw_steps: int = setting(
+        5, 'The grid has so many directions from left to right.', low=1, high=15)
+    max_pitch: float = setting(
+        12.0, 'The steepest direction has this angle.', unit='deg', low=0.0, high=80.0)
+    max_yaw: float = setting(
+        21.3, 'The widest direction has this angle.', unit='deg', low=0.0, high=80.0)
+    speed: float = setting(
+        3.0, 'The drone flies at this speed along the chosen direction.',
+        unit='m/s', low=0.0, high=20.0)
     slow_distance: float = setting(
-        4.0, 'free way ahead below which the speed shrinks in proportion; 0: never slower',
+        4.0, 'Where less way is free ahead, the speed shrinks in proportion; at 0 it never does.',
         unit='m', low=0.0, high=100.0)
     slowest: float = setting(
-        0.15, 'share of the speed that is flown however narrow it is', low=0.0, high=1.0)
+        0.15, 'However narrow it is, this share of the speed is flown.', low=0.0, high=1.0)
     turn_time: float = setting(
-        0.2, 'in which the nose turns into the chosen direction', unit='s', low=0.01, high=10.0)
+        0.2, 'The nose turns into the chosen direction in this time.',
+        unit='s', low=0.01, high=10.0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -11,12 +11,13 @@ from rapid_nav.settings import check, setting
 class RewardConfig:
     """The reward's weights; ``pedra()`` has those of PEDRA."""
 
-    clearance: float = setting(0.1, 'weight of the clearance ahead', low=0.0)
-    new_ground: float = setting(0.1, 'for each new 1 m cell of the floor', low=0.0)
-    crash: float = setting(-1.0, 'of a collision', high=0.0)
-    depth_clip: float = setting(19.6, 'depth counted as free', unit='m', low=0.1)
+    clearance: float = setting(0.1, 'The clearance ahead has this weight.', low=0.0)
+    new_ground: float = setting(0.1, 'Each new 1 m cell of the floor earns this.', low=0.0)
+    crash: float = setting(-1.0, 'A collision earns this.', high=0.0)
+    depth_clip: float = setting(
+        19.6, 'From this depth on, the way counts as free.', unit='m', low=0.1)
     near: float = setting(
-        0.0, 'clearance, as a share of depth_clip, that counts as a crash', low=0.0, high=1.0)
+        0.0, 'A clearance below this share of depth_clip counts as a crash.', low=0.0, high=1.0)
 
     def __post_init__(self) -> None:
         check(self)

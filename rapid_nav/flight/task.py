@@ -22,9 +22,9 @@ class FlightTask:
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     decision_steps: int = setting(
-        34, 'physics steps of 3 ms between two decisions', low=1, high=1000)
-    fov: float = setting(90.0, "the camera's horizontal field of view", unit='deg',
-                         low=20.0, high=150.0)
+        34, 'So many physics steps of 3 ms lie between two decisions.', low=1, high=1000)
+    fov: float = setting(
+        90.0, 'The camera has this horizontal field of view.', unit='deg', low=20.0, high=150.0)
 
     def __post_init__(self) -> None:
         check(self)

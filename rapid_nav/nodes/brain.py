@@ -21,12 +21,13 @@ class PolicyConfig(Steering):
     """How the policy is steered, and what it flies by."""
 
     epsilon: float = setting(
-        0.0, 'share of random actions, for learning', low=0.0, high=1.0)
-    explore_seed: int = setting(0, 'of the random actions', low=0)
+        0.0, 'This share of the actions is random, for learning.', low=0.0, high=1.0)
+    explore_seed: int = setting(0, 'The random actions have this seed.', low=0)
     max_age: float = setting(
-        0.5, 'of an image that is still flown by, and longest pause within a history',
+        0.5, 'Images up to this age are flown by; a longer pause begins a new history.',
         unit='s', low=0.01, high=60.0)
-    recorder: str = setting('', 'node that must listen before the first decision; empty: none')
+    recorder: str = setting(
+        '', 'The node of this name must listen before the first decision; if empty, none must.')
 
 
 LIVE = (*(field.name for field in fields(Steering)), 'epsilon')

@@ -10,28 +10,34 @@ from rapid_nav.settings import check, setting
 class BridgeConfig:
     """Which drone is bridged, and how it is flown."""
 
-    host: str = setting('127.0.0.1', 'where the simulator listens')
-    port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
-    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
-    camera: str = setting('0', "the simulator's name of the camera")
+    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
+    port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
+    vehicle: str = setting(
+        '', 'The drone has this name in the simulator; if empty, it is the first one.')
+    camera: str = setting('0', 'The camera has this name in the simulator.')
     world: str = setting(
-        '', 'loaded for every flight, several (separated by commas) turn about; empty: the one '
-        'that the simulator has')
-    seed: int = setting(0, "of the first flight's world; every flight takes the next", low=0)
-    lockstep: bool = setting(False, 'step the simulator one decision at a time')
+        '', 'This world is loaded for every flight; if empty, the simulator keeps its own.')
+    seed: int = setting(
+        0, "The first flight's world has this seed; every flight takes the next.", low=0)
+    lockstep: bool = setting(False, 'The simulator steps one decision at a time.')
     decision_period: float = setting(
-        FlightTask().decision_period, 'between two images', unit='simulated s',
-        low=0.003, high=10.0)
+        FlightTask().decision_period, 'So much time lies between two images.',
+        unit='simulated s', low=0.003, high=10.0)
     command_timeout: float = setting(
-        0.4, 'after which a command is over', unit='simulated s', low=0.003, high=0.44)
+        0.4, 'A command is over after this time.', unit='simulated s', low=0.003, high=0.44)
     answer_timeout: float = setting(
-        30.0, 'that lockstep waits for the command to an image', unit='s', low=0.01, high=600.0)
-    cap: float = setting(100.0, 'after which a flight ends; 0: never', unit='m', low=0.0)
-    duration: float = setting(0.0, 'of all flights; 0: no end', unit='simulated s', low=0.0)
-    flights: int = setting(0, 'after which the bridge ends; 0: no end', low=0)
-    rgb: bool = setting(True, 'publish camera/image while somebody listens')
-    publish_clock: bool = setting(True, 'of several bridges to one simulator, one says the time')
-    recorder: str = setting('', 'node that must listen before the first image; empty: none')
+        30.0, 'Lockstep waits so long for the command to an image.',
+        unit='s', low=0.01, high=600.0)
+    cap: float = setting(
+        100.0, 'A flight ends after this distance; 0 sets no end.', unit='m', low=0.0)
+    duration: float = setting(
+        0.0, 'The flights last so long together; 0 sets no end.', unit='simulated s', low=0.0)
+    flights: int = setting(0, 'The bridge ends after so many flights; 0 sets no end.', low=0)
+    rgb: bool = setting(True, 'The colour image is published while somebody listens.')
+    publish_clock: bool = setting(
+        True, 'This bridge tells the time; of several bridges to one simulator, one should.')
+    recorder: str = setting(
+        '', 'The node of this name must listen before the first image; if empty, none must.')
 
     def __post_init__(self) -> None:
         check(self)

@@ -23,10 +23,11 @@ OPTICAL = np.array([-0.5, 0.5, -0.5, 0.5])
 class OdomTfConfig:
     """Where to ask for the camera's mounting."""
 
-    host: str = setting('127.0.0.1', 'where the simulator listens')
-    port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
-    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
-    camera: str = setting('0', "the simulator's name of the camera")
+    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
+    port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
+    vehicle: str = setting(
+        '', 'The drone has this name in the simulator; if empty, it is the first one.')
+    camera: str = setting('0', 'The camera has this name in the simulator.')
 
     def __post_init__(self) -> None:
         check(self)

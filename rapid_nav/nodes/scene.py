@@ -33,10 +33,11 @@ _TRAIL_WIDTH = 0.08  # [m]
 class SceneConfig:
     """Where to ask for the world, and how much of the path to show."""
 
-    host: str = setting('127.0.0.1', 'where the simulator listens')
-    port: int = setting(41451, "of the simulator's RPC", low=1, high=65535)
-    vehicle: str = setting('', "the simulator's name of the drone; empty: its first")
-    trail_length: int = setting(2000, 'images whose place is remembered', low=1, high=100000)
+    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
+    port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
+    vehicle: str = setting(
+        '', 'The drone has this name in the simulator; if empty, it is the first one.')
+    trail_length: int = setting(2000, "The path shows so many images' places.", low=1, high=100000)
 
     def __post_init__(self) -> None:
         check(self)

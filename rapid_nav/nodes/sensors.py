@@ -13,19 +13,21 @@ from rapid_nav.settings import check, setting
 
 
 def _rate(default: float, of: str) -> float:
-    return setting(default, f'of the {of}; 0: off', unit='Hz', low=0.0, high=400.0)
+    return setting(
+        default, f'{of} are published at this rate; 0 switches them off.', unit='Hz', low=0.0,
+        high=400.0)
 
 
 @dataclass(frozen=True)
 class SensorConfig:
     """How often each sensor is read, while its topic has subscribers."""
 
-    imu_rate: float = _rate(50.0, 'inertial measurements')
-    gps_rate: float = _rate(5.0, 'satellite fixes')
-    magnetic_field_rate: float = _rate(10.0, 'magnetic field')
-    pressure_rate: float = _rate(10.0, 'air pressure')
-    range_rate: float = _rate(10.0, 'distance along a beam')
-    points_rate: float = _rate(5.0, 'lidar points')
+    imu_rate: float = _rate(50.0, 'Inertial measurements')
+    gps_rate: float = _rate(5.0, 'Satellite fixes')
+    magnetic_field_rate: float = _rate(10.0, 'Magnetic fields')
+    pressure_rate: float = _rate(10.0, 'Air pressures')
+    range_rate: float = _rate(10.0, 'Distances along a beam')
+    points_rate: float = _rate(5.0, 'Lidar points')
 
     def __post_init__(self) -> None:
         check(self)

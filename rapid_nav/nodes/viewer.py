@@ -30,10 +30,12 @@ _MEMORY = '512MiB'  # of a long flight, the oldest is forgotten beyond
 class ViewerConfig:
     """Where the flight is shown and kept."""
 
-    browser: bool = setting(True, 'serve the flight to a browser and open one')
-    save: str = setting('', 'file (.rrd) that keeps the flight; empty: none')
-    host: str = setting('127.0.0.1', 'where the page is served; 0.0.0.0: everybody may look')
-    port: int = setting(0, 'of the page; 0: any free one', low=0, high=65535)
+    browser: bool = setting(
+        True, 'A page shows the flight, and a browser is opened where there is a screen.')
+    save: str = setting('', 'This file (.rrd) keeps the flight; if empty, none does.')
+    host: str = setting(
+        '127.0.0.1', 'The page is served at this address; 0.0.0.0 lets everybody look.')
+    port: int = setting(0, 'The page has this port; 0 takes any free one.', low=0, high=65535)
 
     def __post_init__(self) -> None:
         check(self)

@@ -27,7 +27,7 @@ _ROUND_SECTIONS, _BALL_SUBDIVISIONS = 96, 4  # fine enough to be within millimet
 class BenchConfig:
     """What to do with the figures."""
 
-    report: Path | None = setting(None, 'JSON file to write the figures to')
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
 
 def main(config: BenchConfig) -> int:

@@ -26,12 +26,13 @@ WARM_UP = 2_000  # steps before anything is timed: replay filled, everything com
 class BenchTrainingConfig:
     """What `rapid-nav bench training` takes."""
 
-    seconds: float = setting(20.0, 'of each turn of each learner', unit='s', low=0.1)
-    turns: int = setting(3, 'of each learner, one after the other', low=1)
-    batch_size: int = setting(32, 'transitions in an update, of both', low=1)
-    steps_per_update: int = setting(4, 'environment steps for each update, of both', low=1)
-    threads: int = setting(2, 'of PyTorch, of both', low=1)
-    report: Path | None = setting(None, 'JSON file for the figures')
+    seconds: float = setting(20.0, 'Each turn of each learner takes so long.', unit='s', low=0.1)
+    turns: int = setting(3, 'Each learner has so many turns, one after the other.', low=1)
+    batch_size: int = setting(32, 'An update of either learns from so many transitions.', low=1)
+    steps_per_update: int = setting(
+        4, 'Either makes so many environment steps for each update.', low=1)
+    threads: int = setting(2, 'Either uses so many threads of PyTorch.', low=1)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
         check(self)

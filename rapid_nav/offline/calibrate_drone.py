@@ -37,20 +37,21 @@ class CalibrateDroneConfig:
     """What `rapid-nav calibrate drone` takes."""
 
     checkpoint: Path = setting(
-        shipped_checkpoint(), 'the policy; the operating point is stored in it')
-    risk: float = setting(0.05, 'largest expected loss of a decision', low=0.0, high=1.0)
-    confidence: float = setting(
-        0.95, 'probability with which that is promised', low=0.0, high=1.0)
+        shipped_checkpoint(), 'This policy is calibrated, and the operating point stored in it.')
+    risk: float = setting(0.05, "A decision's expected loss is at most this.", low=0.0, high=1.0)
+    confidence: float = setting(0.95, 'That is promised with this probability.', low=0.0, high=1.0)
     loss: str = setting(
-        'regret', "regret: the share of the full network's range of Q-values that an action "
-        'gives away; disagreement: whether it is another than the full network\'s',
+        'regret',
+        "The loss is regret, the share of the full network's range of Q-values that an action "
+        "gives away, or disagreement, whether it is another than the full network's.",
         choices=('regret', 'disagreement'))
-    flights: int = setting(200, 'each in a world of its own; the units of the promise', low=1)
-    cap_m: float = setting(100.0, 'a flight ends after this distance', unit='m', low=1.0)
-    name: str = setting('calibrated', 'of the operating point')
+    flights: int = setting(
+        200, 'So many flights, each in a world of its own, are the units of the promise.', low=1)
+    cap_m: float = setting(100.0, 'A flight ends after this distance.', unit='m', low=1.0)
+    name: str = setting('calibrated', 'The operating point has this name.')
     check_flights: int = setting(
-        0, 'fresh flights on which the loss is then measured again (0: none)', low=0)
-    report: Path | None = setting(None, 'JSON file for the figures')
+        0, 'The loss is then measured again on so many fresh flights; 0 does not.', low=0)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
         check(self)

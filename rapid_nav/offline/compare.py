@@ -36,14 +36,17 @@ BUDGET = 0.34
 class CompareConfig:
     """What `rapid-nav compare minatar` takes."""
 
-    out: Path = setting(Path('runs/minatar'), 'folder of the runs; those that it has are kept')
-    games: tuple[str, ...] = setting(GAMES, 'the games')
-    modes: tuple[str, ...] = setting(MODES, 'the ways of training exits')
-    seeds: int = setting(5, 'trainings of each game and mode', low=2, high=1000)
-    steps: int = setting(500_000, 'of a training, all environments together', low=100)
-    episodes: int = setting(100, 'played at each point of a curve', low=1)
-    jobs: int = setting(2, 'trainings at the same time, a thread each', low=1, high=256)
-    report: Path | None = setting(None, 'JSON file for the figures')
+    out: Path = setting(
+        Path('runs/minatar'), 'The runs are in this folder; those that it has are kept.')
+    games: tuple[str, ...] = setting(GAMES, 'These games are played.')
+    modes: tuple[str, ...] = setting(MODES, 'These ways of training exits are compared.')
+    seeds: int = setting(5, 'Each game and mode has so many trainings.', low=2, high=1000)
+    steps: int = setting(
+        500_000, 'A training has so many steps, all environments together.', low=100)
+    episodes: int = setting(100, 'So many episodes are played at each point of a curve.', low=1)
+    jobs: int = setting(
+        2, 'So many trainings run at the same time, a thread each.', low=1, high=256)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
         check(self)

@@ -37,15 +37,16 @@ _OVERHEAD = 2.0  # [m] what hangs higher is drawn fainter
 class DrawConfig:
     """What `rapid-nav draw` takes."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'the policy that flies')
-    point: str = setting('balanced', "the operating point it flies at, or 'full'")
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
+    point: str = setting('balanced', "It flies at this operating point, or 'full'.")
     threshold: float = setting(
-        -1.0, 'confidence at which an exit may answer; below 0: as the operating point says',
+        -1.0, 'An exit answers from this confidence on; below 0, the operating point decides.',
         low=-1.0, high=2.0)
-    world: str = setting('rooms', 'generator, or a scene or map_server YAML file')
-    seed: int = setting(HELD_OUT_SEED, 'of the world', low=0)
-    cap_m: float = setting(100.0, 'the flight ends after this distance', unit='m', low=1.0)
-    out: Path = setting(Path('flight.png'), 'the picture')
+    world: str = setting(
+        'rooms', "It flies in this generator's world, or a scene or map_server YAML file.")
+    seed: int = setting(HELD_OUT_SEED, 'The world has this seed.', low=0)
+    cap_m: float = setting(100.0, 'The flight ends after this distance.', unit='m', low=1.0)
+    out: Path = setting(Path('flight.png'), 'This picture is written.')
 
     def __post_init__(self) -> None:
         check(self)

@@ -36,22 +36,26 @@ log = logging.getLogger(__name__)
 class EvaluateDroneConfig:
     """What `rapid-nav evaluate drone` takes."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'the policy that flies')
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     baseline: Path | None = setting(
-        None, 'a DQN without branches to compare with, flown on the same course')
+        None, 'A DQN without branches is flown on the same course, to compare with.')
     policy: str = setting(
-        'checkpoint', 'who flies: the checkpoint, random actions, or always straight ahead',
+        'checkpoint', 'The checkpoint flies, or random actions do, or always straight ahead.',
         choices=('checkpoint', 'random', 'straight'))
     worlds: tuple[str, ...] = setting(
-        GENERATED, 'generators (several may be joined by commas) and world or map files')
-    seed_base: int = setting(HELD_OUT_SEED, 'world seeds N, N+1, ... of each generator', low=0)
-    flights: int = setting(40, 'in all, shared evenly among the worlds', low=1)
-    cap_m: float = setting(100.0, 'a flight ends after this distance', unit='m', low=1.0)
+        GENERATED,
+        "Flights are in these generators' worlds (several may be joined by commas) and world or "
+        'map files.')
+    seed_base: int = setting(
+        HELD_OUT_SEED, 'The worlds of each generator have the seeds N, N+1, ...', low=0)
+    flights: int = setting(40, 'So many flights are shared evenly among the worlds.', low=1)
+    cap_m: float = setting(100.0, 'A flight ends after this distance.', unit='m', low=1.0)
     sweep: tuple[float, ...] = setting(
-        (), 'thresholds flown beside the operating points, each for every branch')
-    controls: bool = setting(False, 'also fly the controls at the operations of `balanced`')
-    report: Path | None = setting(None, 'JSON file for the figures')
-    plot: Path | None = setting(None, 'picture of distance against operations, .png or .svg')
+        (), 'These thresholds are flown beside the operating points, each for every branch.')
+    controls: bool = setting(False, 'The controls are flown too, at the operations of `balanced`.')
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    plot: Path | None = setting(
+        None, 'Distance against operations is drawn in this picture, .png or .svg.')
 
     def __post_init__(self) -> None:
         check(self)

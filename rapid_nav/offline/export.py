@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 class ExportConfig:
     """What `rapid-nav export` takes."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'the policy to export')
-    out: Path = setting(Path('drone.zip'), 'zip of ONNX stages and settings to write')
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy is exported.')
+    out: Path = setting(
+        Path('drone.zip'), 'ONNX stages and settings are written to this zip file.')
 
 
 def main(config: ExportConfig) -> int:

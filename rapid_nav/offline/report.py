@@ -22,11 +22,14 @@ class ReportConfig:
     """What `rapid-nav report` takes."""
 
     files: tuple[Path, ...] = setting(
-        (), 'what --report wrote (.json), and the log.jsonl of trainings', positional=True)
-    out: Path = setting(Path('report.html'), 'the page that is written')
+        (), 'The page shows what --report wrote (.json), and the log.jsonl of trainings.',
+        positional=True)
+    out: Path = setting(Path('report.html'), 'This page is written.')
     curve: Path | None = setting(
-        None, 'picture of the first evaluation: performance against operations, .png or .svg')
-    title: str = setting('rapid_nav', "the page's heading")
+        None,
+        'This picture, .png or .svg, shows performance against operations of the first '
+        'evaluation.')
+    title: str = setting('rapid_nav', 'The page has this heading.')
 
 
 @dataclass(frozen=True)

@@ -39,20 +39,25 @@ NETWORKS = {
 class TrainDroneConfig:
     """What `rapid-nav train drone` takes."""
 
-    out: Path = setting(Path('runs/drone'), 'folder of checkpoint and log')
-    worlds: str = setting(','.join(GENERATED), 'generators, separated by commas')
-    worlds_each: int = setting(64, 'training worlds of each generator', low=1, high=HELD_OUT_SEED)
+    out: Path = setting(Path('runs/drone'), 'Checkpoint and log are written to this folder.')
+    worlds: str = setting(
+        ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas.")
+    worlds_each: int = setting(
+        64, 'Each generator makes so many training worlds.', low=1, high=HELD_OUT_SEED)
     network: str = setting(
-        'rapid', 'rapid: with side branches; plain: its full path alone, the baseline; small: a '
-        'static network of some of the operations, a control', choices=tuple(NETWORKS))
+        'rapid',
+        'The network is rapid, with side branches; plain, its full path alone, the baseline; or '
+        'small, a static network of some of the operations, a control.', choices=tuple(NETWORKS))
     teacher: Path | None = setting(
-        None, 'a trained plain network that becomes the full path as it is: from the first step '
-        'on, the branches alone learn')
+        None,
+        'This trained plain network becomes the full path as it is; from the first step on, the '
+        'branches alone learn.')
     save_seconds: float = setting(
-        300.0, 'time between saves of checkpoint and state', unit='s', low=0.0)
-    resume: bool = setting(True, 'go on from the state in the folder, if there is one')
+        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0)
+    resume: bool = setting(
+        True, 'The training goes on from the state in the folder, if there is one.')
     points: bool = setting(
-        True, 'choose the operating points on validation worlds when the training is over')
+        True, 'Operating points are chosen on validation worlds when the training is over.')
     task: FlightTask = field(default_factory=FlightTask)
     agent: AgentConfig = field(default_factory=AgentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

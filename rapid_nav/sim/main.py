@@ -13,13 +13,15 @@ from rapid_nav.sim.world import make_world
 class SimConfig:
     """What to simulate, and for whom."""
 
-    world: str = 'corridor'  # corridor, rooms, pillars, forest, or a scene or map_server .yaml
-    seed: int = 0  # of the world and of the sensors' noise
-    host: str = '127.0.0.1'  # where to listen; 0.0.0.0: everybody may fly
-    port: int = PORT  # to listen on, 0 for any free one
-    settings: str = ''  # AirSim's settings.json: vehicles, cameras, sensors, clock speed
-    paused: bool = False  # wait for a client to step the clock
-    start: float = -1.0  # the clock's first value, s since 1970; negative for now
+    # The world is corridor, rooms, pillars or forest, or a scene or map_server YAML file.
+    world: str = 'corridor'
+    seed: int = 0  # The world and the sensors' noise have this seed.
+    host: str = '127.0.0.1'  # It listens at this address; 0.0.0.0 lets everybody fly.
+    port: int = PORT  # It listens on this port; 0 takes any free one.
+    # This file, AirSim's settings.json, names vehicles, cameras, sensors and the clock's speed.
+    settings: str = ''
+    paused: bool = False  # The clock waits for a client to step it.
+    start: float = -1.0  # The clock starts so many seconds after 1970; below 0 it starts now.
 
 
 def main(config: SimConfig) -> None:
