@@ -37,7 +37,8 @@ def test_help_tells_of_every_flag_its_meaning_and_default(
 
 def test_help_is_in_sentences_with_units_and_ranges(capsys: pytest.CaptureFixture[str]) -> None:
     out = ' '.join(typed(capsys, 'fly --help')[1].replace('│', ' ').split())
-    assert 'Of all flights together; 0: no end. [simulated s] {0..} (default: 0.0)' in out
+    about = 'The flights last so long together; 0 sets no end. [simulated s] {0..} (default: 0.0)'
+    assert about in out
 
 
 def test_every_command_is_described_in_a_sentence() -> None:
