@@ -20,7 +20,7 @@ setup(
         # Both are under the GPL, hence never installed unasked.
         'atari': ['ale-py'],
         'minatar': ['MinAtar'],
-        'bench': ['trimesh', 'embreex', 'stable-baselines3'],
+        'bench': ['openvino', 'trimesh', 'embreex', 'stable-baselines3'],
         'plots': ['matplotlib'],
         'view': ['rerun-sdk>=0.41'],  # flights in the browser
         'test': ['pytest', 'pytest-timeout', 'hypothesis'],

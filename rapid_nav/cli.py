@@ -37,6 +37,8 @@ COMMANDS = {
         'rapid_nav.bench_latency', 'Time a frame over ROS 2 and over RPC.'),
     ('bench', 'steering'): (
         'rapid_nav.offline.bench_steering', 'Hold budgets in flight, deadlines under load.'),
+    ('bench', 'runtimes'): (
+        'rapid_nav.offline.bench_runtimes', 'Time a policy in other inference runtimes.'),
     ('bench', 'training'): (
         'rapid_nav.offline.bench_training', 'Time learning, beside Stable-Baselines3.'),
     ('completion',): ('rapid_nav.completion', "Print what makes a shell complete these words."),

@@ -43,6 +43,8 @@ MAY_IMPORT = {
         'embreex', 'stable_baselines3', 'rapid_nav.core', 'rapid_nav.flight', 'rapid_nav.sim',
         'rapid_nav.settings', 'rapid_nav.shipped',
     },
+    'offline.bench_runtimes': {'onnx', 'onnxruntime', 'openvino'},
+    'offline.onnx_if': {'onnx', 'onnxruntime'},
     'offline.draw': {'PIL'},
     'shipped': set(),
     'steering': {'rapid_nav.settings'},

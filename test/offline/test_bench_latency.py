@@ -16,9 +16,9 @@ def report(tmp_path_factory):
 
 
 def test_leaving_earlier_takes_less_time(report):
-    assert [one['level'] for one in report['exits']] == [0, 1, 2]
+    assert [one['level'] for one in report['exits']] == [0, 1]
     times = [one['ms_p50'] for one in report['exits']]
-    assert times[0] < times[1] < times[2]
+    assert times[0] < times[1]
     assert report['exits'][-1]['time_ratio'] == 1.0
     # The aim is 0.15 on a quiet machine; a busy one must not fail for a neighbour's work.
     assert report['exits'][0]['time_ratio'] < 0.3
