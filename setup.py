@@ -14,7 +14,8 @@ setup(
     data_files=[('share/rapid_nav/models', glob('models/*.*'))],
     install_requires=[
         'numpy>=2.0', 'torch>=2.4', 'safetensors', 'gymnasium>=1.0', 'numba>=0.61', 'msgpack>=1.0',
-        'onnx', 'onnxruntime', 'pyyaml', 'pillow', 'tyro>=0.9', 'rich', 'tensorboard',
+        'onnx', 'onnxruntime', 'pyyaml', 'pillow', 'tyro>=0.9', 'rich', 'tensorboard', 'mcap',
+        'mcap-ros2-support',
     ],
     extras_require={
         # Both are under the GPL, hence never installed unasked.

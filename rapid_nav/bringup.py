@@ -46,6 +46,8 @@ class StackConfig(Steering):
     view: bool = setting(False, 'A page in the browser shows the flight.')
     save_view: str = setting(
         '', 'This file (.rrd) keeps what the browser would show; if empty, none does.')
+    record: str = setting(
+        '', 'This file (.mcap) keeps the flight, for ROS tools and training; if empty, none does.')
     vehicle: str = setting(
         '', 'The drone has this name in the simulator; if empty, its first one flies.')
     namespace: str = setting('rapid', 'All topics and nodes are in this namespace.')
@@ -90,6 +92,8 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
 
     A recorder is a node that is not to miss anything of the flight: it is waited for.
     """
+    if config.record:
+        recorder = ','.join(filter(None, (recorder, 'record')))
     embedded = config.simulator == 'embedded'
     where = {'host': config.host, 'port': port, 'vehicle': config.vehicle}
     world = world_of(config) if embedded else ''
@@ -108,6 +112,9 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
         processes.append(Process('odom_tf', 'odom_tf', parameters=where))
     if config.view or config.save_view:
         processes.append(viewer(config))
+    if config.record:
+        processes.append(Process('record', 'record', parameters={
+            'file': str(Path(config.record).resolve())}))
     if embedded:
         processes.insert(0, Process('simulator', 'rapid-nav', (
             'sim', '--host', config.host, '--port', str(port),

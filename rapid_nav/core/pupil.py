@@ -69,14 +69,15 @@ class Pupil:
         share = min(1.0, max(0.0, share))
         return config.epsilon_start + share * (config.epsilon_end - config.epsilon_start)
 
-    def learn(self) -> None:
-        """Make one update from what is remembered."""
-        until = (1.0 - self.config.distil_share) * self.config.steps
+    def learn(self, done: float | None = None) -> None:
+        """Make one update from what is remembered, with so much of the schedule done [0, 1]."""
+        done = min(1.0, self.step / self.config.steps) if done is None else done
         branches = self.agent.mode == 'rapid' and self.learner.network.num_levels > 1
-        if branches and self.step >= until and self.config.distil_share > 0:
-            self._distil((self.step - until) / max(1.0, self.config.steps - until))
+        distilling = self.config.distil_share if branches else 0.0  # at the end
+        if distilling > 0 and done >= 1.0 - distilling:
+            self._distil((done - 1.0 + distilling) / distilling)
             return
-        progress = min(1.0, self.step / max(1.0, until if branches else self.config.steps))
+        progress = done / (1.0 - distilling)
         self.learner.set_progress(progress)
         start = self.agent.importance_exponent
         batch = self.replay.sample(self.agent.batch_size, start + (1.0 - start) * progress)

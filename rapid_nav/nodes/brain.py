@@ -27,7 +27,7 @@ class PolicyConfig(Steering):
         0.5, 'Images up to this age are flown by; a longer pause begins a new history.',
         unit='s', low=0.01, high=60.0)
     recorder: str = setting(
-        '', 'The node of this name must listen before the first decision; if empty, none must.')
+        '', 'These nodes (by commas) must listen before the first decision; if empty, none must.')
 
 
 LIVE = (*(field.name for field in fields(Steering)), 'epsilon')

@@ -37,7 +37,7 @@ class BridgeConfig:
     publish_clock: bool = setting(
         True, 'This bridge tells the time; of several bridges to one simulator, one should.')
     recorder: str = setting(
-        '', 'The node of this name must listen before the first image; if empty, none must.')
+        '', 'These nodes (by commas) must listen before the first image; if empty, none must.')
 
     def __post_init__(self) -> None:
         check(self)

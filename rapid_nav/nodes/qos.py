@@ -13,8 +13,9 @@ RECORD = QoSProfile(depth=100)
 IMAGES = QoSProfile(depth=10)
 
 
-def hears(listener: str, node: Node, *publishers: Publisher) -> bool:
-    """Return whether the node of this name listens to all of them."""
+def hears(listeners: str, node: Node, *publishers: Publisher) -> bool:
+    """Return whether the nodes of these names, separated by commas, listen to all of them."""
     return all(
-        listener in (end.node_name for end in node.get_subscriptions_info_by_topic(one.topic_name))
+        {end.node_name for end in node.get_subscriptions_info_by_topic(one.topic_name)}
+        >= set(listeners.split(','))
         for one in publishers)

@@ -52,6 +52,9 @@ class TrainDroneConfig:
         None,
         'This trained plain network becomes the full path as it is; from the first step on, the '
         'branches alone learn.')
+    bag: tuple[Path, ...] = setting(
+        (), 'These recorded flights (.mcap) are learned from, and none are flown; the updates are '
+        'as many as train.steps / train.steps_per_update.')
     save_seconds: float = setting(
         300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0)
     resume: bool = setting(
@@ -90,10 +93,16 @@ def teacher_for(config: TrainDroneConfig) -> Checkpoint:
 
 def main(config: TrainDroneConfig) -> int:
     """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
-    worlds = training_worlds(config.worlds, config.worlds_each)
-    env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
     teacher = None if config.teacher is None else teacher_for(config)
     train = config.train if teacher is None else only_distilling(config.train)
+    if config.bag:
+        from rapid_nav.offline import train_bag  # what reads bags is needed for nothing else
+
+        train_bag.train(config.bag, config.out, config.task,
+                        network_for(config.task, config.network), config.agent, train, teacher)
+        return 0
+    worlds = training_worlds(config.worlds, config.worlds_each)
+    env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
     trainer = Trainer(
         env, network_for(config.task, config.network), config.agent, train,
         history=config.task.observation.history)

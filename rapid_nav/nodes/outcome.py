@@ -1,0 +1,104 @@
+"""What flights earn on a robot without a simulator: from depth, and a collision if one is told."""
+
+from collections import Counter
+from dataclasses import dataclass
+import time
+
+from nav_msgs.msg import Odometry
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+
+from rapid_nav.flight.episode import Episode
+from rapid_nav.flight.observation import BadDepth, check_depth
+from rapid_nav.flight.reward import RewardConfig
+from rapid_nav.msg import Outcome
+from rapid_nav.nodes import messages
+from rapid_nav.nodes.parameters import declare
+from rapid_nav.nodes.qos import RECORD
+from rapid_nav.nodes.running import run
+from rapid_nav.settings import check, setting
+
+_IMAGES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@dataclass(frozen=True)
+class OutcomeConfig(RewardConfig):
+    """What is earned, and when a flight is over."""
+
+    cap: float = setting(0.0, 'after which a flight ends, by odom; 0: never', unit='m', low=0.0)
+    pause: float = setting(
+        1.0, 'without an image, after which another flight begins', unit='s', low=0.01)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class OutcomeNode(Node):
+    """
+    Publishes an outcome for each depth image, with its stamp.
+
+    `collision` (std_msgs/Bool, true for as long as something is touched) ends a flight; without
+    a bumper, the parameter `near` lets a close obstacle count as one. `odom`, where there is
+    one, adds what is earned for new ground, and the cap.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('outcome')
+        self.config = declare(self, OutcomeConfig)
+        self.counts: Counter[str] = Counter()
+        self.position = np.zeros(3)  # [m] as odom said last
+        self.touching = self.touched = False  # now, and since the last image
+        self.flight = -1
+        self.last: int | None = None  # stamp [ns]
+        self.image = time.time_ns()  # counted on by one, as no other does
+        self.episode: Episode | None = None
+        self.outcomes = self.create_publisher(Outcome, 'outcome', RECORD)
+        self.create_subscription(Odometry, 'odom', self.on_odom, _IMAGES)
+        self.create_subscription(Bool, 'collision', self.on_collision, 10)
+        self.create_subscription(Image, 'camera/depth', self.on_depth, _IMAGES)
+
+    def on_odom(self, message: Odometry) -> None:
+        """Note where it is."""
+        p = message.pose.pose.position
+        self.position = np.array([p.x, p.y, p.z])
+
+    def on_collision(self, message: Bool) -> None:
+        """Note whether it touches something."""
+        self.touching = message.data
+        self.touched = self.touched or message.data
+
+    def on_depth(self, message: Image) -> None:
+        """Judge what the last command led to."""
+        stamp = messages.nanoseconds(message.header.stamp)
+        if stamp == self.last:
+            return  # it is shown again
+        self.image += 1
+        try:
+            depth = messages.depth_image(message)
+            check_depth(depth)
+        except (BadDepth, ValueError):
+            self.counts['bad_images'] += 1
+            return
+        if self.last is not None and not 0 < stamp - self.last <= self.config.pause * 1e9:
+            self.episode = None  # it stood still, or its clock began anew
+        self.last = stamp
+        if self.episode is None:
+            self.flight += 1
+            self.episode = Episode(self.config, self.config.cap)
+        verdict = self.episode.judge(depth, self.position, self.touched)
+        self.touched = self.touching
+        near = verdict.clearance < self.config.near * self.config.depth_clip
+        self.outcomes.publish(Outcome(
+            header=messages.header(stamp, message.header.frame_id), reward=verdict.reward,
+            terminal=verdict.terminal, collision=verdict.collision or near,
+            clearance=verdict.clearance, flight=self.flight, image=self.image))
+        if verdict.terminal:
+            self.episode = None
+
+
+def main() -> int:
+    """Judge flights until told to stop."""
+    return run(OutcomeNode)
