@@ -12,20 +12,34 @@ pytest.importorskip('launch_ros')
 from launch.actions import DeclareLaunchArgument, ExecuteProcess  # noqa: E402
 
 from rapid_nav.bringup import stack, StackConfig  # noqa: E402
+from rapid_nav.fleet_stack import fleet, FleetConfig  # noqa: E402
 
 
-@pytest.fixture
-def launch_file():
-    path = Path(__file__).parents[1] / 'launch' / 'drone_sim.launch.py'
-    spec = importlib.util.spec_from_file_location('drone_sim', path)
+def load(name: str):
+    path = Path(__file__).parents[1] / 'launch' / f'{name}.launch.py'
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_every_setting_of_the_stack_is_an_argument_with_a_description(launch_file) -> None:
-    entities = launch_file.generate_launch_description().entities
-    arguments = {a.name: a for a in entities if isinstance(a, DeclareLaunchArgument)}
+def declared(module) -> dict[str, DeclareLaunchArgument]:
+    """Return the arguments of a launch file."""
+    entities = module.generate_launch_description().entities
+    return {one.name: one for one in entities if isinstance(one, DeclareLaunchArgument)}
+
+
+def started(module, **given: str) -> list[ExecuteProcess]:
+    """Return the processes that a launch file starts with these arguments."""
+    context = launch.LaunchContext()
+    for name, argument in declared(module).items():
+        default = argument.default_value[0].perform(context) if argument.default_value else ''
+        context.launch_configurations[name] = given.get(name, default)
+    return [action for action in module.start(context) if isinstance(action, ExecuteProcess)]
+
+
+def test_every_setting_of_the_stack_is_an_argument_with_a_description() -> None:
+    arguments = declared(load('drone_sim'))
     fields = {field.name for field in dataclasses.fields(StackConfig)}
     assert arguments.keys() == fields | {'rviz'}
     assert all(argument.description for argument in arguments.values())
@@ -33,14 +47,14 @@ def test_every_setting_of_the_stack_is_an_argument_with_a_description(launch_fil
     assert arguments['lockstep'].choices == ['true', 'false']
 
 
-def test_it_starts_the_processes_that_the_stack_has(launch_file, checkpoint: Path) -> None:
-    given = {'checkpoint': str(checkpoint), 'world': 'rooms', 'rviz': 'false', 'port': '1234'}
-    context = launch.LaunchContext()
-    for argument in launch_file.generate_launch_description().entities:
-        if isinstance(argument, DeclareLaunchArgument):
-            default = argument.default_value[0].perform(context) if argument.default_value else ''
-            context.launch_configurations[argument.name] = given.get(argument.name, default)
-    processes = [
-        action for action in launch_file.start(context) if isinstance(action, ExecuteProcess)]
+def test_it_starts_the_processes_that_the_stack_has(checkpoint: Path) -> None:
+    processes = started(load('drone_sim'), checkpoint=str(checkpoint), world='rooms', port='1234')
     expected = stack(StackConfig(checkpoint=str(checkpoint), world='rooms'), port=1234)
     assert len(processes) == len(expected) + 1  # and rviz, on its condition
+
+
+def test_a_training_is_launched_with_every_setting_of_the_fleet(tmp_path: Path) -> None:
+    module = load('training')
+    assert declared(module).keys() == {field.name for field in dataclasses.fields(FleetConfig)}
+    processes = started(module, drones='3', lockstep='true', out=str(tmp_path))
+    assert len(processes) == len(fleet(FleetConfig(drones=3))) == 10

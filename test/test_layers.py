@@ -50,6 +50,7 @@ MAY_IMPORT = {
     'offline.onnx_if': {'onnx', 'onnxruntime'},
     'offline.draw': {'PIL'},
     'shipped': set(),
+    'launching': {'launch', 'launch_ros', 'rapid_nav.bringup', 'rapid_nav.shipped'},
     'steering': {'rapid_nav.settings'},
 }
 # What starts everything else may import anything, but only when it is asked to.
