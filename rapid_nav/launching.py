@@ -43,7 +43,8 @@ def settings(config: type[Config], context: LaunchContext) -> Config:
     """Return the settings that the launch arguments give."""
     values = {}
     for field in dataclasses.fields(config):
-        given, kind = LaunchConfiguration(field.name).perform(context), type(field.default)
+        default: Any = field.default
+        given = LaunchConfiguration(field.name).perform(context)
         values[field.name] = (
             given.lower() == 'true' if isinstance(default, bool) else type(default)(given))
     return config(**values)
