@@ -1,6 +1,6 @@
 """What flights earn on a robot without a simulator: from depth, and a collision if one is told."""
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 import time
 
@@ -21,6 +21,7 @@ from rapid_nav.nodes.qos import RECORD
 from rapid_nav.nodes.running import run
 from rapid_nav.settings import check, setting
 
+_PATIENCE = 5  # images, with an odom that has ceased
 _IMAGES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
@@ -49,7 +50,9 @@ class OutcomeNode(Node):
         super().__init__('outcome')
         self.config = declare(self, OutcomeConfig)
         self.counts: Counter[str] = Counter()
-        self.position = np.zeros(3)  # [m] as odom said last
+        # What odom said lately, stamp [ns] and position (3,) [m]; images that wait for it.
+        self.positions: deque[tuple[int, np.ndarray]] = deque(maxlen=100)
+        self.waiting: deque[Image] = deque()
         self.touching = self.touched = False  # now, and since the last image
         self.flight = -1
         self.last: int | None = None  # stamp [ns]
@@ -63,7 +66,9 @@ class OutcomeNode(Node):
     def on_odom(self, message: Odometry) -> None:
         """Note where it is."""
         p = message.pose.pose.position
-        self.position = np.array([p.x, p.y, p.z])
+        stamp = messages.nanoseconds(message.header.stamp)
+        self.positions.append((stamp, np.array([p.x, p.y, p.z])))
+        self.judge_waiting()
 
     def on_collision(self, message: Bool) -> None:
         """Note whether it touches something."""
@@ -71,6 +76,21 @@ class OutcomeNode(Node):
         self.touched = self.touched or message.data
 
     def on_depth(self, message: Image) -> None:
+        """Take an image, to be judged as soon as it is known where it was taken."""
+        self.waiting.append(message)
+        self.judge_waiting()
+
+    def judge_waiting(self) -> None:
+        """Judge the images that odom has caught up with; all of them where there is none."""
+        newest = self.positions[-1][0] if self.positions else None
+        while self.waiting:
+            stamp = messages.nanoseconds(self.waiting[0].header.stamp)
+            if newest is not None and newest < stamp and len(self.waiting) <= _PATIENCE:
+                return
+            there = [place for when, place in self.positions if when <= stamp]
+            self.judge(self.waiting.popleft(), there[-1] if there else np.zeros(3))
+
+    def judge(self, message: Image, position: np.ndarray) -> None:
         """Judge what the last command led to."""
         stamp = messages.nanoseconds(message.header.stamp)
         if stamp == self.last:
@@ -88,7 +108,7 @@ class OutcomeNode(Node):
         if self.episode is None:
             self.flight += 1
             self.episode = Episode(self.config, self.config.cap)
-        verdict = self.episode.judge(depth, self.position, self.touched)
+        verdict = self.episode.judge(depth, position, self.touched)
         self.touched = self.touching
         near = verdict.clearance < self.config.near * self.config.depth_clip
         self.outcomes.publish(Outcome(

@@ -16,9 +16,11 @@ class Starts:
         """Have the drone hover at the start of a flight, counted from 0."""
         if len(drone.vehicles()) > 1:
             self._go_home(drone)  # the others fly on
-        elif not self.config.world or not drone.new_world(
-                self.config.world, self.config.seed + flight):
-            drone.reset()
+        else:
+            worlds = self.config.world.split(',')
+            world = worlds[flight % len(worlds)]
+            if not world or not drone.new_world(world, self.config.seed + flight):
+                drone.reset()
         if self.config.lockstep:
             drone.pause(True)
         if drone.sense(depth=False).landed:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 import contextlib
 from pathlib import Path
+import struct
 from typing import Any
 
 from mcap.exceptions import McapError
@@ -29,7 +30,7 @@ def stretches(paths: Iterable[Path], task: FlightTask, join: Join) -> Iterator[S
                         if f'/{channel.topic}'.endswith(f'/{topic}'):
                             drone = join.drone(channel.topic.removesuffix(f'/{topic}'))
                             yield from _hear(drone, topic, message, task)
-        except (OSError, McapError, ValueError) as error:
+        except (OSError, McapError, ValueError, struct.error) as error:
             raise ValueError(f'{path}: no bag to learn from ({error})') from error
         yield from join.flush()
 
