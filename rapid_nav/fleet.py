@@ -22,7 +22,7 @@ _SHOWN = ('return', 'epsilon', 'updates', 'td_error', 'lost_share')
 class TrainFleetConfig(FleetConfig):
     """A training, and where its account goes."""
 
-    report: Path | None = setting(None, 'JSON file that the last figures are written to')
+    report: Path | None = setting(None, 'The last figures are written to this JSON file.')
 
 
 def main(config: TrainFleetConfig) -> int:

@@ -16,23 +16,26 @@ SEEDS = 10_000  # of worlds to train in; those from here on are for judging
 class FleetConfig(LessonConfig):
     """Who flies, where, and what is learned from it."""
 
-    drones: int = setting(2, 'that fly', low=1, high=16)
-    duration: float = setting(0.0, 'of the training; 0: until it is stopped', unit='s', low=0.0)
+    drones: int = setting(2, 'So many drones fly.', low=1, high=16)
+    duration: float = setting(
+        0.0, 'The training takes so long; 0 lets it go on until it is stopped.', unit='s', low=0.0)
     lockstep: bool = setting(
-        False, 'step each simulator one decision at a time: as fast as the machine can')
+        False, 'Each simulator steps one decision at a time: as fast as the machine can.')
     simulator: str = setting(
-        'embedded', 'one that comes along for each drone, or one AirSim that runs already',
+        'embedded', 'Each drone flies in one that comes along, or all in one AirSim that runs.',
         choices=('embedded', 'airsim'))
-    host: str = setting('127.0.0.1', 'where AirSim listens')
-    port: int = setting(AIRSIM_PORT, "of AirSim's RPC", low=1, high=65535)
-    vehicles: str = setting('', "AirSim's names of the drones, separated by commas")
+    host: str = setting('127.0.0.1', 'AirSim listens at this host.')
+    port: int = setting(AIRSIM_PORT, "AirSim's RPC listens on this port.", low=1, high=65535)
+    vehicles: str = setting(
+        '', 'The drones have these names in AirSim, separated by commas.')
     world: str = setting(
-        'corridor,rooms,pillars,forest', 'generators, for one flight after another')
+        'corridor,rooms,pillars,forest', 'Flights take place in these, turn about.')
     period: float = setting(
-        0.102, 'between two images', unit='simulated s', low=0.03, high=10.0)
+        0.102, 'Two images are so far apart.', unit='simulated s', low=0.03, high=10.0)
     evaluate: int = setting(
-        0, 'held-out flights of each evaluation while it learns; 0: none', low=0)
-    namespace: str = setting('rapid', 'of the trainer; each drone has one below it')
+        0, 'Each evaluation while it learns takes so many held-out flights; 0 makes none.', low=0)
+    namespace: str = setting(
+        'rapid', 'The trainer is in this namespace, each drone in one below it.')
 
     def __post_init__(self) -> None:
         check(self)

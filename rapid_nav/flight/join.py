@@ -16,10 +16,11 @@ _ONE_RUN = 10**6  # images; a greater step in their numbers is another bridge's 
 class JoinConfig:
     """How long is waited for the rest of an image, and where a flight is cut."""
 
-    patience: int = setting(30, 'newer images that an incomplete one is waited for', low=1)
-    longest: int = setting(64, 'transitions in a stretch: learning begins after so many', low=1)
+    patience: int = setting(
+        30, 'An incomplete image is waited for until there are so many newer ones.', low=1)
+    longest: int = setting(64, 'A stretch is so many transitions long, at most.', low=1)
     pause: float = setting(
-        0.5, 'between two images, over which no action counts as flown', unit='s', low=0.001)
+        0.5, 'After so long between two images, no action counts as flown.', unit='s', low=0.001)
 
     def __post_init__(self) -> None:
         check(self)

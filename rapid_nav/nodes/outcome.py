@@ -29,9 +29,10 @@ _IMAGES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 class OutcomeConfig(RewardConfig):
     """What is earned, and when a flight is over."""
 
-    cap: float = setting(0.0, 'after which a flight ends, by odom; 0: never', unit='m', low=0.0)
+    cap: float = setting(
+        0.0, 'A flight ends after this distance, by odom; 0 sets no end.', unit='m', low=0.0)
     pause: float = setting(
-        1.0, 'without an image, after which another flight begins', unit='s', low=0.01)
+        1.0, 'After so long without an image, another flight begins.', unit='s', low=0.01)
 
     def __post_init__(self) -> None:
         check(self)

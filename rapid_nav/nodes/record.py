@@ -41,7 +41,7 @@ _QOS = """\
 class RecordConfig:
     """What is recorded."""
 
-    file: str = setting('flight.mcap', 'that is written')
+    file: str = setting('flight.mcap', 'The flight is written to this file.')
 
     def __post_init__(self) -> None:
         check(self)

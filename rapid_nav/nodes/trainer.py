@@ -30,13 +30,13 @@ class TrainerConfig(LessonConfig):
     """Whom the trainer hears, and what it does for them."""
 
     drones: str = setting(
-        '', 'namespaces separated by commas; empty: everybody who publishes exit_level')
-    most: int = setting(16, 'drones that are heard', low=1, high=1000)
+        '', 'Namespaces, separated by commas; if empty, everybody who publishes exit_level.')
+    most: int = setting(16, 'So many drones are heard, at most.', low=1, high=1000)
     offering: bool = setting(
-        True, 'set checkpoint and epsilon of the policies; off, say, while one is rolled back')
-    nice: int = setting(10, 'how far everybody else goes first', low=0, high=19)
+        True, 'The policies are given checkpoints; off, say, while one of them is rolled back.')
+    nice: int = setting(10, 'The learner runs at this niceness.', low=0, high=19)
     evaluate: int = setting(
-        0, 'held-out flights of each evaluation in the embedded simulator; 0: none', low=0)
+        0, 'Each evaluation in the embedded simulator takes so many flights; 0 makes none.', low=0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -71,6 +71,7 @@ def fleet(ros, tmp_path: Path) -> Iterator[Fleet]:
     assert not made.alive()
 
 
+@pytest.mark.slow
 def test_a_fleet_learns_on_whoever_is_killed(fleet: Fleet) -> None:
     wait_until(lambda: fleet.figure('updates') >= 3, PATIENCE)
     first = {level.weights for level in fleet.levels[0]}
