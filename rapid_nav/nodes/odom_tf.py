@@ -9,7 +9,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
-from rapid_nav.airsim_drone import connect
+from rapid_nav.airsim_drone import connect, RPCError
 from rapid_nav.nodes import messages
 from rapid_nav.nodes.parameters import declare
 from rapid_nav.nodes.running import run
@@ -46,25 +46,28 @@ class OdomTf(Node):
 
     def on_odometry(self, message: Odometry) -> None:
         """Broadcast odom -> base_link, and at the first time what is mounted there."""
-        if not self.told:
-            self.tell_mounting(message.header)
-            self.told = True
+        self.told = self.told or self.tell_mounting(message.header)
         pose = message.pose.pose
         where = messages.vector((pose.position.x, pose.position.y, pose.position.z))
         self.moving.sendTransform(TransformStamped(
             header=message.header, child_frame_id=message.child_frame_id,
             transform=Transform(translation=where, rotation=pose.orientation)))
 
-    def tell_mounting(self, header: Header) -> None:
-        """Broadcast base_link -> camera -> camera_optical."""
+    def tell_mounting(self, header: Header) -> bool:
+        """Broadcast base_link -> camera -> camera_optical; return whether that was possible."""
         c = self.config
-        drone = connect(c.host, c.port, c.vehicle, c.camera)
-        mount = drone.camera_info().mount
-        drone.close()
+        try:
+            drone = connect(c.host, c.port, c.vehicle, c.camera)
+            mount = drone.camera_info().mount
+            drone.close()
+        except (RPCError, OSError) as error:
+            self.get_logger().warning(f'No mounting: {error}', throttle_duration_sec=5.0)
+            return False
         self.mounted.sendTransform([
             fixed(header, messages.BASE, messages.CAMERA, mount.position, mount.orientation),
             fixed(header, messages.CAMERA, messages.CAMERA_OPTICAL, np.zeros(3), OPTICAL),
         ])
+        return True
 
 
 def fixed(
