@@ -155,6 +155,9 @@ class TrainConfig:
         0.3,
         'In this share of the steps, at the end, the full path stands still and its branches '
         'learn from it on what they meet (mode rapid).', low=0.0, high=1.0)
+    patience: int = setting(
+        5000, 'A training stops after so many updates with dead units, or with collapsed or '
+        'exploded Q-values; 0: never.', low=0)
     seed: int = setting(0, 'Network, exploration and environments have this seed.', low=0)
     threads: int = setting(1, 'PyTorch uses so many threads.', low=1)
     device: str = setting('cpu', "PyTorch computes on this device, 'cpu' or 'cuda'.")

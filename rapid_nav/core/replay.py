@@ -168,6 +168,12 @@ class Replay:
             discount_t.astype(np.float32), self.stack((last + 1) % self.rows, env),
             (weights / weights.max()).astype(np.float32), index)
 
+    def excerpt(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return all rewards held (rows, N), and observations (count, C, H, W) spread evenly."""
+        rows = min(self.added, self.rows)
+        row = np.linspace(0, rows - 1, count).astype(np.int64)
+        return self.reward[:rows], self.stack(row, np.arange(count) % self.num_envs)
+
     def forget_priorities(self) -> None:
         """Make every transition as likely as any other."""
         index = self.tree.nodes[self.tree.leaves:].nonzero()[0]

@@ -15,6 +15,7 @@ from rapid_nav.core import state
 from rapid_nav.core.agent import Learner
 from rapid_nav.core.config import AgentConfig, NetworkConfig, TrainConfig
 from rapid_nav.core.exits import levels_of
+from rapid_nav.core.health import HopelessTraining, signs, Watch
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.core.replay import Replay
 
@@ -60,6 +61,8 @@ class Trainer:
         self.returns = np.zeros(config.num_envs)
         self.recent: list[tuple[float, int]] = []  # return and length of ended episodes
         self.metrics: dict[str, float] = {}
+        self.watch = Watch(agent.discount, config.patience)
+        self.complaint = ''
 
     def _thresholds_flown(self, early_share: float) -> torch.Tensor:
         """Return the thresholds (L - 1, N) that each environment flies by while training."""
@@ -155,6 +158,17 @@ class Trainer:
         return {**episodes, 'epsilon': self.epsilon, 'updates': self.learner.updates,
                 **self.metrics}
 
+    def examine(self) -> dict[str, float]:
+        """Return the signs of health; `complaint` says why to stop if they have long been bad."""
+        if not self.learner.updates or self.distilling:
+            return {}
+        rewards, observation = self.replay.excerpt(64)
+        seen = signs(self.learner.network, self.learner.to_float(observation))
+        self.complaint = self.watch.look(
+            self.learner.updates, seen, float(np.abs(rewards).max()),
+            float(rewards.std()) * self.agent.n_step ** 0.5)
+        return seen
+
     def to_arrays(self) -> state.Arrays:
         """Return all that the training needs to go on, its environments included."""
         return {
@@ -199,6 +213,7 @@ def run(
     Advance to the last step, or to a Ctrl-C, reporting now and then; return whether to the last.
 
     An interrupt is taken between two steps, so that what is saved afterwards is whole.
+    HopelessTraining if it shows the same fault for long.
     """
     due = time.monotonic()
     interrupted = False
@@ -209,11 +224,15 @@ def run(
         signal.signal(signal.SIGINT, before)
 
     before = signal.signal(signal.SIGINT, interrupt)
-    while trainer.step < trainer.config.steps and not interrupted:
-        trainer.advance()
-        if time.monotonic() >= due:
-            report(Progress(trainer.step, trainer.summary()))
-            due = time.monotonic() + report_seconds
-    signal.signal(signal.SIGINT, before)
+    try:
+        while trainer.step < trainer.config.steps and not interrupted:
+            trainer.advance()
+            if time.monotonic() >= due:
+                report(Progress(trainer.step, trainer.summary() | trainer.examine()))
+                if trainer.complaint:
+                    raise HopelessTraining(trainer.complaint)
+                due = time.monotonic() + report_seconds
+    finally:
+        signal.signal(signal.SIGINT, before)
     report(Progress(trainer.step, trainer.summary()))
     return not interrupted
