@@ -18,7 +18,7 @@ from rapid_nav.core.config import AgentConfig, Conv, NetworkConfig, Stage, Train
 from rapid_nav.core.cost import macs_by_level
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.offline import controls
-from rapid_nav.offline.evaluate import Chooser
+from rapid_nav.offline.evaluate import Chooser, play_out
 from rapid_nav.offline.minatar_env import GAMES, MinAtarVectorEnv
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
 from rapid_nav.offline.train import Trainer
@@ -81,19 +81,8 @@ def play(
     game: str, choose: Chooser, episodes: int, seed: int, num_levels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores (E,) of an episode in each of E games and decisions by exit (L,)."""
-    env = MinAtarVectorEnv(game, episodes)
-    rng = np.random.default_rng(seed)
-    observation, _ = env.reset(seed=seed)
-    scores, playing = np.zeros(episodes), np.ones(episodes, bool)
-    levels = np.zeros(num_levels, np.int64)
-    while playing.any():
-        action, level = choose(observation, rng)
-        levels += np.bincount(level[playing], minlength=num_levels)
-        observation, _, terminated, truncated, info = env.step(action)
-        ended = playing & (terminated | truncated)
-        scores[ended] = info['score'][ended]
-        playing &= ~ended
-    return scores, levels
+    scores, levels = play_out(MinAtarVectorEnv(game, episodes), choose, num_levels, seed)
+    return scores, levels.sum(axis=0)
 
 
 def curve_of(network: EarlyExitNetwork, game: str, episodes: int, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How far a policy flies, how much ground it covers and what it costs, on worlds it never saw."""
+"""How well a policy does and what it costs, over flights or games that it never trained on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,6 +65,32 @@ def fly(
         cells[flight[ended]] = info['cells'][ended]
         flying &= ~ended
     return Flights(distance, cells, distance >= cap_m, levels)
+
+
+def play_out(
+    env: Any, choose: Chooser, num_levels: int, seed: int, epsilon: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Play one episode in each of an environment's E games, whose `info` has the `score`.
+
+    Returns the scores (E,) and the decisions at each exit (E, L); with `epsilon`, that share of
+    actions is random, which costs as much as the one that was decided on.
+    """
+    rng = np.random.default_rng(seed)
+    observation, _ = env.reset(seed=seed)
+    scores, playing = np.zeros(env.num_envs), np.ones(env.num_envs, bool)
+    levels = np.zeros((env.num_envs, num_levels), np.int64)
+    while playing.any():
+        action, level = choose(observation, rng)
+        levels[playing, level[playing]] += 1
+        if epsilon > 0:
+            random = rng.integers(env.single_action_space.n, size=env.num_envs)
+            action = np.where(rng.random(env.num_envs) < epsilon, random, action)
+        observation, _, terminated, truncated, info = env.step(action)
+        ended = playing & (terminated | truncated)
+        scores[ended] = info['score'][ended]
+        playing &= ~ended
+    return scores, levels
 
 
 def random_policy(num_actions: int) -> Chooser:

@@ -6,17 +6,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 import torch
 
 from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
-from rapid_nav.core.cost import macs_by_level, NATURE_DQN_MACS
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
-from rapid_nav.offline import controls
 from rapid_nav.offline.controls import learned_confidence, scored_policy
 from rapid_nav.offline.evaluate import Chooser, random_policy, straight_policy, summarise
 from rapid_nav.offline.held_out import (
@@ -26,6 +23,7 @@ from rapid_nav.offline.held_out import (
     observations_on,
     VALIDATION_SEED,
 )
+from rapid_nav.offline.judging import Judge, judge_controls, judge_plain, judge_points
 from rapid_nav.settings import check, setting
 from rapid_nav.shipped import shipped_checkpoint
 
@@ -128,14 +126,7 @@ def _fly_points(
     policy: Checkpoint, course: Course, sweep: tuple[float, ...]
 ) -> list[dict[str, Any]]:
     """Fly the operating points, the full path and a sweep of thresholds."""
-    task, macs = FlightTask.from_dict(policy.task), macs_by_level(policy.network)
-    points = {name: policy.thresholds(name) for name in [*policy.operating_points, 'full']}
-    points |= {f'threshold {t:g}': (t,) * (len(macs) - 1) for t in sweep}
-    rows = []
-    for name, thresholds in points.items():
-        chooser = scored_policy(policy.network, learned_confidence, thresholds)
-        row = _fly(name, course, task, chooser, macs)
-        rows.append(row | {'macs_vs_nature': row['macs_ratio'] * macs[-1] / NATURE_DQN_MACS})
+    rows = judge_points(policy, judge_on(course, policy), sweep)
     full = next(row['msf_m'] for row in rows if row['name'] == 'full')
     return [row | {'msf_vs_full_path': row['msf_m'] / full} for row in rows]
 
@@ -144,33 +135,23 @@ def _fly_controls(
     policy: Checkpoint, course: Course, points: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Fly what could have spent the operations of `balanced` without a learned confidence."""
-    task, macs = FlightTask.from_dict(policy.task), macs_by_level(policy.network)
-    shares = next((row['exit_shares'] for row in points if row['name'] == 'balanced'),
-                  points[0]['exit_shares'])
-    rows = [
-        _fly(f'exit {level} alone', course, task, scored_policy(
-            policy.network, learned_confidence, controls.only_exit(level, len(macs))), macs)
-        for level in range(len(macs) - 1)]
-    rows.append(_fly('random exits', course, task, controls.random_exits(
-        policy.network, np.array(shares) / np.sum(shares)), macs))
-    validation = Course(GENERATED, 16, VALIDATION_SEED, 30.0)
-    seen = observations_on(validation, task, scored_policy(
-        policy.network, learned_confidence, policy.thresholds('full')))
-    for name, score in controls.RULES.items():
-        thresholds = controls.matched_thresholds(policy.network, score, seen, shares)
-        rows.append(_fly(name, course, task, scored_policy(
-            policy.network, score, thresholds), macs))
-    return rows
+    seen = observations_on(
+        Course(GENERATED, 16, VALIDATION_SEED, 30.0), FlightTask.from_dict(policy.task),
+        scored_policy(policy.network, learned_confidence, policy.thresholds('full')))
+    return judge_controls(policy, judge_on(course, policy), points, seen)
 
 
 def _fly_baseline(path: Path, course: Course, points: list[dict[str, Any]]) -> dict[str, Any]:
     """Fly the baseline, and add to each point its distance as a share of the baseline's."""
     baseline = checkpoint.load(path)
-    chooser = scored_policy(
-        baseline.network, learned_confidence, (2.0,) * (baseline.network.num_levels - 1))
-    row = _fly('baseline', course, FlightTask.from_dict(baseline.task), chooser,
-               macs_by_level(baseline.network))
+    row = judge_plain('baseline', baseline, judge_on(course, baseline))
     for point in points:
         point['msf_vs_baseline'] = point['msf_m'] / row['msf_m']
         point['coverage_vs_baseline'] = point['coverage'] / row['coverage']
     return row
+
+
+def judge_on(course: Course, policy: Checkpoint) -> Judge:
+    """Return what flies a course by choosers of a policy's task."""
+    task = FlightTask.from_dict(policy.task)
+    return lambda name, chooser, macs: _fly(name, course, task, chooser, macs)

@@ -1,18 +1,15 @@
 """`rapid-nav train drone`: an early-exit policy learns to fly in the embedded simulator."""
 
 from dataclasses import dataclass, field
-import logging
 from pathlib import Path
-import time
+from typing import Any
 
-from rapid_nav.core import checkpoint, state
-from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core import checkpoint
 from rapid_nav.core.config import (
     AgentConfig,
     NetworkConfig,
     rapid_stages,
     small_stages,
-    to_dict,
     TrainConfig,
 )
 from rapid_nav.flight.actions import ActionGrid
@@ -20,13 +17,10 @@ from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import operating_points
 from rapid_nav.offline.drone_env import DroneVectorEnv
 from rapid_nav.offline.held_out import GENERATED, HELD_OUT_SEED
-from rapid_nav.offline.train import only_distilling, Progress, run, Trainer
-from rapid_nav.offline.training_log import TrainingLog
+from rapid_nav.offline.train import only_distilling, Trainer
+from rapid_nav.offline.training_folder import load_teacher, TrainingFolder
 from rapid_nav.settings import check, setting
 from rapid_nav.sim.world import make_world, World
-
-log = logging.getLogger(__name__)
-
 
 NETWORKS = {
     'rapid': rapid_stages,
@@ -80,63 +74,30 @@ def network_for(task: FlightTask, network: str = 'rapid') -> NetworkConfig:
         task.observation.shape, ActionGrid(task.actions).num_actions, NETWORKS[network]())
 
 
-def teacher_for(config: TrainDroneConfig) -> Checkpoint:
-    """Load the teacher; ValueError if this training could not learn from it."""
-    assert config.teacher is not None
-    teacher = checkpoint.load(config.teacher)
-    if config.network != 'rapid':
-        raise ValueError(f"a network '{config.network}' has no branches to learn from a teacher")
-    if teacher.task != config.task.to_dict():
-        raise ValueError(f'{config.teacher} was trained for another task than this training')
-    return teacher
-
-
 def main(config: TrainDroneConfig) -> int:
     """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
-    teacher = None if config.teacher is None else teacher_for(config)
+    network, task = network_for(config.task, config.network), config.task.to_dict()
+    teacher = None if config.teacher is None else load_teacher(config.teacher, network, task)
     train = config.train if teacher is None else only_distilling(config.train)
     if config.bag:
         from rapid_nav.offline import train_bag  # what reads bags is needed for nothing else
 
-        train_bag.train(config.bag, config.out, config.task,
-                        network_for(config.task, config.network), config.agent, train, teacher)
+        train_bag.train(
+            config.bag, config.out, config.task, network, config.agent, train, teacher)
         return 0
     worlds = training_worlds(config.worlds, config.worlds_each)
     env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
     trainer = Trainer(
-        env, network_for(config.task, config.network), config.agent, train,
-        history=config.task.observation.history)
+        env, network, config.agent, train, history=config.task.observation.history)
+    card: dict[str, Any] = {
+        'task': 'drone', 'worlds': config.worlds, 'worlds_each': config.worlds_each}
     if teacher is not None:
         trainer.learner.follow(teacher.network)
-    policy, kept = config.out / 'policy.safetensors', config.out / 'state.safetensors'
-    if config.resume and kept.exists():
-        trainer.from_arrays(state.load(kept))
-        log.info('going on from step %d in %s', trainer.step, kept)
-    saved = time.monotonic()
-
-    def save() -> None:
-        card = {
-            'task': 'drone', 'steps': trainer.step, 'updates': trainer.learner.updates,
-            'seed': config.train.seed, 'worlds': config.worlds,
-            'worlds_each': config.worlds_each, 'agent': to_dict(config.agent),
-            'train': to_dict(train), **({'teacher': teacher.card} if teacher else {}),
-        }
-        checkpoint.save(
-            policy, Checkpoint(trainer.learner.network, config.task.to_dict(), {}, card))
-        state.save(kept, trainer.to_arrays())
-
-    with TrainingLog(config.out, config.train.steps, trainer.step) as training_log:
-        def report(progress: Progress) -> None:
-            nonlocal saved
-            training_log(progress)
-            if time.monotonic() - saved >= config.save_seconds:
-                save()
-                saved = time.monotonic()
-
-        finished = run(trainer, report, min(10.0, config.save_seconds))
-    save()
-    if not finished:
+        card['teacher'] = teacher.card
+    folder = TrainingFolder(config.out, config.save_seconds, config.resume)
+    if not folder.train(trainer, task, card):
         return 130
     if trainer.learner.network.num_levels > 1 and config.points:
-        checkpoint.save(policy, operating_points.choose(checkpoint.load(policy)))
+        policy = operating_points.choose(checkpoint.load(folder.policy))
+        checkpoint.save(folder.policy, policy)
     return 0

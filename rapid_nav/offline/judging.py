@@ -1,0 +1,103 @@
+"""What judging a policy is, whatever its task: operating points, a sweep, controls, choosing."""
+
+from collections.abc import Callable, Mapping, Sequence
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+
+from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.cost import macs_by_level, NATURE_DQN_MACS
+from rapid_nav.offline import controls
+from rapid_nav.offline.controls import answers_of, learned_confidence, scored_policy
+from rapid_nav.offline.evaluate import Chooser
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+Judge = Callable[[str, Chooser, tuple[int, ...]], Row]
+"""From a name, a policy and its operations by exit to its row of a report."""
+
+
+def judge_points(policy: Checkpoint, judge: Judge, sweep: Sequence[float] = ()) -> list[Row]:
+    """Judge the operating points, the full path and a sweep of thresholds."""
+    macs = macs_by_level(policy.network)
+    points = {name: policy.thresholds(name) for name in [*policy.operating_points, 'full']}
+    points |= {f'threshold {t:g}': (t,) * (len(macs) - 1) for t in sweep}
+    rows = []
+    for name, thresholds in points.items():
+        row = judge(name, scored_policy(policy.network, learned_confidence, thresholds), macs)
+        rows.append(row | {'macs_vs_nature': row['macs_ratio'] * macs[-1] / NATURE_DQN_MACS})
+    return rows
+
+
+def judge_plain(name: str, policy: Checkpoint, judge: Judge) -> Row:
+    """Judge the full path of a network."""
+    return judge(name, scored_policy(
+        policy.network, learned_confidence, policy.thresholds('full')),
+        macs_by_level(policy.network))
+
+
+def judge_controls(
+    policy: Checkpoint, judge: Judge, points: Sequence[Row], seen: np.ndarray
+) -> list[Row]:
+    """
+    Judge what could have spent the operations of `balanced` without a learned confidence.
+
+    ``seen`` (N, C, H, W) uint8 are observations, of other episodes, that match the rules' rates.
+    """
+    macs = macs_by_level(policy.network)
+    shares = next((row['exit_shares'] for row in points if row['name'] == 'balanced'),
+                  points[0]['exit_shares'])
+    rows = [
+        judge(f'exit {level} alone', scored_policy(
+            policy.network, learned_confidence, controls.only_exit(level, len(macs))), macs)
+        for level in range(len(macs) - 1)]
+    rows.append(judge('random exits', controls.random_exits(
+        policy.network, np.array(shares) / np.sum(shares)), macs))
+    for name, score in controls.RULES.items():
+        thresholds = controls.matched_thresholds(policy.network, score, seen, shares)
+        rows.append(judge(name, scored_policy(policy.network, score, thresholds), macs))
+    return rows
+
+
+def best_points(
+    policy: Checkpoint,
+    try_out: Callable[[Chooser], tuple[float, float]],
+    candidates: Sequence[float],
+    targets: Mapping[str, float],
+) -> dict[str, tuple[float, ...]]:
+    """
+    Return each named point's thresholds: the best of those that keep to its share of operations.
+
+    ``try_out`` returns a policy's share of the operations and how good it was. Tried are the
+    ``candidates``, ascending, each for all branches. ValueError if none keeps to a target.
+    """
+    tried = []
+    for threshold in candidates:
+        point = (threshold,) * (policy.network.num_levels - 1)
+        share, value = try_out(scored_policy(policy.network, learned_confidence, point))
+        log.info('threshold %.2f: %.3f of the operations, %.1f', threshold, share, value)
+        tried.append((share, value, point))
+        if share > 2 * max(targets.values()):
+            break  # a higher threshold costs no less
+    points = {}
+    for name, limit in targets.items():
+        fitting = [trial for trial in tried if trial[0] <= limit]
+        if not fitting:
+            raise ValueError(
+                f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
+                f'{min(tried)[0]:.3f}')
+        points[name] = max(fitting, key=lambda trial: trial[1])[2]
+    return points
+
+
+def spread_thresholds(policy: Checkpoint, seen: np.ndarray, steps: int) -> list[float]:
+    """Return thresholds spread over the confidences that branches give to observations."""
+    with torch.inference_mode():
+        sure = torch.cat([
+            learned_confidence(answer) for answer in answers_of(policy.network, seen)[:-1]])
+    quantiles = torch.quantile(sure, torch.linspace(0.0, 1.0, steps))
+    return sorted({0.0, *(round(float(value), 4) for value in quantiles)})
