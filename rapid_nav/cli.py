@@ -20,8 +20,16 @@ COMMANDS = {
     ('train', 'drone'): ('rapid_nav.offline.train_drone', 'Train a network to fly.'),
     ('train', 'fleet'): (
         'rapid_nav.fleet', 'Train while drones fly, over ROS 2.'),
+    ('train', 'atari'): (
+        'rapid_nav.offline.train_atari', 'Train a network to play an Atari game.'),
     ('evaluate', 'drone'): (
         'rapid_nav.offline.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
+    ('evaluate', 'atari'): (
+        'rapid_nav.offline.evaluate_atari', 'Measure a policy in Atari games it has not seen.'),
+    ('play', 'atari'): (
+        'rapid_nav.offline.play_atari', 'Play an Atari game into a video.'),
+    ('table', 'atari'): (
+        'rapid_nav.offline.games_table', 'Turn reports on Atari games into one table.'),
     ('report',): (
         'rapid_nav.offline.report', 'Turn reports into one page of figures and pictures.'),
     ('draw',): (

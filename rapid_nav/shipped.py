@@ -10,6 +10,11 @@ def shipped_checkpoint() -> Path:
     return share() / 'models' / SHIPPED_CHECKPOINT
 
 
+def shipped_model(name: str) -> Path:
+    """Return where a checkpoint of that name lies, if it comes with the package."""
+    return share() / 'models' / f'{name}.safetensors'
+
+
 def prefix() -> Path:
     """Return the installation this module is part of, or the repository it lies in."""
     here = Path(__file__).absolute()

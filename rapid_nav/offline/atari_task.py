@@ -12,21 +12,21 @@ from rapid_nav.settings import check, setting
 class AtariTask:
     """A game of the Atari 2600 and the usual preprocessing (Mnih et al. 2015)."""
 
-    game: str = setting('pong', 'the game, as Pong or pong, SpaceInvaders or space_invaders')
-    size: int = setting(84, 'side of the grey picture', unit='px', low=16, high=210)
+    game: str = setting('pong', 'This game is played; Pong or pong, SpaceInvaders or space_invaders.')
+    size: int = setting(84, 'The grey picture has this side.', unit='px', low=16, high=210)
     pool: int = setting(
-        1, 'a pixel is the brightest of a square of this side in a larger picture: in small '
-        'pictures, small bright things stay visible', low=1, high=4)
-    history: int = setting(4, 'pictures in an observation', low=1, high=16)
+        1, 'A pixel is the brightest of a square of this side in a larger picture, so that small '
+        'bright things stay visible in small pictures.', low=1, high=4)
+    history: int = setting(4, 'An observation has so many pictures.', low=1, high=16)
     frame_skip: int = setting(
-        4, 'frames each action is held for; the last two are merged', low=1, high=16)
+        4, 'An action is held for so many frames, of which the last two are merged.', low=1, high=16)
     sticky: float = setting(
-        0.0, 'chance at each frame that the action before is repeated', low=0.0, high=1.0)
+        0.0, 'At each frame, the action before is repeated with this chance.', low=0.0, high=1.0)
     no_ops: int = setting(
-        30, 'most frames that pass before the player may act', low=0, high=1000)
-    life_loss: bool = setting(False, 'a lost life ends the episode for the learner')
-    clip_rewards: bool = setting(True, 'the learner sees only the sign of rewards')
-    max_frames: int = setting(108_000, 'frames after which an episode is cut off', low=1)
+        30, 'At most so many frames pass before the player may act.', low=0, high=1000)
+    life_loss: bool = setting(False, 'A lost life ends the episode for the learner.')
+    clip_rewards: bool = setting(True, 'The learner sees only the sign of rewards.')
+    max_frames: int = setting(108_000, 'An episode is cut off after so many frames.', low=1)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'game', snake_case(self.game))

@@ -1,0 +1,43 @@
+"""Choosing a player's thresholds, in games that neither trained nor judge it."""
+
+from collections.abc import Mapping
+import dataclasses
+
+from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.cost import macs_by_level
+from rapid_nav.offline.atari_games import Arcade, PROTOCOLS, VALIDATION_SEED
+from rapid_nav.offline.atari_task import AtariTask
+from rapid_nav.offline.controls import learned_confidence, scored_policy
+from rapid_nav.offline.evaluate import Chooser
+from rapid_nav.offline.judging import best_points, spread_thresholds
+
+TARGETS = {'balanced': 0.18, 'economy': 0.08}
+"""The share of the full network's operations that each may take; the first is the default."""
+
+
+def choose(
+    policy: Checkpoint,
+    targets: Mapping[str, float] = TARGETS,
+    episodes: int = 12,
+    steps: int = 17,
+    protocol: str = 'nature',
+) -> Checkpoint:
+    """
+    Return the checkpoint with each named point's thresholds.
+
+    Among thresholds that keep to a point's share of the operations, those that score most, tried
+    at the quantiles of the branches' confidence. ValueError if none keeps to a target.
+    """
+    task, macs = AtariTask.from_dict(policy.task), macs_by_level(policy.network)
+
+    def play(chooser: Chooser) -> tuple[float, float]:
+        arcade = Arcade(task, PROTOCOLS[protocol], episodes, VALIDATION_SEED)
+        row = arcade.play(chooser, len(macs)).row('', macs)
+        return row['macs_ratio'], row['score']
+
+    always_first = (0.0,) * (len(macs) - 1)
+    seen = Arcade(task, PROTOCOLS[protocol], 2, VALIDATION_SEED + 1).observations(
+        scored_policy(policy.network, learned_confidence, always_first))
+    points = best_points(policy, play, spread_thresholds(policy, seen, steps), targets)
+    return dataclasses.replace(
+        policy, operating_points={**policy.operating_points, **points})
