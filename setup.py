@@ -18,8 +18,8 @@ setup(
         'mcap-ros2-support',
     ],
     extras_require={
-        # Both are under the GPL, hence never installed unasked.
-        'atari': ['ale-py'],
+        # ale-py and MinAtar are under the GPL, hence never installed unasked.
+        'atari': ['ale-py>=0.12', 'imageio-ffmpeg'],
         'minatar': ['MinAtar'],
         'bench': ['openvino', 'trimesh', 'embreex', 'stable-baselines3'],
         'plots': ['matplotlib'],

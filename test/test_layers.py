@@ -49,6 +49,7 @@ MAY_IMPORT = {
     'offline.bench_runtimes': {'onnx', 'onnxruntime', 'openvino'},
     'offline.onnx_if': {'onnx', 'onnxruntime'},
     'offline.draw': {'PIL'},
+    'offline.play_atari': {'PIL', 'imageio_ffmpeg'},
     'shipped': set(),
     'launching': {'launch', 'launch_ros', 'rapid_nav.bringup', 'rapid_nav.shipped'},
     'steering': {'rapid_nav.settings'},

@@ -12,14 +12,14 @@ from rapid_nav.settings import check, setting
 class AtariTask:
     """A game of the Atari 2600 and the usual preprocessing (Mnih et al. 2015)."""
 
-    game: str = setting('pong', 'This game is played; Pong or pong, SpaceInvaders or space_invaders.')
+    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
     size: int = setting(84, 'The grey picture has this side.', unit='px', low=16, high=210)
     pool: int = setting(
         1, 'A pixel is the brightest of a square of this side in a larger picture, so that small '
         'bright things stay visible in small pictures.', low=1, high=4)
     history: int = setting(4, 'An observation has so many pictures.', low=1, high=16)
     frame_skip: int = setting(
-        4, 'An action is held for so many frames, of which the last two are merged.', low=1, high=16)
+        4, 'An action is held for so many frames; the last two are merged.', low=1, high=16)
     sticky: float = setting(
         0.0, 'At each frame, the action before is repeated with this chance.', low=0.0, high=1.0)
     no_ops: int = setting(

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class EvaluateAtariConfig:
     """What `rapid-nav evaluate atari` takes."""
 
-    game: str = setting('pong', 'This game is played; Pong or pong, SpaceInvaders or space_invaders.')
+    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
     checkpoint: Path | None = setting(
         None, "This policy plays; none: the game's shipped one, and its baseline.")
     baseline: Path | None = setting(

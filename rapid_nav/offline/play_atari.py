@@ -32,7 +32,7 @@ KEPT = 60  # decisions that the strip of exits goes back
 class PlayAtariConfig:
     """What `rapid-nav play atari` takes."""
 
-    game: str = setting('pong', 'This game is played; Pong or pong, SpaceInvaders or space_invaders.')
+    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
     checkpoint: Path | None = setting(
         None, "This policy plays; none: the game's shipped one.")
     video: Path = setting(Path('atari.mp4'), 'The video is written to this file.')

@@ -19,7 +19,7 @@ from rapid_nav.settings import check, setting
 class TrainAtariConfig:
     """What `rapid-nav train atari` takes."""
 
-    game: str = setting('pong', 'This game is played; Pong or pong, SpaceInvaders or space_invaders.')
+    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
     preset: str = setting(
         'fast', 'Settings are fast, which learns soonest on two cores, or nature, those of 2015.',
         choices=tuple(PRESETS))
