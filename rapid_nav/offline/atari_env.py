@@ -159,3 +159,18 @@ def make_ale(task: AtariTask, num_envs: int, **changed: Any) -> Any:
         'repeat_action_probability': task.sticky, 'frameskip': task.frame_skip, 'stack_num': 1,
         'img_height': size, 'img_width': size, 'reward_clipping': False, 'episodic_life': False}
     return vector_env.AtariVectorEnv(task.game, num_envs, **{**settings, **changed})
+
+
+def standard_env(task: AtariTask) -> gymnasium.Env:
+    """Return the same game by gymnasium's own wrappers, one environment; needs OpenCV."""
+    make_ale(task, 1)  # which says what is wrong with the game or the installation
+    import ale_py
+    from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
+
+    gymnasium.register_envs(ale_py)
+    name = ''.join(word.capitalize() for word in task.game.split('_'))
+    game = gymnasium.make(
+        f'ALE/{name}-v5', frameskip=1, repeat_action_probability=task.sticky)
+    return FrameStackObservation(AtariPreprocessing(
+        game, noop_max=task.no_ops, frame_skip=task.frame_skip, screen_size=task.size,
+        terminal_on_life_loss=task.life_loss), task.history)

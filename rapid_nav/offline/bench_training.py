@@ -8,11 +8,15 @@ from statistics import median
 import time
 from typing import Any
 
+import gymnasium
+import numpy as np
 import torch
 
 from rapid_nav.core.config import AgentConfig, NetworkConfig, TrainConfig
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
+from rapid_nav.offline.atari_env import AtariVectorEnv, standard_env
+from rapid_nav.offline.atari_presets import NATURE
 from rapid_nav.offline.drone_env import DroneEnv, DroneVectorEnv
 from rapid_nav.offline.train import Trainer
 from rapid_nav.offline.train_drone import network_for
@@ -26,6 +30,9 @@ WARM_UP = 2_000  # steps before anything is timed: replay filled, everything com
 class BenchTrainingConfig:
     """What `rapid-nav bench training` takes."""
 
+    task: str = setting(
+        'drone', 'Both learn to fly, or to play Pong as in 2015 (84x84, Nature network).',
+        choices=('drone', 'atari'))
     seconds: float = setting(20.0, 'Each turn of each learner takes so long.', unit='s', low=0.1)
     turns: int = setting(3, 'Each learner has so many turns, one after the other.', low=1)
     batch_size: int = setting(32, 'An update of either learns from so many transitions.', low=1)
@@ -38,20 +45,33 @@ class BenchTrainingConfig:
         check(self)
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What both learn, as each of them likes its environments best."""
+
+    vector: Callable[[], Any]  # ours: many side by side
+    single: Callable[[], gymnasium.Env]  # Stable-Baselines3's: one
+    network: NetworkConfig
+    history: int
+
+
 def main(config: BenchTrainingConfig) -> dict[str, Any]:
     """Time both in turns, on the same network, batches, update ratio and environment."""
     torch.set_num_threads(config.threads)
-    task, worlds = FlightTask(), [make_world('pillars', seed) for seed in range(4)]
-    network = network_for(task, 'plain')
-    ours = _ours(config, task, worlds, network)
-    sb3 = _sb3(config, task, worlds, network)
-    rates: dict[str, list[float]] = {'ours': [], 'sb3': []}
+    problem = _drone() if config.task == 'drone' else _atari()
+    learners = {
+        'ours': _ours(config, problem), 'sb3': _sb3(config, problem),
+        'ours_collect': _collect(problem.vector()),
+        'sb3_collect': _collect(gymnasium.vector.SyncVectorEnv([problem.single]))}
+    rates: dict[str, list[float]] = {name: [] for name in learners}
     for _ in range(config.turns):
-        for name, advance in (('ours', ours), ('sb3', sb3)):
+        for name, advance in learners.items():
             rates[name].append(_rate(advance, config.seconds))
+    speed = {name: median(turns) for name, turns in rates.items()}
     report = {
-        'ours_steps_s': median(rates['ours']), 'sb3_steps_s': median(rates['sb3']),
-        'ratio': median(rates['ours']) / median(rates['sb3']), 'turns': rates,
+        'task': config.task, **{f'{name}_steps_s': rate for name, rate in speed.items()},
+        'ratio': speed['ours'] / speed['sb3'],
+        'collect_ratio': speed['ours_collect'] / speed['sb3_collect'], 'turns': rates,
         'batch_size': config.batch_size, 'steps_per_update': config.steps_per_update,
         'threads': config.threads,
     }
@@ -59,6 +79,20 @@ def main(config: BenchTrainingConfig) -> dict[str, Any]:
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
     return report
+
+
+def _drone() -> Problem:
+    task, worlds = FlightTask(), [make_world('pillars', seed) for seed in range(4)]
+    return Problem(
+        lambda: DroneVectorEnv(task, worlds, 32), lambda: DroneEnv(task, worlds),
+        network_for(task, 'plain'), task.observation.history)
+
+
+def _atari() -> Problem:
+    task = NATURE.task
+    return Problem(
+        lambda: AtariVectorEnv(task, 16), lambda: standard_env(task),
+        NATURE.network(6, branches=False), task.history)
 
 
 def _rate(advance: Callable[[], int], seconds: float) -> float:
@@ -69,28 +103,38 @@ def _rate(advance: Callable[[], int], seconds: float) -> float:
     return steps / spent
 
 
-def _ours(
-    config: BenchTrainingConfig, task: FlightTask, worlds: list[Any], network: NetworkConfig
-) -> Callable[[], int]:
-    env = DroneVectorEnv(task, worlds, 32)
+def _collect(env: Any) -> Callable[[], int]:
+    """Return what steps an environment at random: no learning, no network."""
+    rng = np.random.default_rng(0)
+    env.reset(seed=0)
+
+    def advance() -> int:
+        env.step(rng.integers(env.single_action_space.n, size=env.num_envs))
+        return int(env.num_envs)
+
+    return advance
+
+
+def _ours(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
+    env = problem.vector()
     trainer = Trainer(
-        env, network, AgentConfig(batch_size=config.batch_size, priority_exponent=0.0, n_step=1),
-        TrainConfig(num_envs=32, steps_per_update=config.steps_per_update, replay_size=20_000,
-                    learning_starts=WARM_UP, threads=config.threads),
-        history=task.observation.history)
+        env, problem.network,
+        AgentConfig(batch_size=config.batch_size, priority_exponent=0.0, n_step=1),
+        TrainConfig(num_envs=env.num_envs, steps_per_update=config.steps_per_update,
+                    replay_size=20_000, learning_starts=WARM_UP, threads=config.threads),
+        history=problem.history)
 
     def advance() -> int:
         trainer.advance()
-        return 32
+        return int(env.num_envs)
 
     while trainer.step < WARM_UP:
         advance()
     return advance
 
 
-def _sb3(
-    config: BenchTrainingConfig, task: FlightTask, worlds: list[Any], network: NetworkConfig
-) -> Callable[[], int]:
+def _sb3(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
+    network = problem.network
     try:
         from stable_baselines3 import DQN
         from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -109,7 +153,7 @@ def _sb3(
             return self.body(observation)
 
     model = DQN(
-        'CnnPolicy', DroneEnv(task, worlds), batch_size=config.batch_size, buffer_size=20_000,
+        'CnnPolicy', problem.single(), batch_size=config.batch_size, buffer_size=20_000,
         train_freq=config.steps_per_update, gradient_steps=1, learning_starts=WARM_UP,
         target_update_interval=500, seed=0, device='cpu', policy_kwargs={
             'features_extractor_class': Body, 'net_arch': [], 'normalize_images': True})
