@@ -2,6 +2,7 @@
 #
 #   make fly ARGS='--world rooms --seed 7 --duration 60'
 #   make fly ARGS='--view'         watched in the browser; --save-view FILE.rrd keeps it
+#   make train ARGS='--drones 2 --duration 600'    learned while they fly, over ROS 2
 #   make test ARGS='-k policy'
 #   make bench
 #   make pictures                   those of the README, by the shipped policy
@@ -27,7 +28,7 @@ include cmake/setup.mk
 
 ENVIRONMENT := source install/setup.bash
 
-.PHONY: help fly test bench pictures lint build clean
+.PHONY: help fly train test bench pictures lint build clean
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
@@ -37,6 +38,10 @@ build: $(BUILT)
 fly: $(BUILT) $(if $(findstring -view,$(ARGS)),$(VIEW))
 	@$(ENVIRONMENT); exec setpriv --pdeathsig TERM \
 		python cmake/foreground.py rapid-nav fly $(ARGS)
+
+train: $(BUILT)
+	@$(ENVIRONMENT); exec setpriv --pdeathsig TERM \
+		python cmake/foreground.py rapid-nav train fleet $(ARGS)
 
 test: $(BUILT) $(DEV) $(VIEW)
 	@$(ENVIRONMENT); $(VENV)/bin/pytest $(ARGS)

@@ -84,7 +84,7 @@ class DroneJoin:
         self.chain: list[_Image] = []
         self.context = 0  # of the chain
         self.last: Judged | None = None  # of the newest image that is done with
-        self.seeing = False  # what was said before the first frame came is not lost
+        self.seen = self.flown = False  # before both are heard of, nothing can be lost
 
     def hear(
         self, stamp: int, frame: np.ndarray | None = None, action: int | None = None,
@@ -102,7 +102,7 @@ class DroneJoin:
         image.frame = frame if image.frame is None else image.frame
         image.action = action if image.action is None else image.action
         image.judged = judged if image.judged is None else image.judged
-        self.seeing = self.seeing or frame is not None
+        self.seen, self.flown = self.seen or frame is not None, self.flown or action is not None
         while self.pending:
             first = min(self.pending)
             if not self.pending[first].whole and len(self.pending) <= self.config.patience:
@@ -121,7 +121,7 @@ class DroneJoin:
         """Add the next image to the chain, or begin another one with it."""
         self.recent.append(image.stamp)
         judged, last = image.judged, self.last
-        if self.seeing:
+        if self.seen and self.flown:
             self.counts['joined' if image.whole else 'lost'] += 1
             if judged and last and 0 < judged.image - last.image < _ONE_RUN:
                 self.counts['lost'] += judged.image - last.image - 1
