@@ -99,7 +99,7 @@ def check(fleet: dict[str, list[Truth]], stretches: list[Stretch]) -> set[tuple[
     return learned
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(fleets(apart=True))
 def test_everything_that_is_heard_in_order_is_learned_from_once(fleet) -> None:
     joined, stretches = join(told(fleet))
@@ -110,7 +110,7 @@ def test_everything_that_is_heard_in_order_is_learned_from_once(fleet) -> None:
     assert joined.lost_share() == 0.0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(fleets(), st.data())
 def test_nothing_mixes_when_messages_are_shuffled_dropped_repeated_and_late(fleet, data) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -24,7 +24,7 @@ class Camera:
     """Shows images to a policy and hears what it makes of them."""
 
     def __init__(self, ros, checkpoint: Path, **parameters) -> None:
-        running = ros(checkpoint=checkpoint, **parameters)
+        self.running = running = ros(checkpoint=checkpoint, **parameters)
         self.policy = Policy()
         self.node = rclpy.create_node('camera')
         ear = Ear(self.node)

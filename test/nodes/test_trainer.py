@@ -1,0 +1,84 @@
+"""The trainer and a policy: what is learned is flown, and who says no is heard."""
+
+import dataclasses
+from pathlib import Path
+import time
+
+from ear import wait_until
+import numpy as np
+from rcl_interfaces.srv import SetParameters
+import rclpy
+from rclpy.parameter import Parameter
+from test_policy import Camera, SOUND
+
+from rapid_nav.core.checkpoint import load, save
+from rapid_nav.flight.join import Stretch
+from rapid_nav.nodes.trainer import Trainer
+
+
+class Desk:
+    """A trainer beside a policy that is shown images all the time."""
+
+    def __init__(self, ros, checkpoint: Path, out: Path) -> None:
+        self.camera = Camera(ros, checkpoint, out=out, learning_starts=10, offer_seconds=0.5)
+        self.trainer, running = Trainer(), self.camera.running
+        running.spin(self.trainer)
+        running.run(lambda: self.trainer.study.run(rclpy.ok))
+        running.run(self.look)
+        wait_until(lambda: '/rapid' in self.trainer.pilots)
+
+    def look(self) -> None:
+        """Show an image ten times a second."""
+        while rclpy.ok():
+            self.camera.show(SOUND)
+            time.sleep(0.1)
+
+    def flown(self) -> int:
+        """Return the weights that decided last."""
+        return self.camera.levels[-1].weights if self.camera.levels else 0
+
+    def learn(self) -> None:
+        """Hand the trainer something to learn from."""
+        rng = np.random.default_rng(0)
+        self.trainer.study.hear(Stretch(
+            '/rapid', rng.integers(0, 255, (60, 36, 64)).astype(np.uint8),
+            rng.integers(25, size=59), rng.random(59).astype(np.float32), True, 0))
+
+    def set(self, **values) -> None:
+        """Set parameters of the trainer."""
+        client = self.camera.node.create_client(SetParameters, 'trainer/set_parameters')
+        assert client.wait_for_service(10)
+        wait_until(client.call_async(SetParameters.Request(parameters=[
+            Parameter(name, value=value).to_parameter_msg()
+            for name, value in values.items()])).done)
+
+
+def test_what_is_learned_is_flown_unless_somebody_goes_back(
+    ros, checkpoint: Path, tmp_path: Path
+) -> None:
+    desk = Desk(ros, checkpoint, tmp_path)
+    study = desk.trainer.study
+    wait_until(lambda: study.latest and desk.flown() == study.latest.weights)
+    first = study.latest
+    assert desk.camera.policy.config.epsilon == 1.0  # nothing is learned yet
+    desk.learn()
+    wait_until(lambda: study.latest.updates > 0 and desk.flown() == study.latest.weights)
+    desk.set(offering=False)
+    assert desk.camera.set(checkpoint=str(first.path)) == ''
+    time.sleep(2.5)  # the trainer looks after its drones every second
+    assert desk.flown() == first.weights
+    desk.set(offering=True)
+    wait_until(lambda: desk.flown() == study.latest.weights)
+
+
+def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(
+    ros, checkpoint: Path, tmp_path: Path
+) -> None:
+    made = load(checkpoint)
+    other = {**made.task, 'observation': {**made.task['observation'], 'half_depth': 7.0}}
+    save(tmp_path / 'other.safetensors', dataclasses.replace(made, task=other))
+    desk = Desk(ros, tmp_path / 'other.safetensors', tmp_path / 'out')
+    wait_until(lambda: 'another task' in desk.trainer.pilots['/rapid'].refused)
+    wait_until(lambda: any(
+        'refuses' in item.key and 'another task' in item.value
+        for message in desk.camera.diagnostics for item in message.status[0].values))
