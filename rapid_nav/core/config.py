@@ -25,6 +25,12 @@ class Stage:
     convs: tuple[Conv, ...]  # applied in order; () answers from the source as it is
     hidden: int  # units of the dense layer in front of the Q-values
     source: str = 'previous'  # 'previous': the stage before's feature map; 'input': the image
+    doubt: int = 0  # units beside the hidden ones that only a branch's confidence reads
+
+    @property
+    def width(self) -> int:
+        """The units of the dense layer, those of the confidence included."""
+        return self.hidden + self.doubt
 
     def __post_init__(self) -> None:
         if self.source not in ('previous', 'input'):
@@ -67,7 +73,7 @@ class NetworkConfig:
 def rapid_stages() -> tuple[Stage, ...]:
     """One cheap exit on a stem of patches, then the full network, for a 64x36 view."""
     return (
-        Stage((Conv(16, 8, 8),), hidden=48, source='input'),
+        Stage((Conv(16, 8, 8),), hidden=48, source='input', doubt=32),
         Stage((Conv(32, 8, 4, 2), Conv(64, 4, 2, 1), Conv(64, 3, 1, 1)), 256, source='input'),
     )
 

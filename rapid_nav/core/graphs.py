@@ -45,7 +45,7 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
         spent += sum(value.size for value in head.values() if value.ndim == 2)
         dense, answer, slope = _last_head(head) if last else _branch_head(head)
         graph.head(dense, answer)
-        carried = stage.hidden + config.num_actions
+        carried = stage.width + config.num_actions
         wanted = []
         if config.cascade and level + 2 < len(config.stages):
             wanted.append('hidden')
@@ -69,13 +69,18 @@ def _branch_head(head: Weights) -> tuple[Dense, Dense, float]:
 
     The logit reads hidden h and Q - max(Q): w h + v (Q - max(Q)) + b. All of it but max(Q) is
     linear in h, so the layer gives it too, and whoever takes the maximum for the greedy action
-    subtracts slope * max(Q), slope = sum(v).
+    subtracts slope * max(Q), slope = sum(v). Units of doubt are hidden ones that Q does not read.
     """
-    (q, q_bias), (sure, sure_bias) = _layer(head, 'q'), _layer(head, 'confidence')
+    dense, (q, q_bias) = _layer(head, 'dense'), _layer(head, 'q')
+    sure, sure_bias = _layer(head, 'confidence')
+    if 'doubt.weight' in head:
+        weight, bias = _layer(head, 'doubt')
+        dense = np.concatenate([dense[0], weight]), np.concatenate([dense[1], bias])
+        q = np.pad(q, ((0, 0), (0, len(head['doubt.bias']))))
     own, of_q = sure[:, :q.shape[1]], sure[:, q.shape[1]:]
     weight = np.concatenate([q, own + of_q @ q])
     bias = np.concatenate([q_bias, sure_bias + of_q @ q_bias])
-    return _layer(head, 'dense'), (weight, bias), float(of_q.sum())
+    return dense, (weight, bias), float(of_q.sum())
 
 
 def _last_head(head: Weights) -> tuple[Dense, Dense, float]:

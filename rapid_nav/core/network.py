@@ -13,17 +13,19 @@ class Head(nn.Module):
     """A stage's dense part: features to Q-values and, for a branch, a confidence logit."""
 
     def __init__(
-        self, features: int, hidden: int, num_actions: int, duelling: bool, branch: bool
+        self, features: int, hidden: int, num_actions: int, duelling: bool, branch: bool,
+        doubt: int = 0,
     ) -> None:
         super().__init__()
+        self.doubt = nn.Linear(features, doubt) if branch and doubt else None
         self.dense = nn.Linear(features, hidden)
         self.q = nn.Linear(hidden, num_actions)
         self.value_dense = nn.Linear(features, hidden) if duelling else None
         self.value = nn.Linear(hidden, 1) if duelling else None
-        self.confidence = nn.Linear(hidden + num_actions, 1) if branch else None
+        self.confidence = nn.Linear(hidden + doubt + num_actions, 1) if branch else None
 
     def forward(self, features: torch.Tensor) -> tuple[Answer, torch.Tensor]:
-        """Map features (B, F) to an answer and the hidden layer (B, hidden)."""
+        """Map features (B, F) to an answer and the hidden layer (B, hidden + doubt)."""
         hidden = torch.relu(self.dense(features))
         q_values = self.q(hidden)  # (B, A)
         if self.value is not None and self.value_dense is not None:
@@ -32,6 +34,8 @@ class Head(nn.Module):
         if self.confidence is None:
             sure = torch.full_like(q_values[:, 0], torch.inf)
         else:
+            if self.doubt is not None:
+                hidden = torch.cat([hidden, torch.relu(self.doubt(features))], dim=1)
             spread = q_values - q_values.amax(dim=1, keepdim=True)
             sure = self.confidence(torch.cat([hidden, spread], dim=1)).squeeze(1)
         return Answer(q_values, sure), hidden
@@ -62,8 +66,8 @@ class EarlyExitNetwork(nn.Module):
             self.trunks.append(trunk)
             self.heads.append(Head(
                 features, stage.hidden, config.num_actions,
-                duelling=config.duelling and last, branch=not last))
-            carried = stage.hidden + config.num_actions
+                duelling=config.duelling and last, branch=not last, doubt=stage.doubt))
+            carried = stage.width + config.num_actions
 
     @property
     def num_levels(self) -> int:

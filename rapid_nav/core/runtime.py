@@ -127,8 +127,8 @@ class OnnxStages:
             outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
             source = self.observation if network.reads_input(level) else features
             # The hidden layer and the answer side by side: together they are 'carried'.
-            kept = np.zeros((1, stage.hidden + actions + 1), np.float32)
-            answer = kept[:, stage.hidden:]
+            kept = np.zeros((1, stage.width + actions + 1), np.float32)
+            answer = kept[:, stage.width:]
             bound = {'source': source, 'carried': carried, 'hidden': kept, 'answer': answer}
             if 'features' in outputs:
                 features = bound['features'] = np.zeros(outputs['features'], np.float32)
