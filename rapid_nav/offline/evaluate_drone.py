@@ -12,6 +12,7 @@ import torch
 
 from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.cost import macs_by_level
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.controls import learned_confidence, scored_policy
@@ -37,6 +38,8 @@ class EvaluateDroneConfig:
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     baseline: Path | None = setting(
         None, 'A DQN without branches is flown on the same course, to compare with.')
+    static: tuple[Path, ...] = setting(
+        (), 'Static networks of fewer operations are flown on it too, as controls.')
     policy: str = setting(
         'checkpoint', 'The checkpoint flies, or random actions do, or always straight ahead.',
         choices=('checkpoint', 'random', 'straight'))
@@ -74,6 +77,9 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
         report['points'] = _fly_points(policy, course, config.sweep)
         if config.controls:
             report['controls'] = _fly_controls(policy, course, report['points'])
+        if config.static:
+            report.setdefault('controls', []).extend(
+                _fly_static(path, policy, course) for path in config.static)
         if config.baseline is not None:
             report['baseline'] = _fly_baseline(config.baseline, course, report['points'])
     else:
@@ -149,6 +155,14 @@ def _fly_baseline(path: Path, course: Course, points: list[dict[str, Any]]) -> d
         point['msf_vs_baseline'] = point['msf_m'] / row['msf_m']
         point['coverage_vs_baseline'] = point['coverage'] / row['coverage']
     return row
+
+
+def _fly_static(path: Path, policy: Checkpoint, course: Course) -> dict[str, Any]:
+    """Fly a network without exits; its operations are a share of the policy's full path's."""
+    static = checkpoint.load(path)
+    row = judge_plain(f'static {path.stem}', static, judge_on(course, static))
+    share = macs_by_level(static.network)[-1] / macs_by_level(policy.network)[-1]
+    return row | {'macs_ratio': share}
 
 
 def judge_on(course: Course, policy: Checkpoint) -> Judge:

@@ -45,8 +45,8 @@ def test_the_full_network_loses_nothing_and_random_exits_lose_something():
     made = random_checkpoint()
     course = Course(GENERATED, 4, 50_000, cap_m=2.0)
     for loss in ('regret', 'disagreement'):
-        full, _ = fly_and_compare(course, FlightTask(), made.network, (NEVER, NEVER), loss)
-        early, flown = fly_and_compare(course, FlightTask(), made.network, (0.0, 0.0), loss)
+        full, _ = fly_and_compare(course, FlightTask(), made.network, (NEVER,), loss)
+        early, flown = fly_and_compare(course, FlightTask(), made.network, (0.0,), loss)
         assert full.tolist() == [0.0] * 4
         assert np.all((early >= 0.0) & (early <= 1.0))
         assert early.mean() > 0.0

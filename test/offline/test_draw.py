@@ -22,7 +22,7 @@ def policy() -> Checkpoint:
     torch.set_num_threads(1)
     task = FlightTask()
     network = EarlyExitNetwork(network_for(task))
-    return Checkpoint(network, task.to_dict(), {'balanced': (0.5, 0.5)})
+    return Checkpoint(network, task.to_dict(), {'balanced': (0.5,)})
 
 
 @pytest.mark.parametrize('world', ['rooms', 'forest'])

@@ -1,7 +1,9 @@
 """Evaluation: its report, its controls, its choice of operating points."""
 
+import dataclasses
 import json
 
+from networks import THREE_EXITS
 import numpy as np
 import pytest
 import torch
@@ -21,18 +23,23 @@ from rapid_nav.offline.train_drone import network_for
 def policy():
     torch.manual_seed(0)
     return Checkpoint(
-        EarlyExitNetwork(network_for(FlightTask())).eval(), FlightTask().to_dict(),
+        EarlyExitNetwork(dataclasses.replace(
+            network_for(FlightTask()), stages=THREE_EXITS)).eval(), FlightTask().to_dict(),
         {'economy': (0.0, 0.0), 'balanced': (0.5, 0.5)})
 
 
 def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     path, baseline = tmp_path / 'p.safetensors', tmp_path / 'b.safetensors'
+    small = tmp_path / 'small.safetensors'
+    checkpoint.save(small, Checkpoint(
+        EarlyExitNetwork(network_for(FlightTask(), 'small')), FlightTask().to_dict()))
     checkpoint.save(path, policy)
     checkpoint.save(baseline, Checkpoint(
         EarlyExitNetwork(network_for(FlightTask(), 'plain')), FlightTask().to_dict()))
     main(EvaluateDroneConfig(
-        checkpoint=path, baseline=baseline, flights=3, cap_m=5.0, worlds=('pillars,forest',),
-        sweep=(0.4,), controls=True, report=tmp_path / 'r.json', plot=tmp_path / 'p.png'))
+        checkpoint=path, baseline=baseline, static=(small,), flights=3, cap_m=5.0,
+        worlds=('pillars,forest',), sweep=(0.4,), controls=True, report=tmp_path / 'r.json',
+        plot=tmp_path / 'p.png'))
     report = json.loads((tmp_path / 'r.json').read_text())
     assert report['worlds'] == ['pillars', 'forest']
     names = [row['name'] for row in report['points']]
@@ -46,7 +53,8 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     assert report['points'][0]['exit_shares'] == [1.0, 0.0, 0.0]
     assert report['points'][2]['macs_ratio'] == 1.0
     assert [row['name'] for row in report['controls']] == [
-        'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy']
+        'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy', 'static small']
+    assert report['controls'][-1]['macs_ratio'] < 1.0
     assert (tmp_path / 'p.png').stat().st_size > 10_000
 
 
