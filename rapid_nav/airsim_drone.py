@@ -112,8 +112,11 @@ class AirSimDrone:
         return done
 
     def land(self) -> bool:
-        """Descend until the ground stops it; return whether that happened."""
-        return self._finish(self._client.landAsync(vehicle_name=self._vehicle))
+        """Stop, and descend until the ground stops it; return whether that happened."""
+        self.hover()
+        self._settle()  # AirSim takes what does not sink yet for what has landed
+        done = self._finish(self._client.landAsync(vehicle_name=self._vehicle))
+        return done and self.sense(depth=False).landed
 
     def hover(self) -> None:
         """Stay here. Does not wait."""
@@ -227,7 +230,7 @@ class AirSimDrone:
         return bool(task.get(_PATIENCE_S))
 
     def _settle(self) -> None:
-        """Wait until it stands: AirSim refuses to take off while something still moves."""
+        """Wait until it is still: AirSim refuses to take off before."""
         deadline = time.monotonic() + _SETTLE_S
         while time.monotonic() < deadline:
             if np.linalg.norm(self.sense(depth=False).linear_velocity) < _STILL:

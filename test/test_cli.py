@@ -1,5 +1,7 @@
 """The command line: help that tells all, mistakes that cost one line, completion, logs."""
 
+from collections.abc import Iterator
+import dataclasses
 import logging
 from pathlib import Path
 import re
@@ -39,6 +41,23 @@ def test_help_is_in_sentences_with_units_and_ranges(capsys: pytest.CaptureFixtur
     out = ' '.join(typed(capsys, 'fly --help')[1].replace('│', ' ').split())
     about = 'The flights last so long together; 0 sets no end. [simulated s] {0..} (default: 0.0)'
     assert about in out
+
+
+def settings(config: type) -> Iterator[dataclasses.Field]:
+    """Yield the settings of a class, those of the classes within it too."""
+    hints = get_type_hints(config)
+    for field in dataclasses.fields(config):
+        inner = dataclasses.is_dataclass(hints[field.name])
+        yield from settings(hints[field.name]) if inner else [field]
+
+
+@pytest.mark.parametrize('words', cli.COMMANDS, ids=' '.join)
+def test_every_flag_is_explained_in_a_sentence(words: tuple[str, ...]) -> None:
+    command = pytest.importorskip(cli.COMMANDS[words][0]).main
+    for field in settings(get_type_hints(command)['config']):
+        about = field.metadata.get('help', 'The simulator has no settings of ours.')
+        assert about[0].isupper() or about[0].isdigit(), (field.name, about)
+        assert about.endswith('.') and about.count(' ') > 1, (field.name, about)
 
 
 def test_every_command_is_described_in_a_sentence() -> None:

@@ -30,17 +30,19 @@ SCENES = ('forest', 'corridor', 'pillars', 'rooms')
 class SteeringConfig:
     """What is held, for how long, and where the figures go."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'the policy that flies')
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     budgets: tuple[float, ...] = setting(
-        (0.05, 0.1, 0.2), 'shares of the operations, each flown through all the scenes')
-    decisions: int = setting(500, 'in each scene', low=1)
+        (0.05, 0.1, 0.2), 'These shares of the operations are each flown through all the scenes.')
+    decisions: int = setting(500, 'Each scene takes so many decisions.', low=1)
     clearance: float = setting(
-        1.0, 'free way below which the full network decides, budget or not', unit='m', low=0.0)
-    deadline_ms: float = setting(10.0, 'from image to answer', unit='ms', low=0.01)
-    rate: float = setting(20.0, 'of the images under load', unit='Hz', low=0.1, high=1000.0)
-    seconds: float = setting(20.0, 'of decisions under load', unit='s', low=0.1)
-    report: Path | None = setting(None, 'JSON file to write the figures to')
-    plot: Path | None = setting(None, 'picture of the running means, .png or .svg')
+        1.0, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0)
+    deadline_ms: float = setting(
+        10.0, "An image's answer is due after this time.", unit='ms', low=0.01)
+    rate: float = setting(
+        20.0, 'Under load, images come at this rate.', unit='Hz', low=0.1, high=1000.0)
+    seconds: float = setting(20.0, 'Decisions under load go on for so long.', unit='s', low=0.1)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    plot: Path | None = setting(None, 'The running means are drawn in this picture, .png or .svg.')
 
     def __post_init__(self) -> None:
         check(self)

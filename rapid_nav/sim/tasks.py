@@ -84,13 +84,14 @@ def go_home(vehicle: Vehicle, timeout: float) -> Motion:
 
 
 def land(vehicle: Vehicle, timeout: float) -> Motion:
-    """Sink until the ground has stopped it for some looks."""
+    """Sink until something, the ground at best, has kept it from sinking for some looks."""
     waited, still = 0.0, 0
     while waited < timeout:
         vehicle.order(dynamics.MODE_VELOCITY, 0.0, 0.0, _LANDING_SPEED, NO_TURN)
         still = still + 1 if vehicle.velocity[2] <= _STILL else 0
         if still > _LANDING_LOOKS:
-            vehicle.order(dynamics.MODE_OFF, 0.0, 0.0, 0.0, NO_TURN)
+            if vehicle.landed:
+                vehicle.order(dynamics.MODE_OFF, 0.0, 0.0, 0.0, NO_TURN)
             return True
         yield PERIOD
         waited += PERIOD
