@@ -1,6 +1,7 @@
 """The trainer: hears drones fly, learns from it, and offers them what it has learned."""
 
 from dataclasses import dataclass
+import gc
 import logging
 import os
 import re
@@ -120,4 +121,7 @@ def work(trainer: Trainer) -> None:
 def main() -> int:
     """Train whoever flies until told to stop."""
     logging.basicConfig(level=logging.INFO, format='%(levelname)s %(message)s')
-    return run(Trainer, work)
+    status = run(Trainer, work)
+    # All is saved. To collect what PyTorch leaves behind takes longer than who waits would wait.
+    gc.freeze()
+    return status
