@@ -11,8 +11,8 @@ from rapid_nav.offline.controls import learned_confidence, scored_policy
 from rapid_nav.offline.evaluate import Chooser
 from rapid_nav.offline.judging import best_points, spread_thresholds
 
-TARGETS = {'balanced': 0.18, 'economy': 0.08}
-"""The share of the full network's operations that each may take; the first is the default."""
+TARGETS = {'balanced': 0.18}
+"""The share of the full network's operations that each may take."""
 
 
 def choose(

@@ -12,6 +12,7 @@ import torch
 
 from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.offline.atari_games import Arcade, JUDGED_SEED, PROTOCOLS, VALIDATION_SEED
 from rapid_nav.offline.atari_scores import normalised, share
 from rapid_nav.offline.atari_task import AtariTask, snake_case
@@ -152,9 +153,27 @@ def _controls(
     return judge_controls(player, _judge(arcade), points, seen)
 
 
-def _baseline(path: Path, game: str, config: EvaluateAtariConfig) -> Row:
+def _baseline(
+    path: Path, player: Checkpoint, config: EvaluateAtariConfig, points: list[Row]
+) -> Row:
     """Play a baseline on the same games, as it sees them."""
-    player = load_player(path, game)
+    baseline = load_player(path, player.task['game'])
+    if baseline.task == player.task and is_full_path(baseline, player):
+        # Branches learned from it as it stood: the same weights would play the same games again.
+        row = next(row for row in points if row['name'] == 'full')
+        return {**row, 'name': 'baseline'}
     arcade = Arcade(
-        AtariTask.from_dict(player.task), PROTOCOLS[config.protocol], config.episodes, config.seed)
-    return judge_plain('baseline', player, _judge(arcade))
+        AtariTask.from_dict(baseline.task), PROTOCOLS[config.protocol], config.episodes,
+        config.seed)
+    return judge_plain('baseline', baseline, _judge(arcade))
+
+
+def is_full_path(plain: Checkpoint, player: Checkpoint) -> bool:
+    """Return whether a plain network is, weight by weight, the full path of another."""
+    if plain.network.config != player.network.config.without_branches:
+        return False
+    path = EarlyExitNetwork(player.network.config)
+    path.load_state_dict(player.network.state_dict())
+    path.load_plain(plain.network)
+    before, after = player.network.state_dict(), path.state_dict()
+    return all(torch.equal(before[name], after[name]) for name in before)
