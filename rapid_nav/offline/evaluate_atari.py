@@ -78,7 +78,7 @@ def main(config: EvaluateAtariConfig) -> dict[str, Any]:
         if baseline is None and config.checkpoint is None:
             baseline = shipped_model(f'{game}_baseline')
         if baseline is not None:
-            report['baseline'] = _baseline(baseline, game, config)
+            report['baseline'] = _baseline(baseline, player, config, report['points'])
     for row in [*report['points'], *report.get('controls', [])]:
         row['score_vs_baseline'] = None if 'baseline' not in report else share(
             row['score'], random['score'], report['baseline']['score'])
