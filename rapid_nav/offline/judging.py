@@ -1,5 +1,6 @@
 """What judging a policy is, whatever its task: operating points, a sweep, controls, choosing."""
 
+import bisect
 from collections.abc import Callable, Mapping, Sequence
 import logging
 from typing import Any
@@ -91,6 +92,38 @@ def best_points(
                 f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
                 f'{min(tried)[0]:.3f}')
         points[name] = max(fitting, key=lambda trial: trial[1])[2]
+    return points
+
+
+def spend(
+    policy: Checkpoint, share_of: Callable[[Chooser], float], candidates: Sequence[float],
+    targets: Mapping[str, float],
+) -> dict[str, tuple[float, ...]]:
+    """
+    Return each named point's thresholds: the highest that keep to its share of the operations.
+
+    Where the best cannot be told from the luck of some dozen episodes: surer answers are no
+    worse, and the share of the operations is known well from a few. ``share_of`` returns it for
+    a policy; it rises with the threshold, one of ``candidates``, ascending, for all branches.
+    ValueError if none keeps to a target.
+    """
+    points = {}
+    known: dict[int, float] = {}
+
+    def share(index: int) -> float:
+        if index not in known:
+            point = (candidates[index],) * (policy.network.num_levels - 1)
+            known[index] = share_of(scored_policy(policy.network, learned_confidence, point))
+            log.info('threshold %.4f: %.3f of the operations', candidates[index], known[index])
+        return known[index]
+
+    for name, limit in targets.items():
+        if share(0) > limit:
+            raise ValueError(
+                f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
+                f'{share(0):.3f}')
+        index = bisect.bisect_right(range(1, len(candidates)), limit, key=share)
+        points[name] = (candidates[index],) * (policy.network.num_levels - 1)
     return points
 
 

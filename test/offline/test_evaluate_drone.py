@@ -12,7 +12,7 @@ from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
-from rapid_nav.offline import controls, operating_points
+from rapid_nav.offline import controls, judging, operating_points
 from rapid_nav.offline.evaluate import bootstrap_ci95
 from rapid_nav.offline.evaluate_drone import EvaluateDroneConfig, main
 from rapid_nav.offline.held_out import Course
@@ -91,3 +91,24 @@ def test_the_bootstrap_interval_holds_the_mean_of_what_it_was_drawn_from():
     inside = [low <= 1.0 <= high for low, high in (
         bootstrap_ci95(rng.exponential(size=50), draws=500) for _ in range(200))]
     assert 0.88 <= np.mean(inside) <= 0.99
+
+
+@pytest.mark.parametrize(('limit', 'expected'), [(0.05, 0.0), (0.31, 0.3), (0.3, 0.3), (2.0, 0.9)])
+def test_a_point_spends_what_it_may_and_no_more(policy, limit, expected):
+    # Here a threshold costs what it says, and the cheapest 0.05.
+    shares = iter(np.arange(100))  # to count what is tried
+    tried = []
+
+    def share_of(chooser):
+        next(shares)
+        return max(0.05, tried[-1])
+
+    class Recorded(list):
+        def __getitem__(self, index):
+            tried.append(super().__getitem__(index))
+            return tried[-1]
+
+    candidates = Recorded(round(0.1 * step, 1) for step in range(10))
+    points = judging.spend(policy, share_of, candidates, {'point': limit})
+    assert points == {'point': (expected, expected)}
+    assert next(shares) <= 6

@@ -7,17 +7,17 @@ import numpy as np
 from rapid_nav.sim.worlds.plan import Plan
 
 SIDE = 12  # trees along a side
-PITCH = 3.6  # [m] between them
-SHIFT = 0.75  # [m], how far a tree may stand from its place in the lattice
+PITCH = 2.8  # [m] between them
+SHIFT = 0.55  # [m], how far a tree may stand from its place in the lattice
 CROWN = 6.4  # [m], height of the crowns' middles
 BARK, LEAF, ROCK, BUSH = (110, 80, 55), (70, 120, 50), (130, 125, 120), (95, 140, 60)
 
 
 def forest(plan: Plan) -> None:
     """
-    Draw up a wood of 43 m between cliffs.
+    Draw up a wood of 34 m between cliffs.
 
-    There is no ceiling: the sky shows through the canopy, whose gaps are too small to leave by.
+    There is no ceiling: a canopy whose gaps, where there are any, are too small to leave by.
     """
     rng = plan.rng
     plan.indoor = False
@@ -55,7 +55,7 @@ def trunk(plan: Plan, x: float, y: float) -> None:
     top = np.array([x + lean[0], y + lean[1], CROWN - 1])
     foot = np.array([x - lean[0] * 0.3, y - lean[1] * 0.3, -0.1])
     plan.bar('trunk', foot, top, radius, BARK)
-    if rng.random() < 0.6:
+    if rng.random() < 0.85:
         height = rng.uniform(0.9, 3.2)
         way = rng.uniform(0, 2 * math.pi)
         start = foot + (top - foot) * (height + 0.1) / (CROWN - 0.9)

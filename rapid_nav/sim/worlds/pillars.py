@@ -6,14 +6,14 @@ import numpy as np
 
 from rapid_nav.sim.worlds.plan import Plan
 
-SIZE = 46.0  # [m]
-GAP = 1.3  # [m], least free way between two pillars
+SIZE = 42.0  # [m]
+GAP = 1.2  # [m], least free way between two pillars
 PILLARS = 130
 STONE, STEEL, BRICK = (176, 168, 150), (120, 130, 140), (165, 105, 85)
 
 
 def pillars(plan: Plan) -> None:
-    """Draw up a hall of 46 m with a roof 4 to 5 m high."""
+    """Draw up a hall of 42 m with a roof 4 to 5 m high."""
     rng = plan.rng
     height = float(rng.uniform(4.0, 5.0))
     plan.floor(SIZE)
