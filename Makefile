@@ -53,7 +53,7 @@ bench: $(BUILT) $(DEV)
 
 # The evaluation is flown once; delete its report to fly it again.
 pictures: runs/evaluation.json $(BUILT) $(VIEW)
-	@$(ENVIRONMENT); rapid-nav -v draw --world corridor --seed 10003 --out pictures/flight.png
+	@$(ENVIRONMENT); rapid-nav -v draw --world rooms --seed 10001 --out pictures/flight.png
 	@$(ENVIRONMENT); rapid-nav -v report $< $(wildcard runs/bench_*.json) --out runs/report.html \
 		--curve pictures/operations.png
 	@$(ENVIRONMENT); rapid-nav fly --world rooms --seed 10000 --duration 30 \

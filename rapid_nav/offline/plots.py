@@ -66,7 +66,7 @@ def performance(
     controls = report.get('controls') or []
     if controls:
         _errors(axes, controls, value, f'{key}_ci95', 's', LINES[1], 'controls, 95 %')
-        _names(axes, controls, value, -13, '#8a5f00')
+        _names(axes, controls, value, -26, '#8a5f00')
     baseline = report.get('baseline')
     if baseline:
         low, high = baseline[f'{key}_ci95']
@@ -187,7 +187,15 @@ def _errors(axes: 'Axes', rows: Sequence[Row], value: str, interval: str, style:
 
 
 def _names(axes: 'Axes', rows: Sequence[Row], value: str, above: int, color: str) -> None:
-    for row in rows:
-        if not str(row['name']).startswith(_SWEPT):
-            axes.annotate(plain(row['name']), (row['macs_ratio'], row[value]), xytext=(4, above),
-                          textcoords='offset points', fontsize=8, color=color)
+    """Name the points; those of one crowd at steps of a ladder, with a line to each."""
+    named = sorted((row for row in rows if not str(row['name']).startswith(_SWEPT)),
+                   key=lambda row: float(row['macs_ratio']))
+    step, before = 0, 0.0
+    for row in named:
+        crowded = row['macs_ratio'] < 1.6 * before
+        step, before = (step + 1 if crowded else 0), row['macs_ratio']
+        axes.annotate(
+            plain(row['name']), (row['macs_ratio'], row[value]),
+            xytext=(4, above * (1 + step)), textcoords='offset points', fontsize=8,
+            color=color,
+            arrowprops={'arrowstyle': '-', 'color': color, 'lw': 0.5} if step else None)
