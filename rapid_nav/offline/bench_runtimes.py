@@ -71,10 +71,11 @@ def measure(made: Checkpoint, seen: np.ndarray, calls: int) -> list[dict[str, An
     times = in_turns({
         (name, full): _calling(run, seen, full)
         for name, run in runs.items() for full in (False, True)}, calls)
-    truth = np.stack([runs['PyTorch, eager'](one, True)[0] for one in seen])
+    # Copies: a runtime answers into the same buffer every time.
+    truth = np.stack([runs['PyTorch, eager'](one, True)[0].copy() for one in seen])
     rows = []
     for name, run in runs.items():
-        answers = np.stack([run(one, True)[0] for one in seen])
+        answers = np.stack([run(one, True)[0].copy() for one in seen])
         rows.append({
             'runtime': name,
             'first_exit_ms': float(np.median(times[name, False])),
