@@ -18,12 +18,10 @@ from rapid_nav.core.runtime import load_policy, Policy
 from rapid_nav.core.saved import NEVER
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.drone_env import DroneVectorEnv
-from rapid_nav.offline.held_out import HELD_OUT_SEED
+from rapid_nav.offline.held_out import GENERATED, HELD_OUT_SEED
 from rapid_nav.settings import check, setting
 from rapid_nav.shipped import shipped_checkpoint
 from rapid_nav.sim.world import make_world
-
-SCENES = ('forest', 'corridor', 'pillars', 'rooms')
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ def main(config: SteeringConfig) -> int:
     if config.plot is not None:
         from rapid_nav.offline.plots_steering import budgets_held
 
-        budgets_held(held, config.plot)
+        budgets_held(held, config.decisions, config.plot)
     figures = {
-        'checkpoint': str(config.checkpoint), 'scenes': list(SCENES),
+        'checkpoint': str(config.checkpoint), 'scenes': list(GENERATED),
         'budgets': [{key: value for key, value in row.items() if key != 'spent'} for row in held],
         'deadline': hold_deadline(policy, config)}
     print(json.dumps(figures, indent=1))
@@ -78,7 +76,7 @@ def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[s
     governor = Governor(GovernorConfig(budget=budget), shares)
     task = FlightTask.from_dict(policy.about.task)
     spent = []
-    for scene in SCENES:
+    for scene in GENERATED:
         env = DroneVectorEnv(task, [make_world(scene, HELD_OUT_SEED)], 1)
         seen, _ = env.reset(seed=0)
         for _ in range(config.decisions):

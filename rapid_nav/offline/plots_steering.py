@@ -6,23 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from rapid_nav.core.governor import GovernorConfig
 from rapid_nav.offline.plots import figure, LINES, STYLES
 
 
-def budgets_held(rows: Sequence[dict[str, Any]], path: Path, scenes: int = 4) -> None:
-    """Draw the running mean of what decisions cost, of a flight under each budget."""
+def budgets_held(rows: Sequence[dict[str, Any]], decisions: int, path: Path) -> None:
+    """Draw the running mean of what decisions cost, under each budget, so many in each world."""
+    promise = GovernorConfig()
     with figure() as (made, axes):
         for row, color, style in zip(rows, LINES, STYLES * 2, strict=False):
             count = np.arange(1, len(row['spent']) + 1)
             axes.fill_between(
-                count[[199, -1]], 0.95 * row['budget'], 1.05 * row['budget'], color=color,
-                alpha=0.25, linewidth=0)
+                count[promise.window - 1:], (1 - promise.tolerance) * row['budget'],
+                (1 + promise.tolerance) * row['budget'], color=color, alpha=0.25, linewidth=0)
             axes.plot(count, np.cumsum(row['spent']) / count, style, color=color,
                       label=f'budget {row["budget"]:g}')
-        for scene in range(1, scenes):
-            axes.axvline(len(rows[0]['spent']) * scene / scenes, color='0.6', linewidth=0.8)
+        for change in range(decisions, len(rows[0]['spent']), decisions):
+            axes.axvline(change, color='0.6', linewidth=0.8)
         axes.set_xlabel('decision (grey lines: another world)')
         axes.set_ylabel("mean operations so far,\nshare of the full network's")
         axes.set_ylim(0.0, 1.5 * max(row['budget'] for row in rows))
-        axes.legend(title='bands: within 5 %')
+        axes.legend(title=f'bands: within {promise.tolerance:.0%}')
         made.savefig(path, dpi=150)

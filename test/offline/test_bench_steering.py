@@ -39,3 +39,12 @@ def test_a_deadline_too_short_for_the_full_network_is_kept_by_leaving_early(
     policy = load_policy(checkpoint)
     config = SteeringConfig(deadline_ms=0.12, rate=200.0, seconds=1.0)
     assert bench_steering.decide_in_time(policy, config)['exit_shares'][-1] < 0.9
+
+
+def test_a_flight_too_short_for_the_promise_is_drawn_all_the_same(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    plot = tmp_path / 'budgets.svg'
+    bench_steering.main(SteeringConfig(
+        checkpoint=checkpoint, budgets=(0.1,), decisions=3, seconds=0.1, plot=plot))
+    assert plot.stat().st_size > 1000
