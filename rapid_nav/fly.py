@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LAST_WORDS_S = 0.4  # of silence, after which nothing more of a whole flight is under way
 _LOST_WORDS_S = 3.0  # the same, when the last frame or its decision has not come
 _PATIENCE_S = 5.0  # with a thread that ends
+_FINISH_S = 20.0  # for a bag to be finished: without its index the standard tools refuse it
 _RECORDER = 'recorder'
 _ASKED_TO_END = (0, -signal.SIGTERM, -signal.SIGINT)
 
@@ -67,6 +68,8 @@ def _watch(
             name, status = ended
             if name == 'airsim_bridge' and status == 0:
                 _hear_out(recorder)
+                if 'record' in processes.running:
+                    processes.end('record', _FINISH_S)
                 return 0
             if stop.wait(0.2):
                 return 0  # so it was asked to end, as we were

@@ -10,7 +10,7 @@ import threading
 import time
 
 # How long SIGTERM and SIGKILL are given to end a process [s]; together less than 3 s.
-_KINDLY, _FORCIBLY = 1.5, 0.5
+_KINDLY, _FORCIBLY = 2.2, 0.5
 _REST = 2.0  # [s] until one that has ended is started again
 
 
@@ -59,6 +59,12 @@ class Processes:
         """Start one that `revive` starts again whenever it has ended."""
         self.kept[name] = command
         self.start(name, command)
+
+    def end(self, name: str, patience: float) -> None:
+        """End one before the others, so that they cannot hurry it; at most so long [s]."""
+        process = self.running[name]
+        _signal_group(process, signal.SIGTERM)
+        _wait([process], patience)
 
     def revive(self) -> list[tuple[str, int]]:
         """Start again who ended a moment ago; return their names and exit statuses."""
