@@ -1,6 +1,7 @@
 """The learner: one update of the Q-network and of its exits, and how it acts meanwhile."""
 
 import copy
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +11,14 @@ from rapid_nav.core import state
 from rapid_nav.core.config import AgentConfig
 from rapid_nav.core.network import Answer, EarlyExitNetwork
 from rapid_nav.core.replay import Batch
+
+
+class Acts(NamedTuple):
+    """What the exits of a network would do."""
+
+    actions: np.ndarray  # (L, B), each exit's greedy ones
+    confidences: np.ndarray  # (L, B) in [0, 1]
+    q_values: np.ndarray  # (B, A) of the full path
 
 
 class Learner:
@@ -43,12 +52,13 @@ class Learner:
         return tensor.to(torch.float32, memory_format=torch.channels_last) / scale
 
     @torch.no_grad()
-    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each exit's greedy actions (L, B) and confidences (L, B) in [0, 1]."""
+    def act(self, observation: np.ndarray) -> Acts:
+        """Return what each exit would do with observations (B, C, H, W), and how sure it is."""
         answers = list(self.network.answers(self.to_float(observation)))
         actions = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
         confidences = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
-        return actions.cpu().numpy(), confidences.cpu().numpy()
+        return Acts(
+            actions.cpu().numpy(), confidences.cpu().numpy(), answers[-1].q_values.cpu().numpy())
 
     def bellman_targets(self, batch: Batch) -> torch.Tensor:
         """Return the n-step targets (B,) of the full path, from the target network."""
@@ -96,16 +106,30 @@ class Learner:
         return metrics, td_error.cpu().numpy()
 
     def distil(self, batch: Batch) -> dict[str, float]:
-        """Train the branches alone to follow the full path as it stands; return metrics."""
+        """
+        Train the branches alone to follow the full path as it stands; return metrics.
+
+        What the batch remembers of it is taken as it is, the rest is asked for again.
+        """
         observation = self.to_float(batch.s_tm1)
-        with torch.no_grad():
-            full = Answer(self.network(observation), torch.empty(0))
+        full = Answer(self._taught(batch, observation), torch.empty(0))
         metrics: dict[str, float] = {}
         answers = self.network.answers(observation, isolate=True)
         losses = [
             self._branch_loss(level, next(answers), full, metrics)
             for level in range(self.network.num_levels - 1)]
         return metrics | self._descend(torch.stack(losses).sum())
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch, observation: torch.Tensor) -> torch.Tensor:
+        """Return the full path's Q-values (B, A), remembered or computed."""
+        if batch.taught is None:
+            return self.network(observation)
+        taught = torch.from_numpy(batch.taught).to(self.device)
+        unknown = taught[:, 0].isnan()
+        if unknown.any():
+            taught[unknown] = self.network(observation[unknown])
+        return taught
 
     def follow(self, plain: EarlyExitNetwork) -> None:
         """Make a trained network without branches the full path; ValueError if it is another."""

@@ -17,6 +17,7 @@ class Batch(NamedTuple):
     s_t: np.ndarray  # (B, C, H, W)
     weights: np.ndarray  # (B,) float32, importance weights, at most 1
     index: np.ndarray  # type: ignore[assignment]  # (B,) int64, for update_priorities
+    taught: np.ndarray | None = None  # (B, A) float32, a teacher's Q-values of s_tm1; NaN: none
 
 
 class SumTree:
@@ -77,6 +78,7 @@ class Replay:
         priority_exponent: float,
         seed: int,
         dtype: np.dtype | type = np.uint8,
+        taught: int = 0,
     ) -> None:
         self.rows = max(capacity // num_envs, history + n_step + 2)
         self.num_envs, self.history, self.n_step = num_envs, history, n_step
@@ -88,6 +90,8 @@ class Replay:
         self.terminated = np.zeros((self.rows, num_envs), bool)
         self.truncated = np.zeros((self.rows, num_envs), bool)
         self.valid = np.zeros((self.rows, num_envs), bool)
+        # What a teacher thought when it was there, for as many actions; no action, no teacher.
+        self.taught = np.full((self.rows, num_envs, taught), np.nan, np.float32)
         self.tree = SumTree(self.rows * num_envs)
         self.added = 0  # rows ever written
         self.max_priority = 1.0
@@ -111,17 +115,19 @@ class Replay:
         terminated: np.ndarray,
         truncated: np.ndarray,
         valid: np.ndarray,
+        taught: np.ndarray | float = np.nan,
     ) -> None:
         """
         Write a row: what was seen (N, c, H, W), the episode's age, the action, and its outcome.
 
-        A step that is no transition (the one in which an environment resets) has valid false:
+        ``taught`` (N, A) is what a teacher said of it, if one did. A step that is no transition (the one in which an environment resets) has valid false:
         its frame, the episode's last, is kept for those before it.
         """
         row = self.added % self.rows
         self.frames[row], self.age[row], self.action[row] = frame, age, action
         self.reward[row], self.terminated[row] = reward, terminated
         self.truncated[row], self.valid[row] = truncated, valid
+        self.taught[row] = taught
         # The overwritten row, and those whose stack reaches back into it, can't be sampled.
         gone = (row + np.arange(self.history)) % self.rows
         self.tree.set(self._index(gone), np.zeros(len(gone) * self.num_envs))
@@ -166,7 +172,8 @@ class Replay:
         return Batch(
             self.stack(row, env), self.action[row, env].astype(np.int64), r_t,
             discount_t.astype(np.float32), self.stack((last + 1) % self.rows, env),
-            (weights / weights.max()).astype(np.float32), index)
+            (weights / weights.max()).astype(np.float32), index,
+            self.taught[row, env] if self.taught.shape[2] else None)
 
     def excerpt(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return all rewards held (rows, N), and observations (count, C, H, W) spread evenly."""
@@ -206,4 +213,4 @@ class Replay:
         state.to_generator(self.rng, arrays['rng'])
 
 
-_COLUMNS = ('frames', 'age', 'action', 'reward', 'terminated', 'truncated', 'valid')
+_COLUMNS = ('frames', 'age', 'action', 'reward', 'terminated', 'truncated', 'valid', 'taught')

@@ -49,7 +49,9 @@ class Trainer:
         self.replay = Replay(
             config.replay_size, config.num_envs, (channels // history, height, width), history,
             agent.n_step, agent.discount, agent.priority_exponent, config.seed,
-            env.single_observation_space.dtype or np.uint8)
+            env.single_observation_space.dtype or np.uint8,
+            taught=network.num_actions if self._can_distil() else 0)
+        self.taught: np.ndarray | float = np.nan  # (N, A), what the full path says now
         self.rng = np.random.default_rng(config.seed)
         self.thresholds = self._thresholds_flown(config.early_share)
         self.flown_by_exits = False
@@ -92,7 +94,9 @@ class Trainer:
 
     def choose(self) -> np.ndarray:
         """Return an action for each environment (N,)."""
-        actions, confidences = self.learner.act(self.observation)
+        actions, confidences, q_values = self.learner.act(self.observation)
+        # Only a teacher that stands still can be taken at its word later.
+        self.taught = q_values if self.distilling else np.nan
         level = levels_of(torch.from_numpy(confidences), self.thresholds).numpy()
         greedy = actions[level, np.arange(self.config.num_envs)]
         random = self.rng.integers(self.learner.network.config.num_actions, size=len(greedy))
@@ -103,7 +107,8 @@ class Trainer:
         action = self.choose()
         seen = self.observation[:, self.newest]
         observation, reward, terminated, truncated, _ = self.env.step(action)
-        self.replay.add(seen, self.age, action, reward, terminated, truncated, ~self.over)
+        self.replay.add(
+            seen, self.age, action, reward, terminated, truncated, ~self.over, self.taught)
         self.returns += np.where(self.over, 0.0, reward)
         self.age = np.where(self.over, 0, self.age + 1)
         self.over = terminated | truncated

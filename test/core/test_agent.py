@@ -157,7 +157,7 @@ def mean_return(learner, env, level, episodes=10):
         observation, _ = env.reset(seed=1000 + episode)
         over = False
         while not over:
-            action = learner.act(observation[None])[0][level, 0]
+            action = learner.act(observation[None]).actions[level, 0]
             observation, reward, terminated, truncated, _ = env.step(int(action))
             total += float(reward)
             over = terminated or truncated
@@ -176,3 +176,18 @@ def test_distilling_leaves_the_full_path_as_it_stands():
     new_path, new_branch = network.parameter_groups()
     assert all(bool((a == b).all()) for a, b in zip(path, new_path, strict=True))
     assert any(bool((a != b).any()) for a, b in zip(branch, new_branch, strict=True))
+
+
+def test_what_is_remembered_of_the_teacher_teaches_as_what_it_says_now():
+    weights = []
+    for remembered in (False, True):
+        torch.manual_seed(0)
+        learner = Learner(EarlyExitNetwork(TINY), AgentConfig(learning_rate=1e-2, batch_size=6))
+        batch = batch_of(np.random.default_rng(0))
+        if remembered:
+            taught = learner.act(batch.s_tm1).q_values
+            taught[2:4] = np.nan  # of these nobody remembers anything
+            batch = batch._replace(taught=taught)
+        learner.distil(batch)
+        weights.append([weight.detach().clone() for weight in learner.network.parameters()])
+    assert all(torch.allclose(now, then) for now, then in zip(*weights, strict=True))
