@@ -73,7 +73,7 @@ class NetworkConfig:
 def rapid_stages() -> tuple[Stage, ...]:
     """One cheap exit on a stem of patches, then the full network, for a 64x36 view."""
     return (
-        Stage((Conv(8, 4, 4), Conv(24, 3, 2, 1)), hidden=48, source='input', doubt=32),
+        Stage((Conv(16, 4, 4), Conv(32, 4, 4, 2)), hidden=40, source='input', doubt=24),
         Stage((Conv(32, 8, 4, 2), Conv(64, 4, 2, 1), Conv(64, 3, 1, 1)), 256, source='input'),
     )
 

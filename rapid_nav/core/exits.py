@@ -29,7 +29,6 @@ class Decision(NamedTuple):
     threshold: float  # that it had to reach; 0 at the last. More than confidence: out of time
     macs: int
     macs_ratio: float  # to the full path of the same network
-    q_values: tuple[float, ...]
     confidences: tuple[float, ...] = ()  # of every exit that was asked, this one's included
 
 
@@ -78,7 +77,7 @@ def decide(
         if sure or not may_run(level + 1):
             return Decision(
                 action, level, num_levels, confidence, threshold, macs[level],
-                macs[level] / macs[-1], tuple(q_values.tolist()), tuple(confidences))
+                macs[level] / macs[-1], tuple(confidences))
         before = action
     raise ValueError(f'{num_levels} exits were counted, but the network gave fewer answers')
 

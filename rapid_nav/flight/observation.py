@@ -81,11 +81,11 @@ class DepthHistory:
         """Forget the flight."""
         self.frames = []
 
-    def push(self, depth: np.ndarray) -> np.ndarray:
+    def push(self, depth: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """
         Take a depth image (H, W) [m] and return the observation (1, C, h, w) float32 in [0, 1].
 
-        Raises BadDepth, and keeps what it had, for an image that must not be flown by.
+        It is written to `out`, if there is one. Raises BadDepth, and keeps what it had, for an image that must not be flown by.
         """
         check_depth(depth)
         small = shrink(depth, self.config.height, self.config.width)
@@ -93,4 +93,4 @@ class DepthHistory:
         if not self.frames:
             self.frames = [frame] * self.config.history
         self.frames = [*self.frames[1:], frame]
-        return np.stack(self.frames)[None].astype(np.float32) / np.float32(255)
+        return np.divide(np.stack(self.frames)[None], np.float32(255), out=out)

@@ -89,7 +89,7 @@ class Brain:
         Raises BadDepth for an image that must not be flown by.
         """
         began = self.clock()
-        observation = self.history.push(depth)
+        observation = self.history.push(depth, self.network.observation)
         ahead = float(free_way(depth))
         deep, thresholds = False, self.thresholds
         if self.governor:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 import contextlib
 from dataclasses import dataclass, replace
+import itertools
 import json
 from pathlib import Path
 import tempfile
@@ -19,7 +20,7 @@ from rapid_nav.core.deploy import Deployed
 from rapid_nav.core.runtime import OnnxStages, Policy, session_options
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import onnx_if
-from rapid_nav.offline.bench_latency import flown_observations, in_turns
+from rapid_nav.offline.bench_latency import Candidate, flown_observations, in_turns
 from rapid_nav.offline.evaluate import Choice, summarise
 from rapid_nav.offline.held_out import Course, GENERATED, HELD_OUT_SEED
 from rapid_nav.settings import check, setting
@@ -144,7 +145,7 @@ def openvino_stages(deployed: Deployed) -> Run:
         request.set_input_tensor(openvino.Tensor(source, shared_memory=True))
         requests.append(request)
     slope, actions = branch_slope(deployed), deployed.about.network.num_actions
-    outputs = [request.get_output_tensor(0).data for request in requests]
+    outputs = [request.get_output_tensor(0).data.reshape(1, -1) for request in requests]
 
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
         np.copyto(source, observation)
@@ -217,12 +218,6 @@ def _one_by_one(policy: Policy, point: str) -> Callable[..., Choice]:
     return choose
 
 
-def _calling(run: Run, seen: np.ndarray, full: bool) -> Callable[[], object]:
-    count = 0
-
-    def call() -> object:
-        nonlocal count
-        count += 1
-        return run(seen[count % len(seen)], full)
-
-    return call
+def _calling(run: Run, seen: np.ndarray, full: bool) -> Candidate:
+    observations = itertools.cycle(seen)
+    return lambda: None, lambda: run(next(observations), full)

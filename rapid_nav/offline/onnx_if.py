@@ -50,16 +50,18 @@ def build(deployed: Deployed) -> bytes:
         *(numpy_helper.from_array(np.array([value]), f'at_{value}')
           for value in (0, 1, actions, actions + 1))]
     deep = helper.make_graph(
-        list(last.graph.node), 'deep', [], [tensor('full_answer', 1, actions)],
+        [*last.graph.node, helper.make_node('Flatten', ['full_answer'], ['full'])], 'deep', [],
+        [tensor('full', 1, actions)],
         list(last.graph.initializer))
     early = helper.make_graph(
         [helper.make_node('Identity', ['q'], ['kept'])], 'early', [],
         [tensor('kept', 1, actions)])
     nodes = [
         *first.graph.node,
-        helper.make_node('Slice', ['branch_answer', 'at_0', f'at_{actions}', 'at_1'], ['q']),
+        helper.make_node('Flatten', ['branch_answer'], ['branch']),
+        helper.make_node('Slice', ['branch', 'at_0', f'at_{actions}', 'at_1'], ['q']),
         helper.make_node(
-            'Slice', ['branch_answer', f'at_{actions}', f'at_{actions + 1}', 'at_1'], ['raw']),
+            'Slice', ['branch', f'at_{actions}', f'at_{actions + 1}', 'at_1'], ['raw']),
         helper.make_node('ReduceMax', ['q'], ['best'], axes=[1], keepdims=1),
         helper.make_node('Mul', ['best', 'slope'], ['spread']),
         helper.make_node('Sub', ['raw', 'spread'], ['logit']),

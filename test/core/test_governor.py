@@ -28,7 +28,7 @@ def leave(sure, thresholds, costs=COSTS):
     level = next((i for i, (s, t) in enumerate(zip(sure, thresholds, strict=True)) if s >= t),
                  len(sure))
     seen = (*map(float, sure), 1.0)[:level + 1]
-    return Decision(0, level, len(costs), seen[-1], 0.0, 0, costs[level], (), seen)
+    return Decision(0, level, len(costs), seen[-1], 0.0, 0, costs[level], seen)
 
 
 def fly(governor, scene, decisions, rng, dangerous=lambda step: False):
