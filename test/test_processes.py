@@ -6,7 +6,8 @@ import time
 
 from rapid_nav.processes import Processes
 
-SLOW_TO_FINISH = 'trap "sleep 3; echo whole > {}; exit" TERM; echo ready; while :; do sleep .05; done'
+SLOW_TO_FINISH = (
+    'trap "sleep 3; echo whole > {}; exit" TERM; echo ready; while :; do sleep .05; done')
 
 
 def test_one_that_is_ended_first_has_all_the_time_it_was_given(tmp_path: Path) -> None:

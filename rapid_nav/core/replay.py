@@ -120,8 +120,9 @@ class Replay:
         """
         Write a row: what was seen (N, c, H, W), the episode's age, the action, and its outcome.
 
-        ``taught`` (N, A) is what a teacher said of it, if one did. A step that is no transition (the one in which an environment resets) has valid false:
-        its frame, the episode's last, is kept for those before it.
+        ``taught`` (N, A) is what a teacher said of it, if one did. A step that is no transition
+        (the one in which an environment resets) has valid false: its frame, the episode's last,
+        is kept for those before it.
         """
         row = self.added % self.rows
         self.frames[row], self.age[row], self.action[row] = frame, age, action

@@ -85,7 +85,8 @@ class DepthHistory:
         """
         Take a depth image (H, W) [m] and return the observation (1, C, h, w) float32 in [0, 1].
 
-        It is written to `out`, if there is one. Raises BadDepth, and keeps what it had, for an image that must not be flown by.
+        It is written to `out`, if there is one. Raises BadDepth, and keeps what it had, for an
+        image that must not be flown by.
         """
         check_depth(depth)
         small = shrink(depth, self.config.height, self.config.width)

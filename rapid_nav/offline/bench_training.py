@@ -119,7 +119,9 @@ def _ours(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
     env = problem.vector()
     trainer = Trainer(
         env, problem.network,
-        AgentConfig(batch_size=config.batch_size, priority_exponent=0.0, n_step=1),
+        # What Stable-Baselines3's DQN does, and no more: it is neither double nor prioritised.
+        AgentConfig(
+            batch_size=config.batch_size, priority_exponent=0.0, n_step=1, double=False),
         TrainConfig(num_envs=env.num_envs, steps_per_update=config.steps_per_update,
                     replay_size=20_000, learning_starts=WARM_UP, threads=config.threads),
         history=problem.history)
