@@ -127,6 +127,16 @@ def test_a_decision_outlives_the_next_one():
     assert policy.decide(one, (0.0, 0.0)) == first
 
 
+@pytest.mark.parametrize('runtime', ['onnx', 'eager'])
+def test_what_is_written_where_the_network_reads_decides_as_what_is_handed_in(runtime):
+    policy = Policy(make_checkpoint(RAPID), runtime)
+    for observation in observe(RAPID, 5):
+        handed_in = policy.decide(observation, (0.5, 0.5))
+        policy.observation[:] = 0.0
+        policy.observation[:] = observation
+        assert policy.decide(policy.observation, (0.5, 0.5)) == handed_in
+
+
 @pytest.fixture
 def files(tmp_path):
     trained, exported = tmp_path / 'policy.safetensors', tmp_path / 'policy.zip'

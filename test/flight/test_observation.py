@@ -56,3 +56,11 @@ def test_an_image_that_must_not_be_flown_by_is_refused_and_forgotten(depth, why)
     with pytest.raises(BadDepth, match=why):
         history.push(depth)
     assert (history.push(np.full((36, 64), 2.0)) == np.float32(128 / 255)).all()
+
+
+def test_an_observation_is_written_where_it_is_wanted():
+    depth = np.random.default_rng(0).uniform(0.5, 30.0, (72, 128)).astype(np.float32)
+    made, wanted = DepthHistory(ObservationConfig()), DepthHistory(ObservationConfig())
+    out = np.full((1, *ObservationConfig().shape), np.nan, np.float32)
+    assert wanted.push(depth, out) is out
+    np.testing.assert_array_equal(out, made.push(depth))
