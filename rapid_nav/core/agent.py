@@ -178,10 +178,10 @@ class Learner:
         """Return the one exit that ``paper`` trains now; None trains all."""
         if self.config.mode != 'paper' or num_levels == 1:
             return None
-        full_share = 0.6
-        if progress < full_share:
+        share = self.config.full_share
+        if progress < share or share == 1.0:
             return num_levels - 1
-        turn = (progress - full_share) / (1 - full_share) * (num_levels - 1)
+        turn = (progress - share) / (1 - share) * (num_levels - 1)
         return min(int(turn), num_levels - 2)
 
     def _branch_loss(

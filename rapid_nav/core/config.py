@@ -109,6 +109,9 @@ class AgentConfig:
         'Exits are trained by rapid (distilled, confidence about regret), joint (every exit by '
         'Q-learning, confidence about agreement) or paper (joint, one exit after another).',
         choices=('rapid', 'joint', 'paper'))
+    full_share: float = setting(
+        0.6, 'In this share of the training, at its start, the full path learns, and then one '
+        'branch after another (mode paper).', low=0.0, high=1.0)
     discount: float = setting(
         0.98, 'A reward one decision later counts this share.', low=0.0, high=1.0)
     n_step: int = setting(5, 'So many rewards are summed before bootstrapping.', low=1, high=20)

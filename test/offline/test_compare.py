@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 from scipy import stats
+import torch
 
 from rapid_nav.core.cost import macs_by_level
 from rapid_nav.core.network import EarlyExitNetwork
-from rapid_nav.offline.compare import CompareConfig, main, network_for
+from rapid_nav.offline.compare import best_within_budget, CompareConfig, main
+from rapid_nav.offline.compare_runs import Lengths, make_trainer, network_for, Run
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
 
 
@@ -39,18 +41,45 @@ def test_the_networks_first_exit_is_cheap():
     assert macs[1] <= 0.2 * macs[-1]
 
 
+def test_the_point_chosen_does_best_within_the_budget():
+    def curve(*points):
+        return [{'macs_ratio': ratio, 'score': score} for ratio, score in points]
+
+    assert best_within_budget([curve((0.1, 1), (0.3, 5), (0.9, 9)),
+                               curve((0.1, 4), (0.3, 6), (0.9, 9))]) == 1
+
+
+@pytest.mark.parametrize('mode', ['rapid', 'paper'])
+def test_branches_are_trained_behind_a_full_path_that_stands_still(tmp_path, mode):
+    pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
+    torch.manual_seed(0)
+    plain = EarlyExitNetwork(network_for(4, 3).without_branches)
+    trainer = make_trainer(
+        Run(tmp_path, 'breakout', mode, 0), Lengths(400, 400, 1, 1), plain)
+    network = trainer.learner.network
+    before = [[weight.clone() for weight in group] for group in network.parameter_groups()]
+    while trainer.step < trainer.config.steps:
+        trainer.advance()
+    path, *branches = [
+        all(torch.equal(now, then) for now, then in zip(group, was, strict=True))
+        for group, was in zip(network.parameter_groups(), before, strict=True)]
+    assert path
+    assert not any(branches)
+
+
 @pytest.mark.slow
 def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, capsys):
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
     config = CompareConfig(
-        out=tmp_path, games=('breakout',), seeds=2, steps=400, episodes=2, jobs=1,
+        out=tmp_path, games=('breakout',), seeds=2, steps=400, branch_steps=400, tuning_episodes=2,
+        episodes=2, jobs=1,
         report=tmp_path / 'report.json')
     assert main(config) == 0
     report = json.loads((tmp_path / 'report.json').read_text())
     assert set(report['modes']) == {'rapid', 'paper', 'joint'}
     assert report['modes']['rapid']['macs_ratio']['interquartile_mean'] <= 0.34
-    files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*.json')}
-    assert len(files) == 6
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*')}
+    assert len(files) == 2 * (4 + 3 + 4)  # networks, curves, what was judged
     main(config)
     assert files == {path: path.stat().st_mtime_ns for path in files}
     assert 'interquartile_mean' in capsys.readouterr().out
