@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rapid_nav.core import checkpoint
 from rapid_nav.core.config import (
     AgentConfig,
@@ -38,6 +40,10 @@ class TrainDroneConfig:
         ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas.")
     worlds_each: int = setting(
         64, 'Each generator makes so many training worlds.', low=1, high=HELD_OUT_SEED)
+    tight_share: float = setting(
+        0.0, 'This share of the training worlds is shrunk to 0.4 to 0.8 of its size: branches '
+        'that learn from a teacher are then of one mind with it in narrow places too.',
+        low=0.0, high=1.0)
     network: str = setting(
         'rapid',
         'The network is rapid, with side branches; plain, its full path alone, the baseline; or '
@@ -63,9 +69,15 @@ class TrainDroneConfig:
         check(self)
 
 
-def training_worlds(names: str, each: int) -> list[World]:
-    """Make the worlds that training flies in: seeds 0, 1, ... of each generator."""
-    return [make_world(name, seed) for seed in range(each) for name in names.split(',')]
+def training_worlds(names: str, each: int, tight_share: float = 0.0) -> list[World]:
+    """Make the worlds that training flies in: seeds 0, 1, ... of each generator, some shrunk."""
+    rng = np.random.default_rng(0)
+    worlds = []
+    for seed in range(each):
+        for name in names.split(','):
+            world, tight, size = make_world(name, seed), rng.random(), rng.uniform(0.4, 0.8)
+            worlds.append(world.shrunk(size) if tight < tight_share else world)
+    return worlds
 
 
 def network_for(task: FlightTask, network: str = 'rapid') -> NetworkConfig:
@@ -85,12 +97,13 @@ def main(config: TrainDroneConfig) -> int:
         train_bag.train(
             config.bag, config.out, config.task, network, config.agent, train, teacher)
         return 0
-    worlds = training_worlds(config.worlds, config.worlds_each)
+    worlds = training_worlds(config.worlds, config.worlds_each, config.tight_share)
     env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
     trainer = Trainer(
         env, network, config.agent, train, history=config.task.observation.history)
     card: dict[str, Any] = {
-        'task': 'drone', 'worlds': config.worlds, 'worlds_each': config.worlds_each}
+        'task': 'drone', 'worlds': config.worlds, 'worlds_each': config.worlds_each,
+        'tight_share': config.tight_share}
     if teacher is not None:
         trainer.learner.follow(teacher.network)
         card['teacher'] = teacher.card

@@ -1,7 +1,7 @@
 """A world: its primitives, where a drone may start, and how it is made from a name or a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,17 @@ class World:
     primitives: tuple[Primitive, ...]
     start_poses: np.ndarray  # (M, 4) x, y, z [m; NED], yaw [rad]
     indoor: bool
+
+    def shrunk(self, factor: float) -> 'World':
+        """Return this world with every length in it so many times as long; no drone shrinks."""
+        if not factor > 0:
+            raise ValueError(f'factor is {factor}; it must be positive')
+        primitives = tuple(
+            replace(p, position=tuple(factor * x for x in p.position),
+                    size=tuple(factor * x for x in p.size)) for p in self.primitives)
+        starts = self.start_poses * (factor, factor, factor, 1.0)
+        starts.flags.writeable = False
+        return replace(self, primitives=primitives, start_poses=starts)
 
     @cached_property
     def arrays(self) -> Scenes:
