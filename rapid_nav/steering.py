@@ -27,7 +27,7 @@ class Steering:
         'Thresholds are steered to spend this time in the network in the mean; at 0 they stand.',
         unit='ms', low=0.0, high=1000.0)
     clearance: float = setting(
-        1.0, 'Where less way is free, a budget does not count and the full network decides.',
+        0.6, 'Where less way is free, a budget does not count and the full network decides.',
         unit='m', low=0.0, high=100.0)
     deadline_ms: float = setting(
         0.0,

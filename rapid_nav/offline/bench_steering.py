@@ -33,7 +33,7 @@ class SteeringConfig:
         (0.05, 0.1, 0.2), 'These shares of the operations are each flown through all the scenes.')
     decisions: int = setting(500, 'Each scene takes so many decisions.', low=1)
     clearance: float = setting(
-        1.0, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0)
+        0.6, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0)
     deadline_ms: float = setting(
         10.0, "An image's answer is due after this time.", unit='ms', low=0.01)
     rate: float = setting(

@@ -160,3 +160,18 @@ def test_an_unknown_name_is_told_with_those_there_are(spec: str) -> None:
 def test_a_seed_is_a_whole_number(seed: object) -> None:
     with pytest.raises(ValueError, match='seed'):
         make_world('rooms', seed)  # type: ignore[arg-type]
+
+
+@EACH
+def test_in_a_shrunk_world_everything_is_nearer_by_as_much(name: str) -> None:
+    world = make_world(name, 3)
+    seen = []
+    for one in (world, world.shrunk(0.5)):
+        place, yaw = one.start_poses[:8, :3], one.start_poses[:8, 3]
+        ahead = np.stack([np.cos(yaw / 2), 0 * yaw, 0 * yaw, np.sin(yaw / 2)], axis=1)
+        seen.append(render_depth(pack([one]), 0, place, ahead, 64, 36, np.pi / 2))
+    seen = [np.where(np.isinf(depth), 1e6, depth) for depth in seen]
+    near = np.isclose(seen[1], np.where(seen[0] == 1e6, 1e6, 0.5 * seen[0]), rtol=1e-3)
+    assert near.mean() > 0.999
+    with pytest.raises(ValueError, match='positive'):
+        world.shrunk(0.0)
