@@ -40,5 +40,6 @@ def generate_launch_description() -> LaunchDescription:
             'rviz', default_value='false', choices=['true', 'false'],
             description='show the flight in rviz2'),
         SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
+        *launching.middleware(),
         OpaqueFunction(function=start),
     ])

@@ -23,6 +23,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([
         *launching.arguments(FleetConfig),
         SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
+        *launching.middleware(),
         SetEnvironmentVariable('OMP_NUM_THREADS', '1'),  # the learner takes one core at most
         OpaqueFunction(function=start),
     ])

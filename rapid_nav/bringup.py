@@ -12,12 +12,13 @@ import socket
 from typing import Any
 
 from rapid_nav.settings import setting
-from rapid_nav.shipped import parameters_file, prefix, shipped_checkpoint
+from rapid_nav.shipped import middleware_file, parameters_file, prefix, shipped_checkpoint
 from rapid_nav.steering import Steering
 
 AIRSIM_PORT = 41451
 # ROS 2 maps domains to UDP ports; up to here they stay clear of Linux's ephemeral ports.
 _DOMAINS = range(1, 102)
+MIDDLEWARE = 'FASTRTPS_DEFAULT_PROFILES_FILE'  # where Fast DDS looks for its settings
 _VERBOSE = {logging.INFO: ('-v',), logging.DEBUG: ('-vv',)}
 
 
@@ -187,6 +188,7 @@ def environment(domain: int | str) -> dict[str, str]:
     return {
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
         'PYTHONUNBUFFERED': '1', 'RCUTILS_COLORIZED_OUTPUT': '0', 'RUST_LOG': 'error',
+        MIDDLEWARE: str(middleware_file()),
         **os.environ,
         'ROS_DOMAIN_ID': str(domain),
     }

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 import dataclasses
+import os
 from typing import Any, TYPE_CHECKING, TypeVar
 
 from launch import Action, LaunchContext  # type: ignore[attr-defined]  # not our folder
-from launch.actions import DeclareLaunchArgument, ExecuteProcess
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from rapid_nav import shipped
-from rapid_nav.bringup import Process
+from rapid_nav.bringup import MIDDLEWARE, Process
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -65,3 +66,10 @@ def actions(processes: Iterable[Process], namespace: str) -> list[Action]:
             respawn=process.respawn, respawn_delay=2.0)
         for process in processes
     ]
+
+
+def middleware() -> list[Action]:
+    """Return what has Fast DDS hand on messages as a fleet needs it, unless somebody chose."""
+    if MIDDLEWARE in os.environ:
+        return []
+    return [SetEnvironmentVariable(MIDDLEWARE, str(shipped.middleware_file()))]

@@ -33,3 +33,8 @@ def share() -> Path:
 def parameters_file() -> Path:
     """Return the parameters that every node is given."""
     return share() / 'config' / 'parameters.yaml'
+
+
+def middleware_file() -> Path:
+    """Return how Fast DDS is to hand messages from process to process."""
+    return share() / 'config' / 'fastdds.xml'

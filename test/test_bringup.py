@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -89,6 +90,19 @@ def test_every_run_keeps_to_this_machine_unless_told_otherwise(
     assert bringup.environment(5)['ROS_DOMAIN_ID'] == '5'
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
     assert bringup.environment(5)['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'SUBNET'
+
+
+def test_messages_are_handed_on_as_the_package_says_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
+    file = Path(bringup.environment(5)['FASTRTPS_DEFAULT_PROFILES_FILE'])
+    told = {one.tag.rpartition('}')[2]: one.text for one in ElementTree.parse(file).iter()}
+    # Whatever is queued for one who is gone leaves room for more.
+    assert int(told['segment_size']) > 2 * (
+        int(told['port_queue_capacity']) * int(told['maxMessageSize']))
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', 'mine.xml')
+    assert bringup.environment(5)['FASTRTPS_DEFAULT_PROFILES_FILE'] == 'mine.xml'
 
 
 def test_every_process_is_installed_as_a_program(checkpoint: Path) -> None:
