@@ -4,16 +4,25 @@ from pathlib import Path
 import time
 import zlib
 
-from ear import wait_until
+from ear import Ear, wait_until
+from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
+from rcl_interfaces.srv import SetParameters
+import rclpy
+from rclpy.parameter import Parameter
 from test_policy import Camera, SOUND
 import torch
 
 from rapid_nav.core.checkpoint import Checkpoint, load, save
 from rapid_nav.core.config import NetworkConfig, rapid_stages
 from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes import messages
+from rapid_nav.nodes.airsim_bridge import AirSimBridge, work
+from rapid_nav.nodes.policy import Policy
+from rapid_nav.sim.server import Server
+from rapid_nav.sim.world import make_world
 
 
 def version(path: Path) -> int:
@@ -52,6 +61,39 @@ def test_new_weights_decide_on_every_image_after_those_that_the_old_ones_did(
     wait_until(lambda: camera.told('updates') == '7')
     assert camera.set(checkpoint=str(checkpoint)) == ''  # and back
     assert camera.answer(SOUND).weights == version(checkpoint)
+
+
+def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
+    ros, checkpoint: Path, newer: Path
+) -> None:
+    with Server(make_world('corridor', 1), port=0) as simulator:
+        running = ros(checkpoint=checkpoint, port=simulator.port, lockstep=True,
+                      use_sim_time=True, recorder='ear')
+        node = rclpy.create_node('ear')
+        ear = Ear(node)
+        levels = ear.listen(ExitLevel, 'exit_level', 1000)
+        outcomes = ear.listen(Outcome, 'outcome', 1000)
+        ear.listen(Odometry, 'odom')  # a recorder hears that as well
+        parameters = node.create_client(SetParameters, 'policy/set_parameters')
+        bridge = AirSimBridge()
+        for one in (Policy(), bridge, node):
+            running.spin(one)
+        running.run(lambda: work(bridge))
+        wait_until(lambda: len(levels) > 30, 60)
+        for path in (newer, checkpoint):  # there and back
+            answer = parameters.call_async(SetParameters.Request(parameters=[
+                Parameter('checkpoint', value=str(path)).to_parameter_msg()]))
+            wait_until(answer.done)
+            decided = len(levels)
+            wait_until(lambda count=decided: len(levels) > count + 30, 60)
+    flown = [level.weights for level in levels]
+    assert [one for one, before in zip(flown, [0, *flown], strict=False) if one != before] == [
+        version(checkpoint), version(newer), version(checkpoint)]
+    stamps = {messages.nanoseconds(level.header.stamp) for level in levels}
+    seen = outcomes[:len(levels) - 1]
+    assert {messages.nanoseconds(outcome.header.stamp) for outcome in seen} <= stamps
+    assert [one.image for one in seen] == [seen[0].image + k for k in range(len(seen))]
+    assert bridge.counts['unanswered_images'] == 0
 
 
 def test_a_file_that_cannot_be_flown_is_refused_and_the_old_weights_fly_on(
