@@ -1,21 +1,33 @@
 """Train: drones in namespaces of their own, and a trainer that learns from them as they fly."""
 
-from launch import LaunchContext, LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import EmitEvent, OpaqueFunction, SetEnvironmentVariable, TimerAction
 from launch.events import Shutdown
 
 from rapid_nav import launching
+from rapid_nav.bringup import Process
 from rapid_nav.fleet_stack import fleet, FleetConfig
 
+_LOOK_S = 0.5  # between two looks for weights
 
-def start(context: LaunchContext) -> list:
+
+def start(context: LaunchContext) -> list[Action]:
     """Start the fleet; who dies is started again, until the time is over."""
     config = launching.settings(FleetConfig, context)
-    actions = launching.actions(fleet(config), config.namespace)
+    trainer, *drones = fleet(config)
+    actions = [*launching.actions([trainer], config.namespace), *fly(context, config, drones)]
     if config.duration:
         end = EmitEvent(event=Shutdown(reason=f'{config.duration:g} s of training are over'))
         actions.append(TimerAction(period=config.duration, actions=[end]))
     return actions
+
+
+def fly(context: LaunchContext, config: FleetConfig, drones: list[Process]) -> list[Action]:
+    """Start the drones as soon as the trainer has made weights to fly by."""
+    if config.policy.exists():
+        return launching.actions(drones, config.namespace)
+    again = OpaqueFunction(function=fly, args=[config, drones])
+    return [TimerAction(period=_LOOK_S, actions=[again])]
 
 
 def generate_launch_description() -> LaunchDescription:
