@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
+import signal
 import sys
 import threading
+from types import FrameType
 from typing import TypeVar
 
 import rclpy
@@ -21,9 +23,10 @@ def run(make: Callable[[], Some], work: Callable[[Some], None] | None = None) ->
 
     `work` runs in the main thread meanwhile, and the node ends with it.
     """
-    rclpy.init()
+    interrupts = Interrupts()
     node = None
     try:
+        rclpy.init()
         with until_shutdown():
             node = make()
         if node:
@@ -31,11 +34,33 @@ def run(make: Callable[[], Some], work: Callable[[Some], None] | None = None) ->
     except (ValueError, InvalidParameterValueException) as error:
         print(f'{make.__name__}: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        pass  # there was nothing yet to work with, or nothing any more
     finally:
+        interrupts.over = True
         rclpy.try_shutdown()
         if node:
             node.destroy_node()
     return 0
+
+
+class Interrupts:
+    """
+    Breaks off what the main thread does at the first Ctrl-C, and lets it end in peace at others.
+
+    Whoever starts nodes may well pass on a Ctrl-C that the terminal has sent them too: ros2
+    launch does when one of them has ended before the rest. rclpy's own handler comes before it.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        signal.signal(signal.SIGINT, self)
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Hear one Ctrl-C."""
+        if not self.over:
+            self.over = True
+            raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
