@@ -126,10 +126,11 @@ def asked_to_stop() -> Iterator[threading.Event]:
 def _recorder(namespace: str) -> Iterator['Recorder']:
     """Yield a recorder that listens in a thread of its own."""
     import rclpy
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
     from rapid_nav.nodes.recorder import Recorder
+    from rapid_nav.nodes.running import until_shutdown
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
@@ -137,7 +138,7 @@ def _recorder(namespace: str) -> Iterator['Recorder']:
     executor.add_node(recorder)
 
     def listen() -> None:
-        with contextlib.suppress(ExternalShutdownException):
+        with until_shutdown():
             executor.spin()
 
     listener = threading.Thread(target=listen, daemon=True)

@@ -215,6 +215,7 @@ class FlightLoop:
             if self.drone:
                 self.drone.hover()
                 self.drone.pause(False)
+                self.drone.close()
         except (RPCError, OSError):
             pass
 

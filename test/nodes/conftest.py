@@ -1,14 +1,15 @@
 """Real nodes over the real middleware, in a domain of their own, and somebody who listens."""
 
 from collections.abc import Callable, Iterator
-import contextlib
 import threading
 from typing import Any
 
 import pytest
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+
+from rapid_nav.nodes.running import until_shutdown
 
 
 class Ros:
@@ -23,7 +24,7 @@ class Ros:
         executor.add_node(node)
 
         def live() -> None:
-            with contextlib.suppress(ExternalShutdownException):
+            with until_shutdown():
                 executor.spin()
 
         self.run(live)
