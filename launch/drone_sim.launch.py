@@ -22,10 +22,13 @@ from rapid_nav import bringup, launching, shipped
 def start(context: LaunchContext) -> list[Any]:
     """Start the processes; the end of any of them is the end of all."""
     config = launching.settings(bringup.StackConfig, context)
+    rviz = LaunchConfiguration('rviz')
+    if IfCondition(rviz).evaluate(context):
+        launching.require('rviz2', 'rviz:=true')
     processes = bringup.stack(config, bringup.port_of(config))
     actions = launching.actions(processes, config.namespace)
     actions.append(Node(
-        package='rviz2', executable='rviz2', condition=IfCondition(LaunchConfiguration('rviz')),
+        package='rviz2', executable='rviz2', condition=IfCondition(rviz),
         arguments=['-d', str(shipped.share() / 'config' / 'rapid_nav.rviz')]))
     end = OnProcessExit(on_exit=lambda event, _: EmitEvent(
         event=Shutdown(reason=f'{event.process_name} ended with {event.returncode}')))
@@ -38,7 +41,7 @@ def generate_launch_description() -> LaunchDescription:
         *launching.arguments(bringup.StackConfig),
         DeclareLaunchArgument(
             'rviz', default_value='false', choices=['true', 'false'],
-            description='show the flight in rviz2'),
+            description='A window of rviz2 shows the flight.'),
         SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
         *launching.middleware(),
         OpaqueFunction(function=start),

@@ -5,6 +5,7 @@ import dataclasses
 import os
 from typing import Any, TYPE_CHECKING, TypeVar
 
+from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from launch import Action, LaunchContext  # type: ignore[attr-defined]  # not our folder
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
@@ -46,9 +47,23 @@ def settings(config: type[Config], context: LaunchContext) -> Config:
     for field in dataclasses.fields(config):
         default: Any = field.default
         given = LaunchConfiguration(field.name).perform(context)
-        values[field.name] = (
-            given.lower() == 'true' if isinstance(default, bool) else type(default)(given))
+        try:
+            values[field.name] = (
+                given.lower() == 'true' if isinstance(default, bool) else type(default)(given))
+        except ValueError:
+            kind = 'a whole number' if isinstance(default, int) else 'a number'
+            raise ValueError(f'{field.name}:={given}: it must be {kind}') from None
     return config(**values)
+
+
+def require(package: str, why: str) -> None:
+    """Raise ValueError that says what to install unless a ROS package is there."""
+    try:
+        get_package_prefix(package)
+    except PackageNotFoundError:
+        name = f'ros-{os.environ.get("ROS_DISTRO", "jazzy")}-{package.replace("_", "-")}'
+        raise ValueError(
+            f'{why} needs {package}, which is not installed: apt install {name}') from None
 
 
 def actions(processes: Iterable[Process], namespace: str) -> list[Action]:

@@ -11,6 +11,7 @@ pytest.importorskip('launch_ros')
 
 from launch.actions import DeclareLaunchArgument, ExecuteProcess  # noqa: E402
 
+from rapid_nav import launching  # noqa: E402
 from rapid_nav.bringup import stack, StackConfig  # noqa: E402
 from rapid_nav.fleet_stack import fleet, FleetConfig  # noqa: E402
 
@@ -60,3 +61,18 @@ def test_a_training_is_launched_with_every_setting_of_the_fleet(tmp_path: Path) 
     assert len(started(module, **given)) == 1  # the trainer: there are no weights to fly by yet
     (tmp_path / 'policy.safetensors').touch()
     assert len(started(module, **given)) == len(fleet(FleetConfig(drones=3))) == 10
+
+
+@pytest.mark.parametrize(('given', 'complaint'), [
+    ({'seed': 'three'}, 'seed:=three: it must be a whole number'),
+    ({'threshold': 'high'}, 'threshold:=high: it must be a number'),
+    ({'world': 'nowhere.yaml'}, 'world nowhere.yaml: there is no such file'),
+])
+def test_an_argument_that_is_no_good_is_named(given: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        started(load('drone_sim'), **given)
+
+
+def test_a_ros_package_that_is_missing_is_named_with_its_remedy() -> None:
+    with pytest.raises(ValueError, match='it needs no_such, .* apt install ros-.*-no-such'):
+        launching.require('no_such', 'it')
