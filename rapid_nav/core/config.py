@@ -10,12 +10,22 @@ from rapid_nav.settings import check, setting
 
 @dataclass(frozen=True)
 class Conv:
-    """One convolution, followed by a ReLU."""
+    """One convolution, followed by a ReLU and perhaps by max-pooling."""
 
     channels: int
     kernel: int
     stride: int
     padding: int = 0
+    pool: int = 0  # side of the pooled window; 0 pools nothing
+    pool_stride: int = 1
+
+    def size(self, side: int) -> int:
+        """Return how many pixels are left of so many, before any pooling."""
+        return (side + 2 * self.padding - self.kernel) // self.stride + 1
+
+    def pooled(self, side: int) -> int:
+        """Return how many pixels pooling leaves of so many; a part of a window is left out."""
+        return (side - self.pool) // self.pool_stride + 1 if self.pool else side
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,17 @@ def nature_stages() -> tuple[Stage, ...]:
         Stage((Conv(16, 8, 8),), hidden=64, source='input'),
         Stage((Conv(32, 3, 2, 1),), hidden=64),
         Stage((Conv(32, 8, 4), Conv(64, 4, 2), Conv(64, 3, 1)), 512, source='input'),
+    )
+
+
+def c3f2_stages() -> tuple[Stage, ...]:
+    """PEDRA's C3F2 for a 103x103 view behind two exits of our own, on a stem that they share."""
+    return (
+        Stage((Conv(8, 4, 4), Conv(16, 3, 2, 1, pool=2, pool_stride=2)), 32, 'input', doubt=32),
+        Stage((Conv(64, 3, 1, 1),), hidden=64, doubt=32),
+        Stage((
+            Conv(96, 7, 4, pool=3, pool_stride=2), Conv(64, 5, 1, pool=2, pool_stride=2),
+            Conv(64, 3, 1, 1)), 1024, 'input'),
     )
 
 

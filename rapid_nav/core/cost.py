@@ -42,3 +42,6 @@ def plain_macs(network: EarlyExitNetwork) -> int:
 
 NATURE_DQN_MACS = 9_346_048
 """Mnih et al. 2015 for 84x84x4 and 6 actions: a yardstick that every report is also held to."""
+
+C3F2_MACS = 20_314_400
+"""PEDRA's C3F2 for 103x103x3 and 25 actions."""

@@ -37,8 +37,10 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
     for level, stage in enumerate(config.stages):
         last = level == len(config.stages) - 1
         graph = _Graph(config.input_shape if config.reads_input(level) else shape)
-        for index, conv in enumerate(stage.convs):
-            spent += graph.conv(conv, *_layer(weights, f'trunks.{level}.{2 * index}'))
+        place = 0  # of a convolution among the layers of its trunk
+        for conv in stage.convs:
+            spent += graph.conv(conv, *_layer(weights, f'trunks.{level}.{place}'))
+            place += 3 if conv.pool else 2
         shape = graph.shape
         graph.join(carried if config.cascade and not last else 0)
         head = {name.split('.', 2)[2]: value for name, value in weights.items()
@@ -108,15 +110,18 @@ class _Graph:
         self.outputs: dict[str, onnx.ValueInfoProto] = {}
 
     def conv(self, conv: Conv, weight: np.ndarray, bias: np.ndarray) -> int:
-        """Add a convolution and its ReLU; return its multiply-accumulates."""
+        """Add a convolution, its ReLU and its pooling; return its multiply-accumulates."""
         name = f'conv{len(self.nodes)}'
         self.add('Conv', [self.top, self.keep(weight, f'{name}.weight'),
                           self.keep(bias, f'{name}.bias')], name,
                  strides=[conv.stride] * 2, pads=[conv.padding] * 4)
         self.top = self.add('Relu', [name], f'{name}.relu')
-        height, width = (
-            (side + 2 * conv.padding - conv.kernel) // conv.stride + 1 for side in self.shape[1:])
-        self.shape = conv.channels, height, width
+        height, width = (conv.size(side) for side in self.shape[1:])
+        if conv.pool:
+            self.top = self.add(
+                'MaxPool', [self.top], f'{name}.pool', kernel_shape=[conv.pool] * 2,
+                strides=[conv.pool_stride] * 2)
+        self.shape = conv.channels, conv.pooled(height), conv.pooled(width)
         return height * width * weight.size
 
     def join(self, carried: int) -> None:

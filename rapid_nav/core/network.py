@@ -166,9 +166,10 @@ def make_trunk(
         layers.append(
             nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding))
         layers.append(nn.ReLU())
+        if conv.pool:
+            layers.append(nn.MaxPool2d(conv.pool, conv.pool_stride))
         channels = conv.channels
-        height = (height + 2 * conv.padding - conv.kernel) // conv.stride + 1
-        width = (width + 2 * conv.padding - conv.kernel) // conv.stride + 1
+        height, width = (conv.pooled(conv.size(side)) for side in (height, width))
         if height < 1 or width < 1:
             raise ValueError(f'{conv} leaves nothing of its input of shape {shape}')
     return nn.Sequential(*layers), (channels, height, width)

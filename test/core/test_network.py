@@ -8,6 +8,7 @@ import torch
 
 from rapid_nav.core import cost
 from rapid_nav.core.config import (
+    c3f2_stages,
     Conv,
     nature_stages,
     network_from_dict,
@@ -23,9 +24,13 @@ RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
 SHARED = NetworkConfig((2, 10, 10), 4, (
     Stage((Conv(4, 3, 1),), hidden=8), Stage((Conv(8, 3, 2),), hidden=16),
     Stage((Conv(8, 3, 1),), hidden=16)))
+POOLED = NetworkConfig((2, 20, 20), 4, (
+    Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
+    Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16), Stage((Conv(8, 3, 1),), hidden=16)))
+C3F2 = NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False)
 
 
-@pytest.fixture(params=[RAPID, SHARED], ids=['own stems', 'one trunk'])
+@pytest.fixture(params=[RAPID, SHARED, POOLED], ids=['own stems', 'one trunk', 'pooled'])
 def network(request):
     torch.manual_seed(1)
     return EarlyExitNetwork(request.param).eval()
@@ -104,6 +109,32 @@ def test_operations_agree_with_torchs_own_counter(network):
 def test_the_plain_nature_network_has_its_known_size():
     nature = EarlyExitNetwork(NetworkConfig((4, 84, 84), 6, nature_stages(), duelling=False))
     assert cost.plain_macs(nature) == cost.NATURE_DQN_MACS
+
+
+def test_pedras_c3f2_has_its_known_size_and_a_first_exit_that_is_cheap():
+    network = EarlyExitNetwork(C3F2)
+    macs = cost.macs_by_level(network)
+    assert cost.plain_macs(network) == cost.C3F2_MACS
+    assert macs[0] < macs[1] <= 0.06 * cost.C3F2_MACS
+    assert macs[-1] <= 1.06 * cost.C3F2_MACS
+
+
+def test_a_pooled_layer_keeps_the_strongest_of_each_window():
+    network = EarlyExitNetwork(NetworkConfig(
+        (1, 4, 4), 2, (Stage((Conv(1, 1, 1, pool=2, pool_stride=2),), hidden=4),)))
+    with torch.no_grad():
+        network.trunks[0][0].weight.fill_(1.0)
+        network.trunks[0][0].bias.zero_()
+        seen = network.trunks[0](torch.arange(16.0).reshape(1, 1, 4, 4))
+    assert seen.flatten().tolist() == [5.0, 7.0, 13.0, 15.0]
+
+
+def test_a_configuration_from_before_there_was_pooling_still_reads():
+    values = to_dict(RAPID)
+    for stage in values['stages']:
+        for conv in stage['convs']:
+            del conv['pool'], conv['pool_stride']
+    assert network_from_dict(values) == RAPID
 
 
 def test_the_shipped_architecture_keeps_its_budget():

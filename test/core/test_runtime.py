@@ -13,7 +13,7 @@ import torch
 
 from rapid_nav.core import checkpoint, cost, deploy
 from rapid_nav.core.checkpoint import Checkpoint, CheckpointError
-from rapid_nav.core.config import Conv, NetworkConfig, Stage
+from rapid_nav.core.config import c3f2_stages, Conv, NetworkConfig, Stage
 from rapid_nav.core.exits import decide
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.core.runtime import load_policy, Policy
@@ -28,6 +28,11 @@ SHAPES = {
     'no cascade': dataclasses.replace(SHARED, cascade=False),
     'no duel': dataclasses.replace(RAPID, duelling=False),
     'no branches': RAPID.without_branches,
+    'pooled': NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False),
+    'pooled and shared': NetworkConfig((2, 20, 20), 4, (
+        Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
+        Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16),
+        Stage((Conv(8, 3, 1),), 16))),
     'no convolution': NetworkConfig((2, 4, 5), 3, (Stage((), 4), Stage((Conv(4, 3, 1),), 8))),
 }
 
