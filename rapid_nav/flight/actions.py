@@ -1,4 +1,4 @@
-"""What a drone can decide: a grid of directions, each a velocity in the body's frame."""
+"""What a drone can decide: a grid of directions, each a velocity or a step in its own frame."""
 
 from dataclasses import dataclass
 import math
@@ -20,7 +20,7 @@ class BodyVelocity:
 
 @dataclass(frozen=True)
 class ActionConfig:
-    """PEDRA's grid of directions (5 x 5, up to 12 and 21.3 degrees), flown as velocities."""
+    """PEDRA's grid of directions (5 x 5, up to 12 and 21.3 degrees)."""
 
     pitch_steps: int = setting(
         5, 'The grid has so many directions from up to down.', low=1, high=15)
@@ -41,6 +41,13 @@ class ActionConfig:
     turn_time: float = setting(
         0.2, 'The nose turns into the chosen direction in this time.',
         unit='s', low=0.01, high=10.0)
+    motion: str = setting(
+        'velocity',
+        'A direction is flown at its velocity, or the drone is put, by pose, to where that would '
+        'lead until the next decision.', choices=('velocity', 'pose'))
+    noise: float = setting(
+        0.0, 'A step by pose errs by up to this share of what lies between two directions.',
+        low=0.0, high=1.0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -52,7 +59,16 @@ class ActionGrid:
     def __init__(self, config: ActionConfig) -> None:
         self.config = config
         self.num_actions = config.pitch_steps * config.yaw_steps
-        self.velocities = tuple(self._velocity(action) for action in range(self.num_actions))
+        rows, columns = np.divmod(np.arange(self.num_actions), config.yaw_steps)
+        # (A, 2) [rad] up and to the left, and what lies between two neighbours (2,).
+        self.angles = np.radians(np.stack([
+            config.max_pitch * _spread(rows, config.pitch_steps),
+            config.max_yaw * _spread(columns, config.yaw_steps)], axis=1))
+        self.cell = np.radians([
+            2 * config.max_pitch / max(config.pitch_steps - 1, 1),
+            2 * config.max_yaw / max(config.yaw_steps - 1, 1)])
+        self.velocities = tuple(
+            BodyVelocity(*velocity) for velocity in self._along(self.angles).tolist())
 
     @property
     def straight(self) -> int:
@@ -78,14 +94,23 @@ class ActionGrid:
             return np.ones_like(free)
         return np.clip(free / self.config.slow_distance, self.config.slowest, 1.0)
 
-    def _velocity(self, action: int) -> BodyVelocity:
-        row, column = divmod(action, self.config.yaw_steps)
-        pitch = math.radians(self.config.max_pitch) * _spread(row, self.config.pitch_steps)
-        yaw = math.radians(self.config.max_yaw) * _spread(column, self.config.yaw_steps)
-        along = self.config.speed * math.cos(pitch)
-        return BodyVelocity(
-            forward=along * math.cos(yaw), left=along * math.sin(yaw),
-            up=self.config.speed * math.sin(pitch), yaw_rate=yaw / self.config.turn_time)
+    def steps(self, actions: np.ndarray, seconds: float, errors: np.ndarray) -> np.ndarray:
+        """
+        Return where actions (N,) put a drone that is moved by pose, in its own level frame.
+
+        That is forward, left, up [m] and turn [rad], counter-clockwise (N, 4); `errors` (N, 2) in
+        [-1, 1] are those of pitch and yaw, in shares of what is possible.
+        """
+        angles = self.angles[actions] + errors * self.config.noise * self.cell
+        return self._along(angles) * seconds
+
+    def _along(self, angles: np.ndarray) -> np.ndarray:
+        """Return forward, left, up [m/s] and yaw rate [rad/s] (N, 4) of directions (N, 2)."""
+        pitch, yaw = angles.T
+        along = self.config.speed * np.cos(pitch)
+        return np.stack([
+            along * np.cos(yaw), along * np.sin(yaw), self.config.speed * np.sin(pitch),
+            yaw / self.config.turn_time], axis=1)
 
 
 def free_way(depth: np.ndarray) -> np.ndarray:
@@ -95,6 +120,6 @@ def free_way(depth: np.ndarray) -> np.ndarray:
     return ahead.min(axis=(-2, -1))
 
 
-def _spread(index: int, steps: int) -> float:
+def _spread(index: np.ndarray, steps: int) -> np.ndarray:
     """Return 1 for the first of the steps, -1 for the last, evenly between."""
-    return 0.0 if steps == 1 else 1.0 - 2.0 * index / (steps - 1)
+    return np.zeros(len(index)) if steps == 1 else 1.0 - 2.0 * index / (steps - 1)

@@ -1,10 +1,11 @@
-"""From a depth image to what the network sees: small, nearest first, with a short history."""
+"""From an image to what the network sees: small, depth nearest first, with a short history."""
 
 from dataclasses import dataclass
 import functools
 
 import numpy as np
 
+from rapid_nav.flight.picture import check_picture, resize
 from rapid_nav.settings import check, setting
 
 
@@ -14,8 +15,11 @@ class BadDepth(ValueError):
 
 @dataclass(frozen=True)
 class ObservationConfig:
-    """How a depth image becomes an observation (C, H, W) uint8."""
+    """How an image becomes an observation (C, H, W) uint8."""
 
+    kind: str = setting(
+        'depth', 'An image is depth, seen as nearness, or rgb, a colour picture.',
+        choices=('depth', 'rgb'))
     width: int = setting(64, 'The observation is so wide.', unit='px', low=4, high=512)
     height: int = setting(36, 'The observation is so high.', unit='px', low=4, high=512)
     history: int = setting(3, 'An observation holds so many images.', low=1, high=16)
@@ -29,7 +33,12 @@ class ObservationConfig:
     @property
     def shape(self) -> tuple[int, int, int]:
         """The observation's shape (C, H, W)."""
-        return (self.history, self.height, self.width)
+        return (self.history * self.channels, self.height, self.width)
+
+    @property
+    def channels(self) -> int:
+        """The channels of one image."""
+        return 3 if self.kind == 'rgb' else 1
 
 
 def check_depth(depth: np.ndarray) -> None:
@@ -70,7 +79,21 @@ def nearness(depth: np.ndarray, half_depth: float) -> np.ndarray:
     return np.rint(255.0 / (1.0 + np.maximum(depth, 0.0) / half_depth)).astype(np.uint8)
 
 
-class DepthHistory:
+def frame_of(image: np.ndarray, config: ObservationConfig) -> np.ndarray:
+    """
+    Return an image as the network sees it (c, h, w) uint8.
+
+    The image is depth (H, W) [m], or RGB (H, W, 3) uint8. Raises BadDepth or BadPicture for one
+    that must not be flown by.
+    """
+    if config.kind == 'rgb':
+        check_picture(image)
+        return resize(image, config.height, config.width).transpose(2, 0, 1)
+    check_depth(image)
+    return nearness(shrink(image, config.height, config.width), config.half_depth)[None]
+
+
+class History:
     """The last images of a flight as one observation; the first stands in for those before it."""
 
     def __init__(self, config: ObservationConfig) -> None:
@@ -81,17 +104,15 @@ class DepthHistory:
         """Forget the flight."""
         self.frames = []
 
-    def push(self, depth: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def push(self, image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """
-        Take a depth image (H, W) [m] and return the observation (1, C, h, w) float32 in [0, 1].
+        Take an image, see `frame_of`, and return the observation (1, C, h, w) in [0, 1], float32.
 
-        It is written to `out`, if there is one. Raises BadDepth, and keeps what it had, for an
-        image that must not be flown by.
+        It is written to `out`, if there is one. Raises as `frame_of` does, and then keeps what it
+        had.
         """
-        check_depth(depth)
-        small = shrink(depth, self.config.height, self.config.width)
-        frame = nearness(small, self.config.half_depth)
+        frame = frame_of(image, self.config)
         if not self.frames:
             self.frames = [frame] * self.config.history
         self.frames = [*self.frames[1:], frame]
-        return np.divide(np.stack(self.frames)[None], np.float32(255), out=out)
+        return np.divide(np.concatenate(self.frames)[None], np.float32(255), out=out)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+import math
 import time
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from rapid_nav.core.exits import check_thresholds, Decision, in_time
 from rapid_nav.core.governor import Deadline, Governor, GovernorConfig
 from rapid_nav.flight.actions import ActionGrid, BodyVelocity, free_way
-from rapid_nav.flight.observation import DepthHistory
+from rapid_nav.flight.observation import History
 from rapid_nav.nodes.loading import load, Loaded
 from rapid_nav.settings import setting
 from rapid_nav.steering import Steering
@@ -57,10 +58,10 @@ class Explorer:
 
 
 class Brain:
-    """Decides on depth images under settings that stand."""
+    """Decides on images under settings that stand."""
 
     def __init__(
-        self, config: PolicyConfig, loaded: Loaded, history: DepthHistory, explorer: Explorer,
+        self, config: PolicyConfig, loaded: Loaded, history: History, explorer: Explorer,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.config, self.loaded, self.history = config, loaded, history
@@ -82,15 +83,20 @@ class Brain:
         if config.deadline_ms > 0:
             self.deadline = Deadline(config.deadline_ms / 1e3, network.num_levels, clock)
 
-    def decide(self, depth: np.ndarray, waited: float = 0.0) -> Choice:
-        """
-        Decide on depth (H, W) [m] that arrived so long ago [s].
+    @property
+    def sees_rgb(self) -> bool:
+        """Whether it decides on colour images, and not on depth."""
+        return self.loaded.task.observation.kind == 'rgb'
 
-        Raises BadDepth for an image that must not be flown by.
+    def decide(self, image: np.ndarray, waited: float = 0.0) -> Choice:
+        """
+        Decide on depth (H, W) [m], or RGB (H, W, 3) uint8, that arrived so long ago [s].
+
+        Raises BadDepth or BadPicture for an image that must not be flown by.
         """
         began = self.clock()
-        observation = self.history.push(depth, self.network.observation)
-        ahead = float(free_way(depth))
+        observation = self.history.push(image, self.network.observation)
+        ahead = math.inf if self.sees_rgb else float(free_way(image))
         deep, thresholds = False, self.thresholds
         if self.governor:
             deep = ahead < self.config.clearance
@@ -146,7 +152,7 @@ def make_brain(
     if before is None:
         loaded = loaded or load(config.checkpoint)
         explorer = Explorer(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
-        return Brain(config, loaded, DepthHistory(loaded.task.observation), explorer)
+        return Brain(config, loaded, History(loaded.task.observation), explorer)
     if config == replace(before.config, epsilon=config.epsilon):
         before.config = config  # a governor goes on with what it has counted
         return before

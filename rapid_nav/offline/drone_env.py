@@ -9,10 +9,11 @@ import numpy as np
 
 from rapid_nav.core.state import from_generator, to_generator
 from rapid_nav.flight.actions import ActionGrid, free_way
-from rapid_nav.flight.observation import nearness, shrink
 from rapid_nav.flight.reward import reward
 from rapid_nav.flight.task import FlightTask
-from rapid_nav.sim import camera, dynamics
+from rapid_nav.offline.drone_eyes import eyes
+from rapid_nav.offline.drone_steps import move
+from rapid_nav.sim import dynamics
 from rapid_nav.sim.world import pack, World
 
 CELL = 1.0  # side of the floor's cells that coverage counts [m]
@@ -56,12 +57,12 @@ class DroneVectorEnv(VectorEnv):
         # Several times what the full speed takes: a flight that hangs somewhere ends too.
         self.max_decisions = int(8 * cap_m / (max(task.actions.speed, 0.1) * task.decision_period))
         self.starts, self.given_starts = starts, starts is not None
+        self.rng = np.random.default_rng(0)  # of start poses and of steps that err
         self.scenes = pack(worlds)
         self.grid = grid = ActionGrid(task.actions)
         self.velocities = np.array(
             [(v.forward, v.left, v.up, v.yaw_rate) for v in grid.velocities])
-        self.width = task.observation.width * render_scale
-        self.height = task.observation.height * render_scale
+        self.look = eyes(task, render_scale)
         self.single_observation_space = gymnasium.spaces.Box(
             0, 255, task.observation.shape, np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(grid.num_actions)
@@ -88,9 +89,10 @@ class DroneVectorEnv(VectorEnv):
         """Start all the flights; a seed starts the sequence of start poses anew."""
         if isinstance(seed, list):
             seed = seed[0]
-        if not self.given_starts and (seed is not None or self.starts is None):
+        if seed is not None or self.starts is None:
             self.rng = np.random.default_rng(seed)
-            self.starts = random_starts(self.worlds, self.rng)
+            if not self.given_starts:
+                self.starts = random_starts(self.worlds, self.rng)
         self._start(np.arange(self.num_envs))
         self.over[:] = False
         return self.frames.copy(), self._info()
@@ -105,18 +107,15 @@ class DroneVectorEnv(VectorEnv):
         started = np.flatnonzero(self.over)
         flying = ~self.over
         before = self.state.position[:, :2].copy()
-        self._command(actions)
-        dynamics.step(
-            self.state, self.goal, self.scenes, self.scene_index, self.task.decision_steps)
+        self._move(actions)
         self.decisions += 1
         self.distance += np.linalg.norm(self.state.position[:, :2] - before, axis=1)
         if len(started):
             self._start(started)
         new_cells = self._visit(np.flatnonzero(flying))
-        depth = self._look()
-        frame = nearness(depth, self.task.observation.half_depth)
-        self.frames = np.concatenate([self.frames[:, 1:], frame[:, None]], axis=1)
-        self.frames[started] = frame[started, None]
+        depth, frame = self._look()
+        self.frames = np.concatenate([self.frames[:, frame.shape[1]:], frame], axis=1)
+        self.frames[started] = self._repeated(frame[started])
         collided = self.state.collided.astype(bool) & flying
         value, terminated = reward(self.task.reward, depth, collided, new_cells)
         value[started], terminated[started] = 0.0, False
@@ -139,8 +138,18 @@ class DroneVectorEnv(VectorEnv):
         self._visit(rows)
         self.cells[rows] = 0  # the cell that a flight begins in is not entered
         if len(rows) == self.num_envs:
-            frame = nearness(self._look(), self.task.observation.half_depth)
-            self.frames[:] = frame[:, None]
+            self.frames[:] = self._repeated(self._look()[1])
+
+    def _move(self, actions: np.ndarray) -> None:
+        """Let one decision's time pass, or put the drones to where it would lead."""
+        if self.task.actions.motion == 'pose':
+            errors = self.rng.uniform(-1.0, 1.0, (self.num_envs, 2))
+            move(self.state, self.scenes, self.scene_index,
+                 self.grid.steps(actions, self.task.decision_period, errors))
+            return
+        self._command(actions)
+        dynamics.step(
+            self.state, self.goal, self.scenes, self.scene_index, self.task.decision_steps)
 
     def _command(self, actions: np.ndarray) -> None:
         """Set the goals as moveByVelocityBodyFrame does: turned by the yaw at this moment."""
@@ -152,14 +161,16 @@ class DroneVectorEnv(VectorEnv):
         east = velocity[:, 0] * np.sin(yaw) - velocity[:, 1] * np.cos(yaw)
         self.goal.values[:] = np.stack([north, east, -velocity[:, 2], -velocity[:, 3]], axis=1)
 
-    def _look(self) -> np.ndarray:
-        """Return what the drones see, shrunk (N, h, w) [m]."""
-        depth = camera.render_depth(
-            self.scenes, self.scene_index, self.state.position, self.state.orientation,
-            self.width, self.height, np.radians(self.task.fov))
-        small = shrink(depth, self.task.observation.height, self.task.observation.width)
-        self.free = free_way(small)
-        return small
+    def _look(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the drones see: depth (N, h, w) [m], and as a frame (N, c, h, w) uint8."""
+        depth, frame = self.look(
+            self.scenes, self.scene_index, self.state.position, self.state.orientation)
+        self.free = free_way(depth)
+        return depth, frame
+
+    def _repeated(self, frame: np.ndarray) -> np.ndarray:
+        """Return observations (N, C, h, w) in which a flight's first frame was all there was."""
+        return np.tile(frame, (1, self.task.observation.history, 1, 1))
 
     def _visit(self, rows: np.ndarray) -> np.ndarray:
         """Mark the cells where the drones are; return (N,) how many are new."""

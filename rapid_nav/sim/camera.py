@@ -63,11 +63,18 @@ def _layers(
 
 
 @lru_cache(maxsize=64)
-def slopes(width: int, height: int, fov: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return (W,) and (H,): right and down per metre ahead of the rays through pixel centres."""
+def slopes(
+    width: int, height: int, fov: float, aspect: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Return (W,) and (H,): right and down per metre ahead of the rays through pixel centres.
+
+    The view is `aspect` times as wide as high, if not 0; otherwise its pixels are square.
+    """
     focal = width / 2 / math.tan(fov / 2)
     u = (np.arange(width) + 0.5 - width / 2) / focal
-    v = (np.arange(height) + 0.5 - height / 2) / focal
+    high = focal * aspect * height / width if aspect else focal
+    v = (np.arange(height) + 0.5 - height / 2) / high
     return u.astype(np.float32), v.astype(np.float32)
 
 
@@ -98,7 +105,7 @@ def render_depth(
 
 def render(
     scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
-    width: int, height: int, fov: float, threads: int = 1,
+    width: int, height: int, fov: float, threads: int = 1, aspect: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Return depth (B, H, W) float32 as render_depth does, and what lies at that depth.
@@ -111,7 +118,7 @@ def render(
     depth = np.empty(shape, dtype=np.float32)
     which = np.empty(shape, dtype=np.int32)
     normals = np.empty((*shape, 3), dtype=np.float32)
-    u, v = slopes(width, height, fov)
+    u, v = slopes(width, height, fov, aspect)
 
     def part(rows: slice) -> None:
         where = scenes, scene_index[rows], position[rows], camera[rows], u, v
@@ -127,13 +134,22 @@ def color(
     width: int, height: int, fov: float, threads: int = 1,
 ) -> np.ndarray:
     """Return pictures (B, H, W, 3) uint8 RGB for people; arguments as for render_depth."""
+    return depth_and_color(
+        scenes, scene_index, position, orientation, width, height, fov, threads)[1]
+
+
+def depth_and_color(
+    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
+    width: int, height: int, fov: float, threads: int = 1, aspect: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return depth as render_depth does, and pictures as color does; `aspect`: see slopes."""
     depth, which, normals = render(
-        scenes, scene_index, position, orientation, width, height, fov, threads)
+        scenes, scene_index, position, orientation, width, height, fov, threads, aspect)
     scene_index, position, camera = views(scene_index, position, orientation)
     picture = np.empty((*depth.shape, 3), dtype=np.uint8)
-    shade(scenes, scene_index, position, camera, *slopes(width, height, fov), depth, which,
-          normals, picture)
-    return picture
+    shade(scenes, scene_index, position, camera, *slopes(width, height, fov, aspect), depth,
+          which, normals, picture)
+    return depth, picture
 
 
 def views(

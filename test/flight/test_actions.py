@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.flight.actions import ActionConfig, ActionGrid, free_way
+from rapid_nav.flight.task import TASKS
 
 GRID = ActionGrid(ActionConfig())
 
@@ -57,3 +58,39 @@ def test_an_action_outside_the_grid_is_refused(action):
 def test_a_setting_out_of_range_is_refused_by_name():
     with pytest.raises(ValueError, match=r'ActionConfig.speed is 30.*\[0.0, 20.0\] m/s'):
         ActionConfig(speed=30)
+
+
+PEDRA = ActionGrid(TASKS['pedra'].actions)
+
+
+def steps(actions, errors=0.0):
+    errors = np.broadcast_to(errors, (len(actions), 2))
+    return PEDRA.steps(np.array(actions), TASKS['pedra'].decision_period, errors)
+
+
+def test_pedras_steps_are_its_tables_by_its_index():
+    forward, left, up, turn = steps(range(25)).T.reshape(4, 5, 5)  # by pitch and yaw
+    np.testing.assert_allclose(np.sqrt(forward**2 + left**2 + up**2), 0.4)
+    down = -np.degrees(np.arcsin(up / 0.4))
+    np.testing.assert_allclose(down, np.tile([[-12], [-6], [0], [6], [12]], 5), atol=1e-9)
+    to_the_right = -np.degrees(turn)
+    np.testing.assert_allclose(
+        to_the_right, np.tile([-21.3, -10.7, 0, 10.7, 21.3], (5, 1)), atol=0.05)
+    np.testing.assert_allclose(np.arctan2(left, forward), turn)  # it looks where it goes
+
+
+@given(st.integers(0, 24), st.floats(-1, 1), st.floats(-1, 1))
+def test_a_step_errs_by_at_most_a_sixth_of_a_cell(action, pitch_error, yaw_error):
+    right, = steps([action])
+    wrong, = steps([action], (pitch_error, yaw_error))
+    assert np.degrees(wrong[3] - right[3]) == pytest.approx(yaw_error * 64 / 6 / 6)
+    pitch = np.degrees(np.arcsin(np.array([wrong[2], right[2]]) / 0.4))
+    assert pitch[0] - pitch[1] == pytest.approx(pitch_error * 6 / 6, abs=1e-6)
+
+
+def test_pedras_velocities_are_as_slow_as_its_own():
+    task = TASKS['pedra-velocity']
+    velocity = ActionGrid(task.actions).velocity(4)
+    assert np.linalg.norm([velocity.forward, velocity.left, velocity.up]) == pytest.approx(0.4)
+    turned = np.degrees(velocity.yaw_rate * task.decision_period)
+    assert turned == pytest.approx(-21.3, abs=0.05)

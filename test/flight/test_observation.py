@@ -7,11 +7,12 @@ import pytest
 
 from rapid_nav.flight.observation import (
     BadDepth,
-    DepthHistory,
+    History,
     nearness,
     ObservationConfig,
     shrink,
 )
+from rapid_nav.flight.picture import BadPicture
 
 CONFIG = ObservationConfig()
 
@@ -36,7 +37,7 @@ def test_nearness_falls_with_depth_and_is_zero_at_infinity():
 
 
 def test_the_first_image_stands_in_for_those_before_it_and_the_newest_is_last():
-    history = DepthHistory(CONFIG)
+    history = History(CONFIG)
     first = history.push(np.full((144, 256), 2.0))
     assert first.shape == (1, 3, 36, 64) and first.dtype == np.float32
     np.testing.assert_array_equal(first, np.full_like(first, 128 / 255))
@@ -51,7 +52,7 @@ def test_the_first_image_stands_in_for_those_before_it_and_the_newest_is_last():
     (np.where(np.eye(36, 64) > 0, np.nan, 3.0), '36 of 2304 pixels are NaN'),
 ])
 def test_an_image_that_must_not_be_flown_by_is_refused_and_forgotten(depth, why):
-    history = DepthHistory(CONFIG)
+    history = History(CONFIG)
     history.push(np.full((36, 64), 2.0))
     with pytest.raises(BadDepth, match=why):
         history.push(depth)
@@ -60,7 +61,18 @@ def test_an_image_that_must_not_be_flown_by_is_refused_and_forgotten(depth, why)
 
 def test_an_observation_is_written_where_it_is_wanted():
     depth = np.random.default_rng(0).uniform(0.5, 30.0, (72, 128)).astype(np.float32)
-    made, wanted = DepthHistory(ObservationConfig()), DepthHistory(ObservationConfig())
+    made, wanted = History(ObservationConfig()), History(ObservationConfig())
     out = np.full((1, *ObservationConfig().shape), np.nan, np.float32)
     assert wanted.push(depth, out) is out
     np.testing.assert_array_equal(out, made.push(depth))
+
+
+def test_a_colour_image_is_seen_small_its_channels_first():
+    config = ObservationConfig(kind='rgb', width=103, height=103, history=2)
+    history = History(config)
+    history.push(np.full((180, 320, 3), (255, 0, 51), np.uint8))
+    seen = history.push(np.full((180, 320, 3), (0, 102, 255), np.uint8))
+    assert seen.shape == (1, 6, 103, 103) == (1, *config.shape)
+    assert seen[0, :, 5, 7].tolist() == pytest.approx([1.0, 0.0, 0.2, 0.0, 0.4, 1.0])
+    with pytest.raises(BadPicture, match='all black'):
+        history.push(np.zeros((180, 320, 3), np.uint8))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from rapid_nav.sim.camera import color, render, render_depth, slopes
+from rapid_nav.sim.camera import color, depth_and_color, render, render_depth, slopes
 from rapid_nav.sim.rays import cast_rays
 from rapid_nav.sim.shapes import Primitive, quaternion, rotation_matrices
 from rapid_nav.sim.world import GENERATORS, make_world, pack, World
@@ -163,3 +163,14 @@ def test_pictures_show_colours() -> None:
     red, green, _ = picture[16, 16].astype(int)
     assert red > 2 * green
     assert picture[0, 0, 2] > 150  # the sky
+
+
+def test_a_view_with_pixels_that_are_not_square_is_the_same_view() -> None:
+    """A third of the pixels across, those in the middle of three, and all of them down."""
+    world = make_world('rooms', 3)
+    x, y, z, yaw = world.start_poses[0]
+    where = world.arrays, 0, np.array([[x, y, z]]), np.array([quaternion(yaw=yaw)])
+    depth, picture = depth_and_color(*where, 96, 180, 1.4, aspect=288 / 180)
+    np.testing.assert_allclose(
+        depth, render_depth(*where, 288, 180, 1.4)[:, :, 1::3], rtol=1e-4)
+    assert (picture == color(*where, 288, 180, 1.4)[:, :, 1::3]).mean() > 0.999
