@@ -1,5 +1,6 @@
 """The command line, the same after colcon and after pip: rapid-nav fly, sim, train drone, ..."""
 
+import argparse
 import contextlib
 import dataclasses
 import difflib
@@ -126,11 +127,24 @@ def parse(name: str, about: str, config_class: type[Any], arguments: list[str]) 
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                config_class, prog=f'rapid-nav {name}', description=about, args=arguments)
+                config_class, prog=f'rapid-nav {name}', description=about, args=arguments,
+                **defaults_of(config_class, arguments))
     except SystemExit as end:
         if not end.code:
             raise
         raise ValueError(f'{one_line(said.getvalue())}; see rapid-nav {name} --help') from None
+
+
+def defaults_of(config_class: type[Any], arguments: list[str]) -> dict[str, Any]:
+    """Return what the flags change, as `default`, where a --task brings settings `of` its own."""
+    if not hasattr(config_class, 'of'):
+        return {}
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    field = next(one for one in dataclasses.fields(config_class) if one.name == 'task')
+    reader.add_argument('--task', nargs='?', default=field.default)
+    named = reader.parse_known_args(arguments)[0].task
+    known = named in field.metadata['choices']  # if not, it is told with the other mistakes
+    return {'default': config_class.of(named if known else field.default)}
 
 
 def one_line(box: str) -> str:

@@ -73,6 +73,7 @@ def test_every_command_is_described_in_a_sentence() -> None:
     ('fly --seed', ['--seed']),
     ('fly rooms', ['rooms', 'rapid-nav fly --help']),
     ('fly --checkpoint /nowhere/x.safetensors', ['/nowhere/x.safetensors', 'rapid-nav train']),
+    ('train drone --task pedre', ['task is', 'choose one of drone, pedra']),
     ('report', ['no files']),
     ('report /nowhere/out.json', ['/nowhere/out.json']),
     ('flie', ['no such command', 'did you mean fly?']),
@@ -140,3 +141,19 @@ def test_flags_of_nested_settings_have_dots() -> None:
     flags = dict(completion.fields_of(config, ''))
     assert '--agent.learning-rate' in flags and 'rapid' in flags['--agent.mode']
     assert '--no-resume' in flags and '--agent.no-double' in flags
+
+
+@pytest.mark.parametrize('flags', ['--task pedra --train.num-envs 3', '--train.num-envs=3 '
+                                   '--task=pedra'])
+def test_a_task_brings_its_own_defaults_and_flags_change_them(flags: str) -> None:
+    from rapid_nav.flight.task import TASKS
+    from rapid_nav.offline.drone_presets import PEDRA
+    from rapid_nav.offline.train_drone import TrainDroneConfig
+
+    def parsed(line: str) -> TrainDroneConfig:
+        return cli.parse('train drone', '', TrainDroneConfig, line.split())
+
+    config = parsed(flags)
+    assert config.flight == TASKS['pedra'] and config.agent == PEDRA.agent
+    assert config.train == dataclasses.replace(PEDRA.train, num_envs=3)
+    assert parsed('') == TrainDroneConfig()

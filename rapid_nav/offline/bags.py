@@ -12,7 +12,7 @@ from mcap_ros2.decoder import DecoderFactory
 import numpy as np
 
 from rapid_nav.flight.join import DroneJoin, Join, Judged, Stretch
-from rapid_nav.flight.observation import BadDepth, check_depth, nearness, shrink
+from rapid_nav.flight.observation import BadDepth, frame_of
 from rapid_nav.flight.task import FlightTask
 
 DEPTH, DECISION, OUTCOME = HEARD = 'camera/depth', 'exit_level', 'outcome'
@@ -49,11 +49,9 @@ def _hear(drone: DroneJoin, topic: str, message: Any, task: FlightTask) -> Itera
 
 
 def frame(image: Any, task: FlightTask) -> np.ndarray:
-    """Return a depth image as a policy of the task sees it (h, w) uint8."""
+    """Return a depth image as a policy of the task sees it (1, h, w) uint8."""
     if image.encoding != '32FC1' or len(image.data) != 4 * image.height * image.width:
         raise BadDepth(f'{image.width} x {image.height} {image.encoding}')
     order = '>' if image.is_bigendian else '<'
     depth = np.frombuffer(image.data, f'{order}f4').reshape(image.height, image.width)
-    check_depth(depth)
-    about = task.observation
-    return nearness(shrink(depth, about.height, about.width), about.half_depth)
+    return frame_of(depth, task.observation)

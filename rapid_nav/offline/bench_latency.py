@@ -17,8 +17,8 @@ from rapid_nav.core.runtime import Policy
 from rapid_nav.core.saved import NEVER
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.drone_env import DroneVectorEnv
+from rapid_nav.offline.drone_presets import network_for
 from rapid_nav.offline.held_out import HELD_OUT_SEED
-from rapid_nav.offline.train_drone import network_for
 from rapid_nav.sim.world import make_world
 
 BLOCK = 20  # calls of one candidate before the next one's turn

@@ -18,8 +18,8 @@ from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.atari_env import AtariVectorEnv, standard_env
 from rapid_nav.offline.atari_presets import NATURE
 from rapid_nav.offline.drone_env import DroneEnv, DroneVectorEnv
+from rapid_nav.offline.drone_presets import network_for
 from rapid_nav.offline.train import Trainer
-from rapid_nav.offline.train_drone import network_for
 from rapid_nav.settings import check, setting
 from rapid_nav.sim.world import make_world
 

@@ -14,7 +14,7 @@ from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.cost import macs_by_level
 from rapid_nav.flight.actions import ActionGrid
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.flight.task import FlightTask, TASKS
 from rapid_nav.offline.controls import learned_confidence, scored_policy
 from rapid_nav.offline.evaluate import Chooser, random_policy, straight_policy, summarise
 from rapid_nav.offline.held_out import (
@@ -43,6 +43,9 @@ class EvaluateDroneConfig:
     policy: str = setting(
         'checkpoint', 'The checkpoint flies, or random actions do, or always straight ahead.',
         choices=('checkpoint', 'random', 'straight'))
+    task: str = setting(
+        'drone', 'Random actions and straight ahead fly this task; a checkpoint flies its own.',
+        choices=tuple(TASKS))
     worlds: tuple[str, ...] = setting(
         GENERATED,
         "Flights are in these generators' worlds (several may be joined by commas) and world or "
@@ -83,7 +86,7 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
         if config.baseline is not None:
             report['baseline'] = _fly_baseline(config.baseline, course, report['points'])
     else:
-        task = FlightTask()
+        task = TASKS[config.task]
         chooser = (straight_policy(task) if config.policy == 'straight'
                    else random_policy(ActionGrid(task.actions).num_actions))
         report['points'] = [_fly(config.policy, course, task, chooser, (1,))]

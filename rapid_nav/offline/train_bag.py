@@ -40,6 +40,8 @@ def train(
     agent: AgentConfig, config: TrainConfig, teacher: Checkpoint | None,
 ) -> Checkpoint:
     """Make all the updates that the settings give, save what came of it and return that."""
+    if task.observation.kind != 'depth':
+        raise ValueError('bags hold depth images, and this task sees colours; let it fly')
     pupil = Pupil(network, agent, config, task.observation.history)
     if teacher is not None:
         pupil.learner.follow(teacher.network)

@@ -7,34 +7,27 @@ from typing import Any
 import numpy as np
 
 from rapid_nav.core import checkpoint
-from rapid_nav.core.config import (
-    AgentConfig,
-    NetworkConfig,
-    rapid_stages,
-    small_stages,
-    TrainConfig,
-)
-from rapid_nav.flight.actions import ActionGrid
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.core.config import AgentConfig, TrainConfig
+from rapid_nav.core.initial import initialise
+from rapid_nav.flight.task import FlightTask, name_of, TASKS
 from rapid_nav.offline import operating_points
 from rapid_nav.offline.drone_env import DroneVectorEnv
+from rapid_nav.offline.drone_presets import network_for, NETWORKS, PRESETS
 from rapid_nav.offline.held_out import GENERATED, HELD_OUT_SEED
 from rapid_nav.offline.train import only_distilling, Trainer
 from rapid_nav.offline.training_folder import load_teacher, TrainingFolder
 from rapid_nav.settings import check, setting
 from rapid_nav.sim.world import make_world, World
 
-NETWORKS = {
-    'rapid': rapid_stages,
-    'plain': lambda: rapid_stages()[-1:],
-    'small': small_stages,
-}
-
 
 @dataclass(frozen=True)
 class TrainDroneConfig:
     """What `rapid-nav train drone` takes."""
 
+    task: str = setting(
+        'drone',
+        'The task is drone, or pedra or pedra-velocity, those of PEDRA with steps by pose or with '
+        'velocities; it gives the defaults of flight., agent. and train.', choices=tuple(TASKS))
     out: Path = setting(Path('runs/drone'), 'Checkpoint and log are written to this folder.')
     worlds: str = setting(
         ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas.")
@@ -47,7 +40,7 @@ class TrainDroneConfig:
     network: str = setting(
         'rapid',
         'The network is rapid, with side branches; plain, its full path alone, the baseline; or '
-        'small, a static network of some of the operations, a control.', choices=tuple(NETWORKS))
+        'small, a static network of some of the operations, a control.', choices=NETWORKS)
     teacher: Path | None = setting(
         None,
         'This trained plain network becomes the full path as it is; from the first step on, the '
@@ -61,12 +54,18 @@ class TrainDroneConfig:
         True, 'The training goes on from the state in the folder, if there is one.')
     points: bool = setting(
         True, 'Operating points are chosen on validation worlds when the training is over.')
-    task: FlightTask = field(default_factory=FlightTask)
+    flight: FlightTask = field(default_factory=FlightTask)
     agent: AgentConfig = field(default_factory=AgentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
         check(self)
+
+    @classmethod
+    def of(cls, task: str) -> 'TrainDroneConfig':
+        """Return the settings that a training of a task has unless told otherwise."""
+        preset = PRESETS[task]
+        return cls(task=task, flight=TASKS[task], agent=preset.agent, train=preset.train)
 
 
 def training_worlds(names: str, each: int, tight_share: float = 0.0) -> list[World]:
@@ -80,29 +79,28 @@ def training_worlds(names: str, each: int, tight_share: float = 0.0) -> list[Wor
     return worlds
 
 
-def network_for(task: FlightTask, network: str = 'rapid') -> NetworkConfig:
-    """Return one of the drone's networks."""
-    return NetworkConfig(
-        task.observation.shape, ActionGrid(task.actions).num_actions, NETWORKS[network]())
-
-
 def main(config: TrainDroneConfig) -> int:
     """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
-    network, task = network_for(config.task, config.network), config.task.to_dict()
-    teacher = None if config.teacher is None else load_teacher(config.teacher, network, task)
+    network, task = network_for(config.flight, config.network), config.flight.to_dict()
+    teacher = None if config.teacher is None else load_teacher(
+        config.teacher, network, config.flight, FlightTask.from_dict)
     train = config.train if teacher is None else only_distilling(config.train)
     if config.bag:
         from rapid_nav.offline import train_bag  # what reads bags is needed for nothing else
 
         train_bag.train(
-            config.bag, config.out, config.task, network, config.agent, train, teacher)
+            config.bag, config.out, config.flight, network, config.agent, train, teacher)
         return 0
     worlds = training_worlds(config.worlds, config.worlds_each, config.tight_share)
-    env = DroneVectorEnv(config.task, worlds, config.train.num_envs)
+    env = DroneVectorEnv(config.flight, worlds, config.train.num_envs)
     trainer = Trainer(
-        env, network, config.agent, train, history=config.task.observation.history)
+        env, network, config.agent, train, history=config.flight.observation.history)
+    name = name_of(config.flight)
+    if PRESETS[name].centred:
+        initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
+        trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
     card: dict[str, Any] = {
-        'task': 'drone', 'worlds': config.worlds, 'worlds_each': config.worlds_each,
+        'task': name, 'worlds': config.worlds, 'worlds_each': config.worlds_each,
         'tight_share': config.tight_share}
     if teacher is not None:
         trainer.learner.follow(teacher.network)

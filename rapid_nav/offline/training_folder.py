@@ -1,6 +1,6 @@
 """A training's folder: what it goes on from, what it keeps there, and what it learns from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import logging
 from pathlib import Path
@@ -61,11 +61,18 @@ class TrainingFolder:
         return finished
 
 
-def load_teacher(path: Path, network: NetworkConfig, task: Mapping[str, Any]) -> Checkpoint:
-    """Load a plain network to learn from; ValueError if this training could not."""
+def load_teacher(
+    path: Path, network: NetworkConfig, task: Any,
+    task_of: Callable[[Mapping[str, Any]], Any] = dict,
+) -> Checkpoint:
+    """
+    Load a plain network to learn from; ValueError if this training could not.
+
+    ``task_of`` makes of a checkpoint's task what ``task`` is.
+    """
     teacher = checkpoint.load(path)
     if len(network.stages) == 1:
         raise ValueError('a network without side branches has no branches to learn from a teacher')
-    if teacher.task != task:
+    if task_of(teacher.task) != task:
         raise ValueError(f'{path} was trained for another task than this training')
     return teacher

@@ -9,7 +9,7 @@ from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import bench_runtimes
 from rapid_nav.offline.bench_latency import random_observations
-from rapid_nav.offline.train_drone import network_for
+from rapid_nav.offline.drone_presets import network_for
 
 
 def test_every_runtime_gives_the_answers_of_pytorch_at_both_exits():

@@ -10,7 +10,7 @@ from rapid_nav.core.checkpoint import Checkpoint, save
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.draw import DrawConfig, fly, hull, main, outline
-from rapid_nav.offline.train_drone import network_for
+from rapid_nav.offline.drone_presets import network_for
 from rapid_nav.sim.shapes import Primitive, quaternion
 from rapid_nav.sim.world import make_world
 

@@ -13,10 +13,10 @@ from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import controls, judging, operating_points
+from rapid_nav.offline.drone_presets import network_for
 from rapid_nav.offline.evaluate import bootstrap_ci95
 from rapid_nav.offline.evaluate_drone import EvaluateDroneConfig, main
 from rapid_nav.offline.held_out import Course
-from rapid_nav.offline.train_drone import network_for
 
 
 @pytest.fixture(scope='module')
@@ -107,3 +107,11 @@ def test_a_point_spends_what_it_may_and_no_more(policy, limit, expected, monkeyp
     points = judging.spend(policy, share_of, candidates, {'point': limit})
     assert points == {'point': (expected, expected)}
     assert len(tried) <= 6
+
+
+@pytest.mark.parametrize('name', ['pedra', 'pedra-velocity'])
+def test_chance_and_straight_ahead_fly_pedra_too_and_not_far(name):
+    for policy in ('random', 'straight'):
+        row, = main(EvaluateDroneConfig(
+            policy=policy, task=name, flights=4, worlds=('corridor,rooms',)))['points']
+        assert 0.1 < row['msf_m'] < 20.0

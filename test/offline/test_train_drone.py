@@ -15,11 +15,14 @@ import pytest
 import torch
 
 from rapid_nav.core import checkpoint, state
-from rapid_nav.core.config import AgentConfig, TrainConfig
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.config import AgentConfig, c3f2_stages, NetworkConfig, TrainConfig
+from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.flight.task import FlightTask, TASKS
 from rapid_nav.offline.drone_env import DroneVectorEnv
+from rapid_nav.offline.drone_presets import network_for
 from rapid_nav.offline.train import Trainer
-from rapid_nav.offline.train_drone import main, network_for, TrainDroneConfig, training_worlds
+from rapid_nav.offline.train_drone import main, TrainDroneConfig, training_worlds
 
 SHORT = TrainDroneConfig(
     worlds='pillars', worlds_each=2, points=False,
@@ -31,8 +34,8 @@ SHORT = TrainDroneConfig(
 
 def make_trainer() -> Trainer:
     env = DroneVectorEnv(
-        SHORT.task, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs)
-    return Trainer(env, network_for(SHORT.task), SHORT.agent, SHORT.train, history=3)
+        SHORT.flight, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs)
+    return Trainer(env, network_for(SHORT.flight), SHORT.agent, SHORT.train, history=3)
 
 
 def advance_to(trainer: Trainer, step: int) -> None:
@@ -88,7 +91,39 @@ def test_branches_learn_from_a_teacher_that_stays_as_it_was(tmp_path):
     with pytest.raises(ValueError, match='no branches'):
         main(dataclasses.replace(taught, network='small'))
     with pytest.raises(ValueError, match='another task'):
-        main(dataclasses.replace(taught, task=FlightTask(fov=60.0)))
+        main(dataclasses.replace(taught, flight=FlightTask(fov=60.0)))
+
+
+def test_a_teacher_from_before_a_setting_was_there_still_teaches(tmp_path):
+    task = FlightTask().to_dict()
+    del task['aspect'], task['observation']['kind'], task['actions']['motion']
+    path = tmp_path / 'old.safetensors'
+    checkpoint.save(path, Checkpoint(
+        EarlyExitNetwork(network_for(FlightTask(), 'plain')), task))
+    few = dataclasses.replace(SHORT.train, steps=160)
+    assert main(dataclasses.replace(SHORT, out=tmp_path, teacher=path, train=few)) == 0
+
+
+def test_pedra_trains_its_own_network_to_its_end(tmp_path):
+    pedra = TrainDroneConfig.of('pedra')
+    train = dataclasses.replace(
+        pedra.train, steps=96, num_envs=4, steps_per_update=16, replay_size=200,
+        learning_starts=32)
+    agent = dataclasses.replace(pedra.agent, batch_size=2)
+    assert main(dataclasses.replace(
+        pedra, out=tmp_path, worlds='pillars', worlds_each=1, points=False, agent=agent,
+        train=train)) == 0
+    policy = checkpoint.load(tmp_path / 'policy.safetensors')
+    assert policy.network.config == NetworkConfig(
+        (3, 103, 103), 25, c3f2_stages(), duelling=False)
+    assert policy.card['task'] == 'pedra'
+    assert FlightTask.from_dict(policy.task) == TASKS['pedra']
+
+
+def test_bags_hold_no_colours_to_learn_pedra_from(tmp_path):
+    with pytest.raises(ValueError, match='bags hold depth images'):
+        main(dataclasses.replace(
+            TrainDroneConfig.of('pedra'), out=tmp_path, bag=(tmp_path / 'flight.mcap',)))
 
 
 def test_a_damaged_state_is_named_and_left_alone(tmp_path):
