@@ -39,7 +39,7 @@ class Verdict:
 
     reward: float
     terminal: bool
-    collision: bool
+    collision: bool  # or nearer than what counts as one
     clearance: float  # [m] ahead, as the reward measures it
 
 
@@ -57,7 +57,7 @@ class Episode:
             self.config, depth[None], np.array([collided]), np.array([fresh]))
         ahead = float(clearance(depth, self.config.depth_clip)) * self.config.depth_clip
         terminal = bool(crashed[0]) or self.progress.distance >= self.cap
-        return Verdict(float(value[0]), terminal, collided, ahead)
+        return Verdict(float(value[0]), terminal, bool(crashed[0]), ahead)
 
 
 class Flights:

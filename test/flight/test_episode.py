@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rapid_nav.flight.episode import Flights
-from rapid_nav.flight.reward import RewardConfig
+from rapid_nav.flight.episode import Episode, Flights
+from rapid_nav.flight.reward import pedra, RewardConfig
 
 FAR = np.full((9, 16), 20.0)  # [m]
 
@@ -46,3 +46,10 @@ def test_the_time_between_two_flights_does_not_count() -> None:
     assert look(under_way, 60.0) == (False, False)
     assert look(under_way, 60.9) == (False, False)
     assert look(under_way, 60.96) == (True, True)
+
+
+def test_what_is_too_near_counts_as_a_collision():
+    near = Episode(pedra(), cap=100.0).judge(np.full((36, 64), 1.3), np.zeros(3), collided=False)
+    assert near.terminal and near.collision and near.reward == -1.0
+    far = Episode(pedra(), cap=100.0).judge(np.full((36, 64), 1.4), np.zeros(3), collided=False)
+    assert not far.terminal and not far.collision
