@@ -98,6 +98,17 @@ class AirSimDrone:
             self._vehicle,
         )
 
+    def move(self, velocity: BodyVelocity, seconds: float) -> None:
+        """Put it, level, where a body velocity would lead in so long, or up to what is before."""
+        body = self._client.simGetVehiclePose(self._vehicle)
+        yaw = float(frames.yaw_of(readings.quaternion(body.orientation)))
+        turned = yaw - velocity.yaw_rate * seconds
+        way = frames.rotate(frames.yaw_to_quaternion(yaw), frames.flu_to_frd(
+            [velocity.forward, velocity.left, velocity.up])) * seconds
+        x, y, z = (readings.vector(body.position) + way).tolist()
+        there = airsim.Pose(airsim.Vector3r(x, y, z), airsim.to_quaternion(0, 0, turned))
+        self._client.simSetVehiclePose(there, False, self._vehicle)
+
     def arm(self) -> None:
         """Take control and start the motors."""
         self._client.enableApiControl(True, self._vehicle)

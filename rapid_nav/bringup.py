@@ -11,8 +11,15 @@ import random
 import socket
 from typing import Any
 
+from rapid_nav.flight.task import FlightTask, name_of
 from rapid_nav.settings import setting
-from rapid_nav.shipped import middleware_file, parameters_file, prefix, shipped_checkpoint
+from rapid_nav.shipped import (
+    middleware_file,
+    parameters_file,
+    prefix,
+    share,
+    shipped_checkpoint,
+)
 from rapid_nav.steering import Steering
 
 AIRSIM_PORT = 41451
@@ -98,14 +105,17 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
     embedded = config.simulator == 'embedded'
     where = {'host': config.host, 'port': port, 'vehicle': config.vehicle}
     world = world_of(config) if embedded else ''
+    checkpoint = checkpoint_of(config)
+    task = task_of(checkpoint)
     processes = [
         Process('policy', 'policy', parameters={
             **{one.name: getattr(config, one.name) for one in fields(Steering)},
-            'checkpoint': str(checkpoint_of(config)), 'recorder': recorder,
+            'checkpoint': str(checkpoint), 'recorder': recorder,
         }),
         Process('airsim_bridge', 'airsim_bridge', parameters={
             **where, 'world': world, 'seed': config.seed, 'lockstep': config.lockstep,
             'duration': config.duration, 'flights': config.flights, 'recorder': recorder,
+            'task': name_of(task), 'decision_period': task.decision_period,
         }),
         Process('scene', 'scene', parameters=where),
     ]
@@ -120,6 +130,7 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
         processes.insert(0, Process('simulator', 'rapid-nav', (
             'sim', '--host', config.host, '--port', str(port),
             '--world', world, '--seed', str(config.seed),
+            *camera_of(name_of(task)),
             *(('--paused', '--start', '1') if config.lockstep else ()),
         )))
     return processes
@@ -167,6 +178,18 @@ def checkpoint_of(config: StackConfig) -> Path:
     if not path.is_file():
         raise ValueError(f'checkpoint {path}: no such file; train it with `rapid-nav train drone`')
     return path
+
+
+def task_of(checkpoint: Path) -> FlightTask:
+    """Return what a network was trained for; ValueError if it is none, or not to fly."""
+    from rapid_nav.core.deploy import about_of
+
+    return FlightTask.from_dict(about_of(checkpoint).task)
+
+
+def camera_of(task: str) -> tuple[str, ...]:
+    """Return the embedded simulator's arguments for the camera of a task."""
+    return () if task == 'drone' else ('--settings', str(share() / 'config' / 'pedra.json'))
 
 
 @contextlib.contextmanager

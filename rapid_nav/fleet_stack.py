@@ -83,7 +83,7 @@ def drone(config: FleetConfig, index: int) -> list[Process]:
                     'host': config.host, 'port': port, 'seed': seed,
                     'vehicle': '' if embedded else config.vehicle_names[index],
                     'world': config.world if embedded else '', 'lockstep': config.lockstep,
-                    'decision_period': config.period}),
+                    'task': config.task, 'decision_period': config.period}),
         Process(f'{name}/policy', 'policy', within=name, remap=clock, respawn=True, parameters={
             'checkpoint': str(config.policy), 'operating_point': 'full', 'explore_seed': seed,
             'epsilon': config.epsilon_start}),
@@ -92,7 +92,8 @@ def drone(config: FleetConfig, index: int) -> list[Process]:
         processes.insert(0, Process(f'{name}/simulator', 'rapid-nav', (
             'sim', '--host', config.host, '--port', str(port),
             '--world', config.world.split(',')[0], '--seed', str(seed),
-            '--settings', str(share() / 'config' / 'training.json'),
+            '--settings', str(share() / 'config' / (
+                'training.json' if config.task == 'drone' else 'pedra.json')),
             *(('--paused',) if config.lockstep else ()),
         ), respawn=True))
     return processes

@@ -37,6 +37,17 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 @pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of a network that has learned nothing yet."""
+    return untrained('drone', tmp_path_factory.mktemp('models'))
+
+
+@pytest.fixture(scope='session')
+def pedra(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a network for PEDRA's task that has learned nothing yet."""
+    return untrained('pedra', tmp_path_factory.mktemp('models'))
+
+
+def untrained(name: str, folder: Path) -> Path:
+    """Write a network for a task that has learned nothing yet; return the file."""
     from networks import THREE_EXITS
     import torch
 
@@ -44,14 +55,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from rapid_nav.core.config import NetworkConfig
     from rapid_nav.core.network import EarlyExitNetwork
     from rapid_nav.flight.actions import ActionGrid
-    from rapid_nav.flight.task import FlightTask
+    from rapid_nav.flight.task import TASKS
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    task = FlightTask()
+    task = TASKS[name]
     config = NetworkConfig(
         task.observation.shape, ActionGrid(task.actions).num_actions, THREE_EXITS)
     network = EarlyExitNetwork(config)
-    path = tmp_path_factory.mktemp('models') / 'untrained.safetensors'
+    path = folder / 'untrained.safetensors'
     save(path, Checkpoint(network, task.to_dict(), {'never': (1.5, 1.5)}))
     return path

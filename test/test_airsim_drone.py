@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.airsim_drone import BadImage, connect, NoDrone, RPCError
+from rapid_nav.flight.actions import BodyVelocity
 
 
 def image(**changes):
@@ -153,3 +154,22 @@ def test_our_own_extras_are_none_on_a_real_airsim():
         with pytest.raises(RPCError, match='could not find'):
             drone.imu()
         drone.close()
+
+
+def test_a_step_by_pose_is_along_the_heading_and_not_through_what_is_there():
+    told = []
+    south = {'position': {'x_val': 1.0, 'y_val': 2.0, 'z_val': -3.0},
+             'orientation': {'w_val': 0.0, 'x_val': 0.0, 'y_val': 0.0, 'z_val': 1.0}}
+    with FakeSimulator(
+        simGetVehiclePose=south, simSetVehiclePose=lambda *words: told.append(words)
+    ) as simulator:
+        drone = connect(port=simulator.port)
+        drone.move(BodyVelocity(forward=4.0, left=2.0, up=1.0, yaw_rate=math.pi), 0.5)
+        drone.close()
+    (pose, through, _), = told
+    assert through is False
+    assert [pose['position'][axis] for axis in ('x_val', 'y_val', 'z_val')] == pytest.approx(
+        [1.0 - 2.0, 2.0 + 1.0, -3.0 - 0.5])
+    turn = pose['orientation']  # from south to the left: east
+    assert math.degrees(2 * math.atan2(turn['z_val'], turn['w_val'])) == pytest.approx(90.0)
+    assert turn['x_val'] == turn['y_val'] == 0.0

@@ -110,3 +110,27 @@ def test_every_process_is_installed_as_a_program(checkpoint: Path) -> None:
         pytest.skip('the package is not installed')
     for process in parts(StackConfig(checkpoint=str(checkpoint))).values():
         assert os.access(process.command('rapid')[0], os.X_OK)
+
+
+def test_what_a_checkpoint_was_trained_for_is_what_is_flown(
+    checkpoint: Path, pedra: Path, tmp_path: Path
+) -> None:
+    from rapid_nav.core import deploy
+
+    deploy.export(pedra, tmp_path / 'pedra.zip')
+    for path in (pedra, tmp_path / 'pedra.zip'):
+        flown = parts(StackConfig(checkpoint=str(path), simulator='airsim'))
+        assert flown['airsim_bridge'].parameters['task'] == 'pedra'
+        assert flown['airsim_bridge'].parameters['decision_period'] == pytest.approx(0.102)
+    camera = parts(StackConfig(checkpoint=str(pedra)))['simulator'].arguments
+    assert camera[camera.index('--settings') + 1].endswith('pedra.json')
+    drone = parts(StackConfig(checkpoint=str(checkpoint)))
+    assert drone['airsim_bridge'].parameters['task'] == 'drone'
+    assert '--settings' not in drone['simulator'].arguments
+
+
+def test_what_is_no_checkpoint_is_named_before_anything_starts(tmp_path: Path) -> None:
+    for name, content in (('x.safetensors', b'nothing'), ('x.zip', b'PK')):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=rf'{name}: not a whole'):
+            parts(StackConfig(checkpoint=str(tmp_path / name)))

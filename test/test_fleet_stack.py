@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rapid_nav import shipped
-from rapid_nav.fleet_stack import fleet, FleetConfig
+from rapid_nav.fleet_stack import drone, fleet, FleetConfig, trainer
 
 
 def test_every_drone_has_its_own_simulator_namespace_time_and_worlds(tmp_path: Path) -> None:
@@ -49,3 +49,11 @@ def test_every_process_of_a_fleet_is_installed_as_a_program() -> None:
         pytest.skip('the package is not installed')
     for process in fleet(FleetConfig()):
         assert os.access(process.command('rapid')[0], os.X_OK)
+
+
+def test_a_fleet_of_pedras_is_told_its_task_and_has_its_camera(tmp_path: Path) -> None:
+    config = FleetConfig(out=str(tmp_path), task='pedra', drones=1)
+    assert trainer(config).parameters['task'] == 'pedra'
+    simulator, bridge, _ = drone(config, 0)
+    assert bridge.parameters['task'] == 'pedra'
+    assert any(word.endswith('pedra.json') for word in simulator.arguments)

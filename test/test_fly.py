@@ -153,3 +153,13 @@ def test_a_world_that_does_not_exist_is_one_clear_line(fly) -> None:
     flight = fly('--world', 'nowhere.yaml')
     assert flight.process.wait(30) == 2
     assert 'nowhere.yaml: there is no such file' in flight.output.read_text()
+
+
+def test_pedras_task_flies_in_the_same_stack_and_repeats(fly, pedra: Path) -> None:
+    flags = ('--checkpoint', str(pedra), '--lockstep', '--flights', '3', '--world', 'pillars')
+    one, other = fly(*flags).wait(), fly(*flags).wait()
+    assert one.pop('latency_ms') and other.pop('latency_ms')
+    assert one == other
+    assert one['flights'] == 3 and one['dropped_images'] == 0
+    steps = one['decisions'] - 3  # the last decision of a flight is not flown
+    assert 0 < sum(one['distance_m']) <= 0.42 * steps

@@ -9,7 +9,14 @@ import zipfile
 
 import numpy as np
 
-from rapid_nav.core.saved import About, broken, CheckpointError, read_weights, write_atomically
+from rapid_nav.core.saved import (
+    About,
+    broken,
+    CheckpointError,
+    read_about,
+    read_weights,
+    write_atomically,
+)
 
 ABOUT = 'policy.json'
 
@@ -63,6 +70,19 @@ def load(path: Path | str) -> Deployed:
     return Deployed(about, models, macs)
 
 
+def about_of(path: Path | str) -> About:
+    """Return what a zip or a checkpoint says of itself, its weights unread; or CheckpointError."""
+    path = Path(path)
+    if not zipfile.is_zipfile(path):
+        return read_about(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return About.from_json(archive.read(ABOUT))
+    except (OSError, KeyError, ValueError, TypeError, AttributeError,
+            zipfile.BadZipFile) as error:
+        raise broken(path, error) from error
+
+
 def export(checkpoint: Path | str, out: Path | str) -> Deployed:
     """Write a checkpoint in the form that decides without PyTorch, and return it."""
     deployed = load(checkpoint)
@@ -74,4 +94,4 @@ def _stage(level: int) -> str:
     return f'stage_{level}.onnx'
 
 
-__all__ = ['CheckpointError', 'Deployed', 'export', 'from_weights', 'load', 'save']
+__all__ = ['CheckpointError', 'Deployed', 'about_of', 'export', 'from_weights', 'load', 'save']

@@ -38,7 +38,7 @@ class Pupil:
         context: int = 0,
     ) -> None:
         """
-        Take a stretch of one flight: frames (T, h, w) uint8, what was done on each but the last
+        Take a stretch of one flight: frames (T, c, h, w) uint8, what was done on each but the last
         (T - 1,), what it earned (T - 1,), and whether the last frame is an end for good.
 
         The first `context` frames only say what was seen before.
@@ -47,7 +47,7 @@ class Pupil:
         for k, frame in enumerate(frames):
             end = k == last - 1
             self.replay.add(
-                frame[None, None], np.array([k]), actions[k:k + 1] if k < last else np.zeros(1),
+                frame[None], np.array([k]), actions[k:k + 1] if k < last else np.zeros(1),
                 rewards[k:k + 1] if k < last else np.zeros(1), np.array([end and terminated]),
                 np.array([end and not terminated]), np.array([context <= k < last]))
         self.step += last - context

@@ -1,6 +1,7 @@
 """What a policy's file says beside its weights, and how such files are read and written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+import contextlib
 from dataclasses import dataclass, field
 import json
 import os
@@ -64,14 +65,26 @@ class About:
 
 def read_weights(path: Path) -> tuple[About, dict[str, np.ndarray]]:
     """Read a checkpoint's settings and weights (float32); CheckpointError if it is not whole."""
+    with _opened(path) as file:
+        about = About.from_json((file.metadata() or {})['rapid_nav'])
+        return about, {
+            name: file.get_tensor(name).astype(np.float32)
+            for name in file.keys()}  # noqa: SIM118  (it is no dict)
+
+
+def read_about(path: Path) -> About:
+    """Read a checkpoint's settings alone; CheckpointError if it is not whole."""
+    with _opened(path) as file:
+        return About.from_json((file.metadata() or {})['rapid_nav'])
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise CheckpointError(f'{path}: no such checkpoint; train one or name another file')
     try:
         with safetensors.safe_open(str(path), framework='np') as file:
-            about = About.from_json((file.metadata() or {})['rapid_nav'])
-            return about, {
-                name: file.get_tensor(name).astype(np.float32)
-                for name in file.keys()}  # noqa: SIM118  (it is no dict)
+            yield file
     except (OSError, KeyError, ValueError, TypeError, AttributeError,
             safetensors.SafetensorError) as error:
         raise broken(path, error) from error

@@ -40,7 +40,7 @@ class Stretch(NamedTuple):
     """Images of one flight of one drone without a gap, each with what was done next."""
 
     drone: str
-    frames: np.ndarray  # (T, h, w) uint8
+    frames: np.ndarray  # (T, c, h, w) uint8
     actions: np.ndarray  # (T - 1,) int64, on each frame but the last
     rewards: np.ndarray  # (T - 1,) float32, seen one frame after the action
     terminated: bool  # the last frame is a crash; else the flight may have gone on

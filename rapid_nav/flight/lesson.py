@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rapid_nav.flight.task import TASKS
 from rapid_nav.settings import check, setting
 
 
@@ -10,6 +11,9 @@ class LessonConfig:
     """How a trainer learns from those who fly."""
 
     out: str = setting('runs/fleet', 'Checkpoints, state and log are kept in this folder.')
+    task: str = setting(
+        'drone', 'This task is flown and learned; pedra and pedra-velocity are those of PEDRA.',
+        choices=tuple(TASKS))
     start: str = setting(
         '', 'Learning begins from this checkpoint; if empty, from random weights.')
     network: str = setting(

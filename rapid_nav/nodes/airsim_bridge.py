@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from rapid_nav import airsim_readings as readings
 from rapid_nav.flight.actions import BodyVelocity
 from rapid_nav.flight.episode import Verdict
+from rapid_nav.flight.task import TASKS
 from rapid_nav.msg import Outcome
 from rapid_nav.nodes import messages
 from rapid_nav.nodes.bridge_config import BridgeConfig
@@ -44,8 +45,10 @@ class AirSimBridge(Node):
         self.counts: Counter[str] = Counter()
         self.trouble = _AT_FIRST
         self.mailbox = Mailbox()
+        self.decides_on_rgb = TASKS[self.config.task].observation.kind == 'rgb'
         self.depth = self.create_publisher(Image, 'camera/depth', IMAGES)
-        self.image = self.create_publisher(Image, 'camera/image', 1)
+        self.image = self.create_publisher(
+            Image, 'camera/image', IMAGES if self.decides_on_rgb else 1)
         self.camera_info = self.create_publisher(CameraInfo, 'camera/camera_info', 1)
         self.odom = self.create_publisher(Odometry, 'odom', RECORD)
         self.outcome = self.create_publisher(Outcome, 'outcome', RECORD)
@@ -65,13 +68,14 @@ class AirSimBridge(Node):
         return not recorder or hears(recorder, self, self.odom, self.outcome)
 
     def wants_rgb(self) -> bool:
-        """Return whether somebody looks at the colour image."""
-        return self.config.rgb and self.image.get_subscription_count() > 0
+        """Return whether somebody looks at the colour image, or is to decide on it."""
+        return self.decides_on_rgb or (
+            self.config.rgb and self.image.get_subscription_count() > 0)
 
     def publish(
         self, sense: readings.Sense, camera: readings.CameraInfo, verdict: Verdict, flight: int
     ) -> None:
-        """Publish one look at the world; all of it carries one stamp, and depth goes last."""
+        """Publish one look at the world; all has one stamp; what is decided on goes last."""
         stamp = sense.stamp_ns
         if self.config.publish_clock:
             self.clock.publish(Clock(clock=messages.time(stamp)))
@@ -82,15 +86,27 @@ class AirSimBridge(Node):
             collided_with=sense.collision_name if verdict.collision else '', flight=flight,
             image=self.loop.look))
         self.camera_info.publish(messages.camera_info(camera, stamp))
-        if sense.rgb is not None:
-            self.image.publish(messages.image(sense.rgb, stamp))
-        self.publish_depth(sense)
+        if self.decides_on_rgb:
+            self._publish_depth(sense)
+        elif sense.rgb is not None:
+            self._publish_rgb(sense)
+        self.publish_decided(sense)
         self.counts['images'] += 1
 
-    def publish_depth(self, sense: readings.Sense) -> None:
-        """Publish the depth image of a look, perhaps again."""
+    def publish_decided(self, sense: readings.Sense) -> None:
+        """Publish the image of a look that is decided on, perhaps again."""
+        if self.decides_on_rgb:
+            self._publish_rgb(sense)
+        else:
+            self._publish_depth(sense)
+
+    def _publish_depth(self, sense: readings.Sense) -> None:
         assert sense.depth is not None, 'it was asked for'
         self.depth.publish(messages.image(sense.depth, sense.stamp_ns))
+
+    def _publish_rgb(self, sense: readings.Sense) -> None:
+        assert sense.rgb is not None, 'it was asked for'
+        self.image.publish(messages.image(sense.rgb, sense.stamp_ns))
 
     def on_command(self, message: TwistStamped) -> None:
         """Fly a command, or in lockstep leave it where it is waited for."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.flight.task import FlightTask, TASKS
 from rapid_nav.settings import check, setting
 
 
@@ -19,6 +19,10 @@ class BridgeConfig:
         '', 'This world is loaded for every flight; if empty, the simulator keeps its own.')
     seed: int = setting(
         0, "The first flight's world has this seed; every flight takes the next.", low=0)
+    task: str = setting(
+        'drone',
+        'The task says which image is decided on, how a command moves the drone, and what it '
+        'earns.', choices=tuple(TASKS))
     lockstep: bool = setting(False, 'The simulator steps one decision at a time.')
     decision_period: float = setting(
         FlightTask().decision_period, 'So much time lies between two images.',
@@ -33,7 +37,9 @@ class BridgeConfig:
     duration: float = setting(
         0.0, 'The flights last so long together; 0 sets no end.', unit='simulated s', low=0.0)
     flights: int = setting(0, 'The bridge ends after so many flights; 0 sets no end.', low=0)
-    rgb: bool = setting(True, 'The colour image is published while somebody listens.')
+    rgb: bool = setting(
+        True, 'The colour image is published while somebody listens, or always if it is decided '
+        'on.')
     publish_clock: bool = setting(
         True, 'This bridge tells the time; of several bridges to one simulator, one should.')
     recorder: str = setting(

@@ -11,7 +11,7 @@ from rapid_nav.airsim_drone import AirSimDrone, BadImage, connect, RPCError
 from rapid_nav.airsim_readings import CameraInfo, Sense
 from rapid_nav.flight.actions import BodyVelocity
 from rapid_nav.flight.episode import Flights, Verdict
-from rapid_nav.flight.reward import RewardConfig
+from rapid_nav.flight.task import TASKS
 from rapid_nav.nodes.bridge_config import BridgeConfig
 from rapid_nav.nodes.mailbox import Mailbox
 from rapid_nav.nodes.sensors import Sensors
@@ -43,7 +43,7 @@ class Bridge(Protocol):
         self, sense: Sense, camera: CameraInfo, verdict: Verdict, flight: int
     ) -> None: ...
 
-    def publish_depth(self, sense: Sense) -> None: ...
+    def publish_decided(self, sense: Sense) -> None: ...
 
     def report(self, trouble: str) -> None: ...
 
@@ -55,8 +55,10 @@ class FlightLoop:
         self.config, self.bridge = config, bridge
         self.drone: AirSimDrone | None = None
         self.starts = Starts(config)
+        task = TASKS[config.task]
+        self.by_pose = task.actions.motion == 'pose'
         self.flights = Flights(
-            RewardConfig(), config.cap, config.duration, config.flights,
+            task.reward, config.cap, config.duration, config.flights,
             slack=config.decision_period / 2)
         self.look = time.time_ns()  # counted on by one; no other bridge counts here
         self.flying = False  # while it is not, commands are ignored
@@ -82,7 +84,7 @@ class FlightLoop:
             self.bridge.mailbox.answer(stamp_ns, velocity)
         elif self.flying and (drone := self.drone):
             try:
-                drone.fly(velocity, self.config.command_timeout)
+                self._obey_command(drone, velocity, self.config.command_timeout)
                 self.commanded_ns = self.flights.now_ns
             except (RPCError, OSError):
                 pass  # the loop meets the same trouble and says so
@@ -149,7 +151,7 @@ class FlightLoop:
                 self.bridge.get_logger().warning(
                     'No command for an image: hovering', throttle_duration_sec=5.0)
                 return None
-            self.bridge.publish_depth(sense)
+            self.bridge.publish_decided(sense)
         return None
 
     def _pass_time(self, velocity: BodyVelocity) -> None:
@@ -158,7 +160,7 @@ class FlightLoop:
         sensors = self.bridge.sensors
         if self.config.lockstep:
             if self.flying:
-                drone.fly(velocity, period)
+                self._obey_command(drone, velocity, period)
             drone.step(period)
             sensors.publish_due(drone, (self.flights.now_ns or 0) / 1e9)
             return
@@ -169,6 +171,15 @@ class FlightLoop:
             self.bridge.mailbox.sleep(min(left, due))
             if self.bridge.mailbox.errand():
                 return
+
+    def _obey_command(
+        self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float
+    ) -> None:
+        """Fly at a velocity for so long, or go at once where it would lead until the next look."""
+        if self.by_pose:
+            drone.move(velocity, self.config.decision_period)
+            velocity = _STILL  # there; to hover might draw it back
+        drone.fly(velocity, duration_s)
 
     def _stop_if_silent(self) -> None:
         """Hover once nobody has commanded anything for too long."""

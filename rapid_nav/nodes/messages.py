@@ -79,6 +79,18 @@ def depth_image(message: Image) -> np.ndarray:
         raise ValueError(f'the depth image is broken: {error}') from error
 
 
+def color_image(message: Image) -> np.ndarray:
+    """Return a colour image as (H, W, 3) uint8 RGB; ValueError if it is none."""
+    if message.encoding != 'rgb8':
+        raise ValueError(f'a colour image is rgb8, and not {message.encoding!r}')
+    width = 3 * message.width
+    if message.step != width or len(message.data) != message.height * width or not message.data:
+        raise ValueError(
+            f'the colour image is broken: {message.width} x {message.height} pixels in '
+            f'{len(message.data)} bytes')
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+
+
 def camera_info(camera: readings.CameraInfo, stamp_ns: int) -> CameraInfo:
     """Return the pinhole camera as a message."""
     f, cx, cy = camera.focal_length, camera.width / 2, camera.height / 2

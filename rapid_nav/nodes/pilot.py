@@ -12,7 +12,7 @@ from rclpy.task import Future
 from sensor_msgs.msg import Image
 
 from rapid_nav.flight.join import DroneJoin, Judged, Stretch
-from rapid_nav.flight.observation import BadDepth, check_depth, nearness, shrink
+from rapid_nav.flight.observation import frame_of
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes import messages
@@ -40,8 +40,10 @@ class Pilot:
         self.asked_at = -_REFRESH_S
         self.offered: int | None = None  # the weights it was asked to take last
         self.heard_at = time.monotonic()
+        self.sees_rgb = task.observation.kind == 'rgb'
+        seen = 'camera/image' if self.sees_rgb else 'camera/depth'
         for kind, topic, heard in (
-                (Image, 'camera/depth', self.on_depth), (ExitLevel, 'exit_level', self.on_exit),
+                (Image, seen, self.on_image), (ExitLevel, 'exit_level', self.on_exit),
                 (Outcome, 'outcome', self.on_outcome)):
             node.create_subscription(
                 kind, f'{name}/{topic}', heard, _HEARING, callback_group=group)
@@ -53,16 +55,14 @@ class Pilot:
         """Whether nothing has been heard for a while."""
         return time.monotonic() - self.heard_at > _GONE_S
 
-    def on_depth(self, message: Image) -> None:
+    def on_image(self, message: Image) -> None:
         """Take what it saw, as its policy sees it."""
+        read = messages.color_image if self.sees_rgb else messages.depth_image
         try:
-            depth = messages.depth_image(message)
-            check_depth(depth)
-        except (BadDepth, ValueError):
+            frame = frame_of(read(message), self.task.observation)
+        except ValueError:
             self.join.counts['bad_images'] += 1
             return
-        about = self.task.observation
-        frame = nearness(shrink(depth, about.height, about.width), about.half_depth)
         self._hand_on(self.join.hear(messages.nanoseconds(message.header.stamp), frame=frame))
 
     def on_exit(self, message: ExitLevel) -> None:

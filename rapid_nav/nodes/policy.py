@@ -1,4 +1,4 @@
-"""The pilot: a depth image comes in, a velocity goes out, and how early it was decided."""
+"""The pilot: an image comes in, a velocity goes out, and how early it was decided."""
 
 from collections import Counter, deque
 import contextlib
@@ -27,7 +27,7 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class Policy(Node):
-    """Answers every sound depth image with a command of the same stamp."""
+    """Answers every sound image of its task's kind with a command of the same stamp."""
 
     def __init__(self) -> None:
         super().__init__('policy', start_parameter_services=False)
@@ -45,8 +45,9 @@ class Policy(Node):
         self.levels = self.create_publisher(ExitLevel, 'exit_level', RECORD)
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # rclpy hands on when a message arrived to a callback that takes a second argument.
+        topic = 'camera/image' if self.brain.sees_rgb else 'camera/depth'
         self.create_subscription(
-            Image, 'camera/depth', self.on_depth, NEWEST,  # type: ignore[arg-type]
+            Image, topic, self.on_image, NEWEST,  # type: ignore[arg-type]
             callback_group=MutuallyExclusiveCallbackGroup())
         self.create_timer(1.0, self.diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -63,7 +64,7 @@ class Policy(Node):
         self.config, self.prepared = config, None
         self.get_logger().debug(f'Steered by {self.brain.state()}')
 
-    def on_depth(self, image: Image, info: dict[str, int]) -> None:
+    def on_image(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by."""
         stamp = messages.nanoseconds(image.header.stamp)
         self.recorded = self.recorded or hears(self.config.recorder, self, self.levels)
@@ -77,9 +78,9 @@ class Policy(Node):
             self.refuse('stale_images', f'the image is {age / 1e9:.1f} s old')
             return
         arrived = info['received_timestamp']  # [ns]
+        read = messages.color_image if self.brain.sees_rgb else messages.depth_image
         try:
-            choice = self.decide(
-                messages.depth_image(image), stamp, waited=(time.time_ns() - arrived) / 1e9)
+            choice = self.decide(read(image), stamp, waited=(time.time_ns() - arrived) / 1e9)
         except ValueError as error:
             self.refuse('bad_images', str(error))
             return
@@ -95,11 +96,11 @@ class Policy(Node):
         self.counts[f'exit_{choice.decision.level}'] += 1
         self.waits.append(wait)
 
-    def decide(self, depth: np.ndarray, stamp: int, waited: float) -> Choice:
-        """Decide on depth (H, W) [m] of this stamp [ns]."""
+    def decide(self, pixels: np.ndarray, stamp: int, waited: float) -> Choice:
+        """Decide on an image of this stamp [ns], see Brain.decide."""
         if self.last_ns is None or abs(stamp - self.last_ns) > self.config.max_age * 1e9:
             self.brain.history.reset()  # what was seen before belongs to another flight
-        answer = self.brain.decide(depth, waited)
+        answer = self.brain.decide(pixels, waited)
         self.last_ns = stamp
         return answer
 
@@ -121,6 +122,5 @@ class Policy(Node):
 
 
 def main() -> int:
-    """Fly by the depth camera until told to stop."""
-
+    """Fly by the camera until told to stop."""
     return run(Policy)

@@ -12,6 +12,7 @@ from rapid_nav.core import checkpoint, state
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.config import (
     AgentConfig,
+    c3f2_stages,
     light_stages,
     NetworkConfig,
     rapid_stages,
@@ -95,7 +96,7 @@ class Study:
             return
         path = self.folder / f'policy-{updates:08d}.safetensors'
         card = {
-            'task': 'drone', 'steps': self.pupil.step, 'updates': updates,
+            'task': self.config.task, 'steps': self.pupil.step, 'updates': updates,
             'seed': self.config.seed, 'agent': to_dict(self.agent),
             'train': to_dict(self.pupil.config)}
         checkpoint.save(path, Checkpoint(
@@ -139,9 +140,11 @@ class Study:
             epsilon_start=config.epsilon_start,
             epsilon_end=config.epsilon_end, epsilon_share=config.epsilon_share,
             distil_share=config.distil_share, seed=config.seed)
+        rgb = task.observation.kind == 'rgb'
+        full = c3f2_stages() if rgb else rapid_stages()
         network = NetworkConfig(
             task.observation.shape, ActionGrid(task.actions).num_actions,
-            rapid_stages() if config.network == 'full' else light_stages())
+            full if config.network == 'full' else light_stages(), duelling=not rgb)
         begun = checkpoint.load(config.start) if config.start else None
         if begun:
             network = begun.network.config

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rapid_nav.core.config import AgentConfig
 from rapid_nav.flight.join import Join
 from rapid_nav.flight.lesson import LessonConfig
-from rapid_nav.flight.task import FlightTask
+from rapid_nav.flight.task import TASKS
 from rapid_nav.nodes import messages
 from rapid_nav.nodes.evaluation import Evaluation
 from rapid_nav.nodes.parameters import declare
@@ -53,7 +53,7 @@ class Trainer(Node):
     def __init__(self) -> None:
         super().__init__('trainer')
         self.config = declare(self, TrainerConfig, live=('offering',), accept=self.accept)
-        self.task = FlightTask()
+        self.task = TASKS[self.config.task]
         self.study = Study(self.config, self.task, AgentConfig())
         self.join = Join(self.task.observation.history)
         self.pilots: dict[str, Pilot] = {}

@@ -269,3 +269,34 @@ def test_two_drones_fly_one_simulator(ros) -> None:
         assert pilot.call('reset').success
         assert len(pilot.bridge.loop._drone().vehicles()) == 2
         assert len(pilot.depth) > 5
+
+
+def test_pedras_commands_are_steps_by_pose_and_its_colours_are_shown_without_being_asked(
+    ros, simulator: Server
+) -> None:
+    pilot = Pilot(ros, simulator.port, task='pedra', lockstep=True).take_off()
+    colours = pilot.listen(Image, 'camera/image')
+    wait_until(lambda: colours)
+    step = BodyVelocity(forward=0.4 / 0.102, yaw_rate=math.radians(10.0) / 0.102)
+    count, before = len(pilot.odom), pilot.odom[-1].pose.pose
+    pilot.command(step)
+    wait_until(lambda: len(pilot.odom) > count)
+    after = pilot.odom[-1].pose.pose
+    assert math.dist((before.position.x, before.position.y), (
+        after.position.x, after.position.y)) == pytest.approx(0.4, abs=0.02)
+    turned = 2 * (math.atan2(after.orientation.z, after.orientation.w)
+                  - math.atan2(before.orientation.z, before.orientation.w))
+    assert math.degrees(turned) == pytest.approx(10.0, abs=0.5)
+    assert pilot.speed() < 0.1
+
+
+def test_pedras_flights_end_near_a_wall_before_it_is_touched(ros, simulator: Server) -> None:
+    pilot = Pilot(ros, simulator.port, task='pedra', lockstep=True, flights=1).take_off()
+    until = time.monotonic() + 60
+    while not pilot.outcomes[-1].terminal and time.monotonic() < until:
+        count = len(pilot.outcomes)
+        pilot.command(BodyVelocity(forward=0.4 / 0.102))
+        wait_until(lambda count=count: len(pilot.outcomes) > count)
+    last = pilot.outcomes[-1]
+    assert last.terminal and last.collision and last.reward == -1.0
+    assert 0.5 < last.clearance < 0.07 * 19.6

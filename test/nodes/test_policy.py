@@ -23,7 +23,10 @@ NEVER, ALWAYS = 1.5, 0.0  # thresholds: no exit before the last, and the first
 class Camera:
     """Shows images to a policy and hears what it makes of them."""
 
-    def __init__(self, ros, checkpoint: Path, **parameters) -> None:
+    def __init__(
+        self, ros, checkpoint: Path, topic: str = 'camera/depth',
+        sound: np.ndarray | None = None, **parameters
+    ) -> None:
         self.running = running = ros(checkpoint=checkpoint, **parameters)
         self.policy = Policy()
         self.node = rclpy.create_node('camera')
@@ -31,12 +34,13 @@ class Camera:
         self.commands = ear.listen(TwistStamped, 'cmd_vel')
         self.levels = ear.listen(ExitLevel, 'exit_level')
         self.diagnostics = ear.listen(DiagnosticArray, '/diagnostics')
-        self.images = self.node.create_publisher(Image, 'camera/depth', 1)
+        self.images = self.node.create_publisher(Image, topic, 1)
+        sound = SOUND if sound is None else sound
         self.parameters = self.node.create_client(SetParameters, 'policy/set_parameters')
         running.spin(self.policy)
         running.spin(self.node)
         # Nobody can see when a best-effort match is complete: show stale images until one counts.
-        wait_until(lambda: self.show(SOUND, age=10.0) and self.policy.counts['stale_images'])
+        wait_until(lambda: self.show(sound, age=10.0) and self.policy.counts['stale_images'])
         wait_until(self.policy.commands.get_subscription_count)
         wait_until(self.policy.levels.get_subscription_count)
         time.sleep(0.1)
@@ -81,6 +85,7 @@ class Camera:
 
 
 SOUND = np.full((144, 256), 5.0, np.float32)
+COLOURS = np.random.default_rng(0).integers(1, 256, (180, 320, 3), np.uint8)
 
 
 @pytest.fixture
@@ -168,3 +173,16 @@ def test_a_budget_and_a_deadline_can_be_set_in_flight_and_are_reported(camera: C
     assert camera.set(deadline_ms=50.0) == ''
     wait_until(lambda: camera.told('deadline') == '50 ms')
     assert 'set one of them' in camera.set(budget_ms=1.0)
+
+
+def test_a_task_of_colours_is_decided_by_colours_alone(ros, pedra: Path) -> None:
+    camera = Camera(ros, pedra, topic='camera/image', sound=COLOURS)
+    level = camera.answer(COLOURS)
+    command = wait_until(lambda: camera.commands)[-1]
+    assert level.num_levels == 3 and command.header.stamp == level.header.stamp
+    assert command.twist.linear.x == pytest.approx(0.4 / 0.102, rel=0.1)
+    camera.show(np.zeros_like(COLOURS))
+    wait_until(lambda: camera.counted('bad_images') == 1)
+    camera.show(SOUND)
+    wait_until(lambda: camera.counted('bad_images') == 2)
+    assert len(camera.commands) == 1

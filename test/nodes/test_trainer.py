@@ -6,10 +6,11 @@ import time
 
 from ear import wait_until
 import numpy as np
+import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.parameter import Parameter
-from test_policy import Camera, SOUND
+from test_policy import Camera, COLOURS, SOUND
 
 from rapid_nav.core.checkpoint import load, save
 from rapid_nav.flight.join import Stretch
@@ -19,8 +20,12 @@ from rapid_nav.nodes.trainer import Trainer
 class Desk:
     """A trainer beside a policy that is shown images all the time."""
 
-    def __init__(self, ros, checkpoint: Path, out: Path) -> None:
-        self.camera = Camera(ros, checkpoint, out=out, learning_starts=10, offer_seconds=0.5)
+    def __init__(self, ros, checkpoint: Path, out: Path, task: str = 'drone') -> None:
+        self.seen, topic = {
+            'drone': (SOUND, 'camera/depth'), 'pedra': (COLOURS, 'camera/image')}[task]
+        self.camera = Camera(
+            ros, checkpoint, topic, self.seen, out=out, learning_starts=10, offer_seconds=0.5,
+            task=task)
         self.trainer, running = Trainer(), self.camera.running
         running.spin(self.trainer)
         running.run(lambda: self.trainer.study.run(rclpy.ok))
@@ -30,7 +35,7 @@ class Desk:
     def look(self) -> None:
         """Show an image ten times a second."""
         while rclpy.ok():
-            self.camera.show(SOUND)
+            self.camera.show(self.seen)
             time.sleep(0.1)
 
     def flown(self) -> int:
@@ -41,8 +46,14 @@ class Desk:
         """Hand the trainer something to learn from."""
         rng = np.random.default_rng(0)
         self.trainer.study.hear(Stretch(
-            '/rapid', rng.integers(0, 255, (60, 36, 64)).astype(np.uint8),
+            '/rapid', rng.integers(0, 255, (60, *self.frame)).astype(np.uint8),
             rng.integers(25, size=59), rng.random(59).astype(np.float32), True, 0))
+
+    @property
+    def frame(self) -> tuple[int, ...]:
+        """The shape of what the policy sees of an image (c, h, w)."""
+        about = self.trainer.task.observation
+        return about.channels, about.height, about.width
 
     def set(self, **values) -> None:
         """Set parameters of the trainer."""
@@ -53,10 +64,12 @@ class Desk:
             for name, value in values.items()])).done)
 
 
+@pytest.mark.parametrize('task', ['drone', 'pedra'])
 def test_what_is_learned_is_flown_unless_somebody_goes_back(
-    ros, checkpoint: Path, tmp_path: Path
+    ros, request: pytest.FixtureRequest, tmp_path: Path, task: str
 ) -> None:
-    desk = Desk(ros, checkpoint, tmp_path)
+    begun = request.getfixturevalue('checkpoint' if task == 'drone' else task)
+    desk = Desk(ros, begun, tmp_path, task)
     study = desk.trainer.study
     wait_until(lambda: study.latest and desk.flown() == study.latest.weights)
     first = study.latest
