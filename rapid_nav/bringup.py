@@ -11,7 +11,7 @@ import random
 import socket
 from typing import Any
 
-from rapid_nav.flight.task import FlightTask, name_of
+from rapid_nav.flight.task import FlightTask, name_of, TASKS
 from rapid_nav.settings import setting
 from rapid_nav.shipped import (
     middleware_file,
@@ -184,7 +184,13 @@ def task_of(checkpoint: Path) -> FlightTask:
     """Return what a network was trained for; ValueError if it is none, or not to fly."""
     from rapid_nav.core.deploy import about_of
 
-    return FlightTask.from_dict(about_of(checkpoint).task)
+    task = FlightTask.from_dict(about_of(checkpoint).task)
+    motion = TASKS[name_of(task)].actions.motion
+    if task.actions.motion != motion:
+        raise ValueError(
+            f'{checkpoint}: trained to move by {task.actions.motion}, where nodes that see '
+            f'{task.observation.kind} move by {motion}')
+    return task
 
 
 def camera_of(task: str) -> tuple[str, ...]:

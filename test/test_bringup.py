@@ -1,5 +1,6 @@
 """The one description of the stack."""
 
+import dataclasses
 import os
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,6 +9,7 @@ import pytest
 
 from rapid_nav import bringup, shipped
 from rapid_nav.bringup import StackConfig
+from rapid_nav.flight.task import FlightTask
 
 
 def parts(config: StackConfig) -> dict[str, bringup.Process]:
@@ -134,3 +136,13 @@ def test_what_is_no_checkpoint_is_named_before_anything_starts(tmp_path: Path) -
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=rf'{name}: not a whole'):
             parts(StackConfig(checkpoint=str(tmp_path / name)))
+
+
+def test_a_way_to_move_that_no_node_knows_is_refused(pedra: Path, tmp_path: Path) -> None:
+    from rapid_nav.core.checkpoint import load, save
+
+    made = load(pedra)
+    task = {**FlightTask().to_dict(), 'actions': made.task['actions']}
+    save(tmp_path / 'odd.safetensors', dataclasses.replace(made, task=task))
+    with pytest.raises(ValueError, match='odd.safetensors: trained to move by pose'):
+        parts(StackConfig(checkpoint=str(tmp_path / 'odd.safetensors')))

@@ -73,6 +73,7 @@ def test_every_command_is_described_in_a_sentence() -> None:
     ('fly --seed', ['--seed']),
     ('fly rooms', ['rooms', 'rapid-nav fly --help']),
     ('fly --checkpoint /nowhere/x.safetensors', ['/nowhere/x.safetensors', 'rapid-nav train']),
+    ('train drone --task pedra --flight.actions.motion velocity', ['--task pedra-velocity']),
     ('train drone --task pedre', ['task is', 'choose one of drone, pedra']),
     ('report', ['no files']),
     ('report /nowhere/out.json', ['/nowhere/out.json']),

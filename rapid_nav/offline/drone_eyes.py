@@ -32,8 +32,8 @@ def eyes(task: FlightTask, render_scale: int = 2) -> Look:
     def in_color(
         scenes: Scenes, index: np.ndarray, position: np.ndarray, orientation: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        # Rays through the small picture's pixels alone: a third of the large one's work, and of
-        # 320 x 180 in 103 x 103 a resize takes little more than a point of each.
+        # Rays through the small picture's pixels alone: a fifth of what 320 x 180 take, of which
+        # a resize to 103 x 103 keeps little more than a point of each.
         depth, picture = camera.depth_and_color(
             scenes, index, position, orientation, about.width, about.height, fov,
             aspect=task.aspect)

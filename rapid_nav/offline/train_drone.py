@@ -60,6 +60,10 @@ class TrainDroneConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if (kind := name_of(self.flight)) != self.task:
+            raise ValueError(
+                f'task is {self.task}, but what flight. sees and how it moves is {kind}; '
+                f'choose --task {kind}')
 
     @classmethod
     def of(cls, task: str) -> 'TrainDroneConfig':
