@@ -51,7 +51,8 @@ MAY_IMPORT = {
     'offline.draw': {'PIL'},
     'offline.play_atari': {'PIL', 'imageio_ffmpeg'},
     'shipped': set(),
-    'launching': {'launch', 'launch_ros', 'rapid_nav.bringup', 'rapid_nav.shipped'},
+    'launching': {
+        'ament_index_python', 'launch', 'launch_ros', 'rapid_nav.bringup', 'rapid_nav.shipped'},
     'steering': {'rapid_nav.settings'},
 }
 # What starts everything else may import anything, but only when it is asked to.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
 from rapid_nav.flight.palette import exit_color
+from rapid_nav.offline.labels import name_points, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,11 +63,11 @@ def performance(
     value = 'msf_m' if key == 'msf' else key
     points = sorted(report['points'], key=lambda row: row['macs_ratio'])
     _errors(axes, points, value, f'{key}_ci95', 'o-', LINES[0], 'early exits, 95 %')
-    _names(axes, points, value, 8, 'black')
+    named = _named(points, value, f'{key}_ci95', 'black')
     controls = report.get('controls') or []
     if controls:
         _errors(axes, controls, value, f'{key}_ci95', 's', LINES[1], 'controls, 95 %')
-        _names(axes, controls, value, -26, '#8a5f00')
+        named += _named(controls, value, f'{key}_ci95', '#8a5f00')
     baseline = report.get('baseline')
     if baseline:
         low, high = baseline[f'{key}_ci95']
@@ -84,10 +85,16 @@ def performance(
     axes.set_xticks(ticks, [f'{t:g}x' for t in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlim(ticks[0] * 0.8, 1.4)
-    if all(row[value] >= 0 for row in points):
+    if all(row[value] >= 0 for row in [*points, *controls]):
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(loc='best', fontsize=8)
+    drawn = [[(row['macs_ratio'], row[value]) for row in points]]
+    if baseline:
+        drawn.append([(side, baseline[value]) for side in axes.get_xlim()])
+    if reference:
+        drawn.append([(paper[0] * side, paper[1] * reference[value]) for side in (0.96, 1.04)])
+    name_points(axes, named, drawn)
 
 
 def exit_shares(axes: 'Axes', shares: Mapping[str, Sequence[float]], title: str) -> None:
@@ -122,7 +129,7 @@ def by_scene(axes: 'Axes', rows: Sequence[Row]) -> None:
     axes.set_xticks(range(len(worlds)), [plain(world) for world in worlds])
     axes.set(ylabel='mean safe flight [m]')
     axes.grid(axis='y', alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.figure.legend(loc='outside lower center', ncols=min(len(rows), 4), fontsize=8)
 
 
 def latency(axes: 'Axes', block: Row, title: str) -> None:
@@ -186,16 +193,8 @@ def _errors(axes: 'Axes', rows: Sequence[Row], value: str, interval: str, style:
                   capsize=3, label=label)
 
 
-def _names(axes: 'Axes', rows: Sequence[Row], value: str, above: int, color: str) -> None:
-    """Name the points; those of one crowd at steps of a ladder, with a line to each."""
-    named = sorted((row for row in rows if not str(row['name']).startswith(_SWEPT)),
-                   key=lambda row: float(row['macs_ratio']))
-    step, before = 0, 0.0
-    for row in named:
-        crowded = row['macs_ratio'] < 1.6 * before
-        step, before = (step + 1 if crowded else 0), row['macs_ratio']
-        axes.annotate(
-            plain(row['name']), (row['macs_ratio'], row[value]),
-            xytext=(4, above * (1 + step)), textcoords='offset points', fontsize=8,
-            color=color,
-            arrowprops={'arrowstyle': '-', 'color': color, 'lw': 0.5} if step else None)
+def _named(rows: Sequence[Row], value: str, interval: str, color: str) -> list[Point]:
+    """Return the points that have a name of their own."""
+    return [Point(plain(row['name']), row['macs_ratio'], row[value], low, high, color)
+            for row in rows if not str(row['name']).startswith(_SWEPT)
+            for low, high in [row[interval]]]

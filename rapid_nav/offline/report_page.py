@@ -16,8 +16,8 @@ class Plot:
 
     caption: str
     draw: Callable[[Any], None]
-    width: float = 5.8  # [in]
-    height: float = 3.9  # [in]
+    width: float = 5.2  # [in] narrow, so that its words are large enough on a phone
+    height: float = 3.6  # [in]
     panels: int = 1
 
 
@@ -48,8 +48,11 @@ th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: right;
 figure { margin: 1rem 0; max-width: 46rem; }
 figure svg { width: 100%; height: auto; display: block; }
 figcaption { color: #444; font-size: .9rem; }
-@media print { body { max-width: none; font-size: 11pt; } h2 { break-after: avoid; }
-  figure, tr { break-inside: avoid; } }
+@media print { body { max-width: none; font-size: 10pt; padding: 0; }
+  h2 { break-after: avoid; } figure, tr { break-inside: avoid; }
+  .table { overflow: visible; } table { font-size: 8pt; }
+  th, td { white-space: normal; padding: .1rem .4rem; }
+  figure { display: inline-block; width: 48%; margin: .5rem .5% 0; vertical-align: top; } }
 """
 
 

@@ -55,7 +55,8 @@ def _evaluation_plots(report: Row, atari: bool) -> list[Plot]:
         functools.partial(plots.evaluation, report=report))]
     by_point = {row['name']: row['exit_shares'] for row in points if row.get('exit_shares')}
     if by_point:
-        made.append(_shares('Exits taken at each operating point.', by_point, 'all scenes'))
+        made.append(_shares(
+            'Exits taken at each operating point.', by_point, '' if atari else 'all scenes'))
     shown = [row for row in points if row.get('exit_shares_by_world')]
     for row in [r for r in shown if r['name'] == 'balanced'] or shown[:1]:
         made.append(_shares(f'Exits taken in each scene, at {row["name"]}.',
@@ -82,13 +83,15 @@ def training(logs: Mapping[str, Sequence[Row]]) -> Section:
     ends = [[name, f'{rows[-1]["step"]:,}', number(rows[-1].get('return'), '{:.2f}'),
              number(rows[-1].get('seconds'), '{:,.0f} s')] for name, rows in logs.items()]
     thinned = {name: rows[::max(1, len(rows) // _MOST_ROWS)] for name, rows in logs.items()}
-    known = sorted({key for rows in thinned.values() for row in rows for key in row})
+    known = sorted({key for rows in thinned.values() for row in rows for key in row
+                    if row[key] is not None})
     made = []
     for stems, ylabel in _CURVES:
         keys = [key for key in known if any(
             key == stem or (stem.endswith('_') and key.startswith(stem)) for stem in stems)]
         if keys:
-            made.append(Plot(f'{ylabel.capitalize()} while learning.', functools.partial(
+            caption = f'{ylabel[0].upper()}{ylabel[1:]} while learning.'
+            made.append(Plot(caption, functools.partial(
                 plots.learning, logs=thinned, keys=keys, ylabel=ylabel), height=3.4))
     return Section('Learning curves', ', '.join(logs), (), ['training', 'steps', 'return', 'time'],
                    ends, made)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from rapid_nav.offline.plots import evaluation, figure
 from rapid_nav.offline.report import main, ReportConfig
+from rapid_nav.offline.report_sections import training
 
 HOSTILE = '<script>alert(1)</script>&"\'$x^{$\x07'
 
@@ -208,3 +210,17 @@ def test_the_curve_of_an_evaluation_can_be_had_alone(tmp_path: Path) -> None:
 def test_no_files_at_all_is_a_mistake() -> None:
     with pytest.raises(ValueError, match='no files to show'):
         main(ReportConfig())
+
+
+def test_a_curve_that_has_no_figures_is_not_drawn() -> None:
+    captions = [plot.caption for plot in training({'one': LOG}).plots]
+    assert "Branches' regret [Q] while learning." in captions
+    assert not any('Length' in caption for caption in captions)
+
+
+def test_a_control_that_scores_below_zero_is_in_the_picture() -> None:
+    control = {**GAME['points'][0], 'name': 'random exits', 'score': -12.0,
+               'score_ci95': [-14.0, -10.0]}
+    with figure() as (_, axes):
+        evaluation(axes, {**GAME, 'controls': [control]})
+        assert axes.get_ylim()[0] < -12.0
