@@ -131,7 +131,8 @@ def exit_style(message: ExitLevel) -> rr.Arrows3D:
     return rr.Arrows3D.from_fields(
         colors=[_bytes(exit_color(message.level, message.num_levels))],
         labels=[f'exit {message.level} of {message.num_levels - 1}, '
-                f'confidence {message.confidence:.2f}, {100 * message.macs_ratio:.0f} %'],
+                f'confidence {message.confidence:.2f}, '
+                f'{100 * message.macs_ratio:.0f} % of the operations'],
         show_labels=True)
 
 
