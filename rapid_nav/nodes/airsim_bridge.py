@@ -31,7 +31,7 @@ from rapid_nav.nodes.sensors import SensorConfig, Sensors
 
 ERRANDS = ('takeoff', 'land', 'reset')
 _AT_FIRST = 'not connected yet'
-_START_S = 15.0  # that a simulator may take to start
+_START_S = 15.0  # that a simulator of ours, which starts beside us, may take
 _PATIENCE_S = 120.0  # with an errand
 _LAST_WORDS_S = 5.0  # for everybody to hear the end
 
@@ -143,7 +143,7 @@ class AirSimBridge(Node):
         if before == _AT_FIRST:
             self.get_logger().info('Waiting for the simulator')
             self.waiting_since = time.monotonic()
-        elif time.monotonic() - self.waiting_since > _START_S:
+        elif time.monotonic() - self.waiting_since > (_START_S if self.config.world else 0.0):
             self.get_logger().warning(self.trouble, throttle_duration_sec=60.0)
 
     def diagnose(self) -> None:
