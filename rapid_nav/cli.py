@@ -8,6 +8,7 @@ import importlib
 import io
 import logging
 import os
+from pathlib import Path
 import re
 import sys
 from typing import Annotated, Any, get_type_hints
@@ -172,7 +173,9 @@ def describe(config_class: type[Any]) -> None:
         if dataclasses.is_dataclass(hints[field.name]):
             describe(hints[field.name])
         elif 'help' in field.metadata:
-            marks = [tyro.conf.arg(help=help_of(field.metadata))]
+            # tyro would write {None}|PATH
+            named = 'PATH' if hints[field.name] == (Path | None) else None
+            marks = [tyro.conf.arg(help=help_of(field.metadata), metavar=named)]
             if field.metadata['positional']:
                 marks.append(tyro.conf.Positional)
             config_class.__annotations__[field.name] = Annotated[(hints[field.name], *marks)]

@@ -14,6 +14,10 @@ _rapid_nav() {{
   case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}} $prev" in
 {choices}
   esac
+  case "$prev" in
+    {switches}) ;;
+    --*) COMPREPLY=(); return ;;  # its value may be a file's name, which the shell completes
+  esac
   case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}}" in
 {flags}
   esac
@@ -53,21 +57,26 @@ def script() -> str:
     from rapid_nav.cli import COMMANDS
 
     flags, choices = [], []
+    switches = {'--help'}
     second: dict[str, list[str]] = {}
     for words, (module, _) in COMMANDS.items():
         if len(words) == 2:
             second.setdefault(words[0], []).append(words[1])
         pattern = f"'{' '.join(words)}'" if len(words) == 2 else f"'{words[0]} '*"
         given = list(flags_of(module))
-        names = ' '.join(['--help', *(flag for flag, _ in given)])
+        names = ' '.join(['--help', *(
+            word for flag, values in given for word in ([flag] if flag else values))])
+        switches |= {word for flag, _ in given if negative(flag) in dict(given)
+                     for word in (flag, negative(flag))}
         flags.append(f"    {pattern}) flags='{names}' ;;")
         choices += [
             f"    {pattern}{'*' * (len(words) == 2)}' {flag}') "
             f'COMPREPLY=($(compgen -W "{" ".join(values)}" -- "$cur")); return ;;'
-            for flag, values in given if values]
+            for flag, values in given if flag and values]
     first = dict.fromkeys(words[0] for words in COMMANDS)
     return BASH.format(
         flags='\n'.join(flags), choices='\n'.join(choices), first=' '.join(first),
+        switches='|'.join(sorted(switches)),
         second='\n'.join(
             f"      {word}) flags='{' '.join(rest)}' ;;" for word, rest in second.items()))
 
@@ -82,7 +91,11 @@ def flags_of(module: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def fields_of(config_class: type[Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the flags of a settings class, whose own settings classes have dotted names."""
+    """
+    Yield the flags of a settings class, whose own settings classes have dotted names.
+
+    What is positional has none: '' stands for it.
+    """
     hints = get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
         name = prefix + field.name.replace('_', '-')
@@ -90,7 +103,12 @@ def fields_of(config_class: type[Any], prefix: str) -> Iterator[tuple[str, list[
             yield from fields_of(hints[field.name], f'{name}.')
             continue
         choices = [str(choice) for choice in field.metadata.get('choices') or ()]
-        if not field.metadata.get('positional'):
-            yield f'--{name}', choices
+        yield '' if field.metadata.get('positional') else f'--{name}', choices
         if hints[field.name] is bool:
-            yield f'--{prefix}no-{name.removeprefix(prefix)}', []
+            yield negative(f'--{name}'), []
+
+
+def negative(flag: str) -> str:
+    """Return the flag that says no where this one says yes."""
+    prefix, dot, name = flag.removeprefix('--').rpartition('.')
+    return f'--{prefix}{dot}no-{name}'

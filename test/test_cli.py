@@ -41,6 +41,7 @@ def test_help_is_in_sentences_with_units_and_ranges(capsys: pytest.CaptureFixtur
     out = ' '.join(typed(capsys, 'fly --help')[1].replace('│', ' ').split())
     about = 'The flights last so long together; 0 sets no end. [simulated s] {0..} (default: 0.0)'
     assert about in out
+    assert '--report PATH The account' in out
 
 
 def settings(config: type) -> Iterator[dataclasses.Field]:
@@ -75,6 +76,7 @@ def test_every_command_is_described_in_a_sentence() -> None:
     ('fly --checkpoint /nowhere/x.safetensors', ['/nowhere/x.safetensors', 'rapid-nav train']),
     ('train drone --task pedra --flight.actions.motion velocity', ['--task pedra-velocity']),
     ('train drone --task pedre', ['task is', 'choose one of drone, pedra']),
+    ('sim --port 99999', ['port is 99999', '[0, 65535]']),
     ('report', ['no files']),
     ('report /nowhere/out.json', ['/nowhere/out.json']),
     ('flie', ['no such command', 'did you mean fly?']),
@@ -126,6 +128,9 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ('rapid-nav bench simulator --rep', {'--report'}),
     ('rapid-nav evaluate drone --policy str', {'straight'}),
     ('rapid-nav report --ti', {'--title'}),
+    ('rapid-nav completion z', {'zsh'}),
+    ('rapid-nav fly --lockstep --rep', {'--report'}),
+    ('rapid-nav fly --world --', set()),  # which leaves it to the shell to find a file
 ])
 def test_bash_completes(line: str, proposed: set[str], script: Path) -> None:
     words = line.split()

@@ -26,6 +26,8 @@ class SimConfig:
 
 def main(config: SimConfig) -> None:
     """Serve until SIGINT or SIGTERM."""
+    if not 0 <= config.port <= 65535:
+        raise ValueError(f'port is {config.port}; it must lie in [0, 65535]')
     logging.basicConfig(format='%(levelname)s %(message)s', level=logging.INFO)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
