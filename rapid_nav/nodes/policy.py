@@ -75,7 +75,9 @@ class Policy(Node):
             return
         age = self.get_clock().now().nanoseconds - stamp
         if age > self.config.max_age * 1e9:
-            self.refuse('stale_images', f'the image is {age / 1e9:.1f} s old')
+            simulated = self.get_parameter('use_sim_time').value
+            hint = '' if simulated else '; if a simulator tells the time, set use_sim_time'
+            self.refuse('stale_images', f'the image is {age / 1e9:.1f} s old{hint}')
             return
         arrived = info['received_timestamp']  # [ns]
         read = messages.color_image if self.brain.sees_rgb else messages.depth_image

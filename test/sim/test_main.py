@@ -26,7 +26,7 @@ def test_the_simulator_says_where_it_is_and_ends_when_told(number):
     began = time.monotonic()
     process.send_signal(number)
     assert process.wait(10) == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5  # of which a busy machine takes its share
     process.stdout.close()
     with pytest.raises(ConnectionError):
         drone.sense()
