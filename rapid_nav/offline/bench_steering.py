@@ -30,7 +30,7 @@ class SteeringConfig:
 
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     budgets: tuple[float, ...] = setting(
-        (0.05, 0.1, 0.2), 'These shares of the operations are each flown through all the scenes.')
+        (0.1, 0.2, 0.4), 'These shares of the operations are each flown through all the scenes.')
     decisions: int = setting(500, 'Each scene takes so many decisions.', low=1)
     clearance: float = setting(
         0.6, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0)
