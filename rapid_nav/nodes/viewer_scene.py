@@ -65,7 +65,8 @@ def _plot(
     name: str, paths: list[str], between: tuple[float, float] | None = None
 ) -> rrb.TimeSeriesView:
     return rrb.TimeSeriesView(
-        origin='/', contents=paths, name=name, axis_y=rrb.ScalarAxis(range=between) if between else None,
+        origin='/', contents=paths, name=name,
+        axis_y=rrb.ScalarAxis(range=between) if between else None,
         plot_legend=rrb.PlotLegend(visible=len(paths) > 1))
 
 

@@ -11,7 +11,7 @@ import pytest
 from rcl_interfaces.msg import Log
 import rclpy
 from rclpy.logging import LoggingSeverity
-from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import (
     CameraInfo,
@@ -33,6 +33,7 @@ from rapid_nav.sim.server import Server
 from rapid_nav.sim.world import make_world
 
 AHEAD = BodyVelocity(forward=1.0)
+EVER = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # late or not
 SETTINGS = {
     'SettingsVersion': 1.2, 'SimMode': 'Multirotor',
     'Vehicles': {'drone': {'VehicleType': 'SimpleFlight', 'Sensors': {
@@ -191,7 +192,7 @@ def test_a_lost_simulator_is_said_once_and_flown_on_when_it_is_back(ros) -> None
     server = serve().start()
     port = server.port
     pilot = Pilot(ros, port, world='corridor')
-    log = pilot.listen(Log, '/rosout')
+    log = pilot.listen(Log, '/rosout', EVER)
     pilot.take_off()
     wait_until(lambda: pilot.complaint() == 'ok')
     server.stop()
@@ -205,7 +206,8 @@ def test_a_lost_simulator_is_said_once_and_flown_on_when_it_is_back(ros) -> None
         assert pilot.complaint() == 'ok'
         assert pilot.bridge.counts['lost_simulators'] == 1
         assert pilot.outcomes[-1].flight == 1
-    assert len([line for line in log if line.level >= LoggingSeverity.ERROR]) == 1
+    assert len(wait_until(lambda: [
+        line for line in log if line.level >= LoggingSeverity.ERROR])) == 1
 
 
 def test_every_other_sensor_is_a_topic_while_somebody_listens(ros, simulator: Server) -> None:
@@ -295,6 +297,8 @@ def test_pedras_flights_end_near_a_wall_before_it_is_touched(ros, simulator: Ser
     until = time.monotonic() + 60
     while not pilot.outcomes[-1].terminal and time.monotonic() < until:
         count = len(pilot.outcomes)
+        # An outcome may be heard before its image.
+        wait_until(lambda: pilot.depth[-1].header.stamp == pilot.outcomes[-1].header.stamp)
         pilot.command(BodyVelocity(forward=0.4 / 0.102))
         wait_until(lambda count=count: len(pilot.outcomes) > count)
     last = pilot.outcomes[-1]

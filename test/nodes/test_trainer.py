@@ -25,7 +25,7 @@ class Desk:
             'drone': (SOUND, 'camera/depth'), 'pedra': (COLOURS, 'camera/image')}[task]
         self.camera = Camera(
             ros, checkpoint, topic, self.seen, out=out, learning_starts=10, offer_seconds=0.5,
-            task=task)
+            keep=100, task=task)
         self.trainer, running = Trainer(), self.camera.running
         running.spin(self.trainer)
         running.run(lambda: self.trainer.study.run(rclpy.ok))
