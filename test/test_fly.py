@@ -1,6 +1,7 @@
 """`rapid-nav fly` from outside: it flies, it can be repeated, and it leaves nothing behind."""
 
 from collections.abc import Iterator
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from rapid_nav import shipped
 
 FLY = str(shipped.prefix() / 'bin' / 'rapid-nav')
-PARTS = ('simulator', 'policy', 'airsim_bridge', 'scene')
+PARTS = ('simulator', 'policy', 'airsim_bridge', 'scene',
+         *(('odom_tf',) if importlib.util.find_spec('tf2_ros') else ()))
 
 
 class Flight:

@@ -75,7 +75,9 @@ class FlightLoop:
                     self._await_recorder()
                 over = self._turn()
             except (RPCError, OSError) as error:
-                self._lose(error)
+                time.sleep(_GLANCE_S)  # all may be told to end, the simulator a moment sooner
+                if rclpy.ok():
+                    self._lose(error)
         self._leave()
 
     def command(self, stamp_ns: int, velocity: BodyVelocity) -> None:
