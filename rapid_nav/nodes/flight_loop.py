@@ -213,11 +213,11 @@ class FlightLoop:
     def _lose(self, error: Exception) -> None:
         """Say that the simulator is gone, and wait a little."""
         kind = 'No simulator' if isinstance(error, OSError) else 'The simulator refuses'
-        self.bridge.report(f'{kind}: {error}')
         if self.drone:
-            self.bridge.counts['lost_simulators'] += 1
+            self.bridge.counts['lost_simulators'] += 1  # told along with the reason
             self.drone.close()
             self.drone = None
+        self.bridge.report(f'{kind}: {error}')
         self.bridge.mailbox.report('the simulator is gone')
         time.sleep(_RETRY_S)
 
