@@ -71,7 +71,7 @@ def _value(text: str, before: Any) -> Any:
 FAST = Preset(
     task=AtariTask(size=42, pool=2),
     stages=(
-        Stage((Conv(16, 4, 4), Conv(24, 3, 2)), hidden=40, source='input', doubt=16),
+        Stage((Conv(8, 4, 4), Conv(16, 3, 2)), hidden=48, source='input', doubt=16),
         Stage((Conv(16, 5, 3), Conv(32, 3, 2), Conv(32, 3, 1)), 256, source='input'),
     ),
     agent=AgentConfig(
