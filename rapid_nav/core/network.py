@@ -80,6 +80,13 @@ class EarlyExitNetwork(nn.Module):
 
         With ``isolate``, no gradient flows from a branch into layers of the full path.
         """
+        for answer, _ in self.answers_with_hidden(observation, isolate):
+            yield answer
+
+    def answers_with_hidden(
+        self, observation: torch.Tensor, isolate: bool = False
+    ) -> Iterator[tuple[Answer, torch.Tensor]]:
+        """Yield what `answers` does, each with its hidden layer (B, hidden + doubt)."""
         if tuple(observation.shape[1:]) != self.config.input_shape:
             raise ValueError(
                 f'observation is {tuple(observation.shape)}; this network reads '
@@ -87,9 +94,11 @@ class EarlyExitNetwork(nn.Module):
         features = observation
         carried: torch.Tensor | None = None
         for level in range(self.num_levels):
-            answer, features, carried = self.stage(
+            answer, features, hidden = self.stage(
                 level, observation, features, carried, isolate)
-            yield answer
+            yield answer, hidden
+            # A branch learns from the one before, it does not teach it.
+            carried = torch.cat([hidden, answer.q_values], dim=1).detach()
 
     def stage(
         self,
@@ -99,7 +108,7 @@ class EarlyExitNetwork(nn.Module):
         carried: torch.Tensor | None,
         isolate: bool = False,
     ) -> tuple[Answer, torch.Tensor, torch.Tensor]:
-        """Run one stage; return its answer, its feature map and what the next branch reads."""
+        """Run one stage; return its answer, its feature map and its hidden layer."""
         source = observation if self.config.reads_input(level) else features
         features = self.trunks[level](source)  # (B, C', H', W')
         flat = features.flatten(1)
@@ -109,19 +118,21 @@ class EarlyExitNetwork(nn.Module):
         if self.config.cascade and carried is not None and not last:
             flat = torch.cat([flat, carried], dim=1)
         answer, hidden = self.heads[level](flat)
-        # A branch learns from the one before, it does not teach it.
-        carried = torch.cat([hidden, answer.q_values], dim=1).detach()
-        return answer, features, carried
+        return answer, features, hidden
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the full network's Q-values (B, A) alone, without running side branches."""
+        return self.full_path(observation)[0].q_values
+
+    def full_path(self, observation: torch.Tensor) -> tuple[Answer, torch.Tensor]:
+        """Return the last answer alone and its hidden layer (B, hidden)."""
         features = observation
         for level in range(self.num_levels):
             if not self.on_full_path(level):
                 continue
             source = observation if self.config.reads_input(level) else features
             features = self.trunks[level](source)
-        return self.heads[-1](features.flatten(1))[0].q_values
+        return self.heads[-1](features.flatten(1))
 
     def on_full_path(self, level: int) -> bool:
         """Return whether the last exit reads this stage's feature map."""
