@@ -1,5 +1,7 @@
 """The learner: one update of the Q-network and of its exits, and how it acts meanwhile."""
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 import copy
 from typing import NamedTuple
 
@@ -8,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from rapid_nav.core import state
+from rapid_nav.core.aids import Aids, regression_loss
 from rapid_nav.core.config import AgentConfig
 from rapid_nav.core.network import Answer, EarlyExitNetwork
 from rapid_nav.core.replay import Batch
@@ -30,6 +33,8 @@ class Learner:
     ``joint`` and ``paper``: branches learn by Q-learning on the same Bellman targets and their
     confidence is the probability of agreeing with the full path; ``paper`` trains the full path
     first and then each branch in turn behind a frozen one, ``joint`` everything at once.
+
+    ``aids`` are what settings add to the full path while it learns: quantiles and noise.
     """
 
     def __init__(
@@ -40,9 +45,11 @@ class Learner:
         self.network = network.to(  # type: ignore[call-overload]  # the stubs lack the format
             self.device, memory_format=torch.channels_last)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
+        self.aids = Aids(self.network, config).to(self.device)
+        self.target_aids = copy.deepcopy(self.aids).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon,
-            fused=True)
+            [*self.network.parameters(), *self.aids.parameters()],
+            lr=config.learning_rate, eps=config.adam_epsilon, fused=True)
         self.updates = 0
 
     def to_float(self, observation: np.ndarray) -> torch.Tensor:
@@ -52,23 +59,37 @@ class Learner:
         return tensor.to(torch.float32, memory_format=torch.channels_last) / scale
 
     @torch.no_grad()
-    def act(self, observation: np.ndarray) -> Acts:
-        """Return what each exit would do with observations (B, C, H, W), and how sure it is."""
-        answers = list(self.network.answers(self.to_float(observation)))
+    def act(self, observation: np.ndarray, explore: bool = False) -> Acts:
+        """
+        Return what each exit would do with observations (B, C, H, W), and how sure it is.
+
+        With ``explore``, the full path has noise of its own for each, if it is a noisy one.
+        """
+        with self.aids.noisy(self.network, each=True) if explore else nullcontext():
+            answers = list(self.network.answers(self.to_float(observation)))
         actions = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
         confidences = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
         return Acts(
             actions.cpu().numpy(), confidences.cpu().numpy(), answers[-1].q_values.cpu().numpy())
 
     def bellman_targets(self, batch: Batch) -> torch.Tensor:
-        """Return the n-step targets (B,) of the full path, from the target network."""
+        """
+        Return the n-step targets of the full path, from the target network.
+
+        They are (B, N) for N quantiles, (B, 1) for expected values.
+        """
         with torch.no_grad():
             s_t = self.to_float(batch.s_t)
-            q_target = self.target(s_t)  # (B, A)
-            chooser = self.network(s_t) if self.config.double else q_target
-            value = q_target.gather(1, chooser.argmax(dim=1, keepdim=True)).squeeze(1)
+            with self.target_aids.noisy(self.target):
+                answer, hidden = self.target.full_path(s_t)
+            chooser = answer.q_values  # (B, A)
+            if self.config.double:
+                with self.aids.noisy(self.network):
+                    chooser = self.network(s_t)
+            returns = self.target_aids.returns(answer.q_values, hidden, chooser.argmax(dim=1))
             r_t = torch.from_numpy(batch.r_t).to(self.device)
-            return r_t + torch.from_numpy(batch.discount_t).to(self.device) * value
+            discount_t = torch.from_numpy(batch.discount_t).to(self.device)
+            return r_t[:, None] + discount_t[:, None] * returns
 
     def update(self, batch: Batch, progress: float = 0.0) -> tuple[dict[str, float], np.ndarray]:
         """
@@ -76,34 +97,52 @@ class Learner:
 
         ``progress`` in [0, 1] is the share of training done; ``paper`` divides it in phases.
         """
-        targets = self.bellman_targets(batch)
+        targets = self.bellman_targets(batch)  # (B, N)
+        goal = targets.mean(dim=1)  # (B,)
         actions = torch.from_numpy(batch.a_tm1).to(self.device)
         weights = torch.from_numpy(batch.weights).to(self.device)
         isolate = self.config.mode != 'joint'
-        answers = list(self.network.answers(self.to_float(batch.s_tm1), isolate=isolate))
+        observation = self.to_float(batch.s_tm1)
+        with self.aids.noisy(self.network):
+            answers, hidden = zip(*self.network.answers_with_hidden(
+                observation, isolate), strict=True)
+        teacher = self._teacher(answers, observation)
         phase = self._phase(progress, len(answers))
         losses: list[torch.Tensor] = []
         metrics: dict[str, float] = {}
-        td_error = torch.zeros_like(targets)
+        td_error = torch.zeros_like(goal)
         for level, answer in enumerate(answers):
             last = level == len(answers) - 1
             if phase is not None and level != phase:
                 continue
             if last or self.config.mode != 'rapid':
-                chosen = answer.q_values.gather(1, actions[:, None]).squeeze(1)
-                error = (chosen - targets).detach().abs()
+                chosen = answer.q_values.gather(1, actions[:, None])  # (B, 1)
+                error = (chosen.squeeze(1) - goal).detach().abs()
                 td_error = error if last or phase == level else td_error
-                huber = functional.smooth_l1_loss(chosen, targets, reduction='none')
-                losses.append((weights * huber).mean())
+                loss = regression_loss(
+                    self.aids.returns(answer.q_values, hidden[level], actions), targets
+                ) if last else regression_loss(chosen, goal[:, None])
+                losses.append((weights * loss).mean())
                 if last:
                     metrics |= {
                         'td_error': float(error.mean()), 'q': float(chosen.detach().mean())}
             if not last:
-                losses.append(self._branch_loss(level, answer, answers[-1], metrics))
+                losses.append(self._branch_loss(level, answer, teacher, metrics))
         metrics |= self._descend(torch.stack(losses).sum())
         if self.updates % self.config.target_period == 0:
-            self.target.load_state_dict(self.network.state_dict())
+            self._renew_target()
         return metrics, td_error.cpu().numpy()
+
+    def _teacher(self, answers: Sequence[Answer], observation: torch.Tensor) -> Answer:
+        """Return what branches compare themselves with: the full path's answer without noise."""
+        if self.aids.noise is None or len(answers) == 1:
+            return answers[-1]
+        with torch.no_grad():
+            return self.network.full_path(observation)[0]
+
+    def _renew_target(self) -> None:
+        self.target.load_state_dict(self.network.state_dict())
+        self.target_aids.load_state_dict(self.aids.state_dict())
 
     def distil(self, batch: Batch) -> dict[str, float]:
         """
@@ -134,7 +173,7 @@ class Learner:
     def follow(self, plain: EarlyExitNetwork) -> None:
         """Make a trained network without branches the full path; ValueError if it is another."""
         self.network.load_plain(plain)
-        self.target.load_state_dict(self.network.state_dict())
+        self._renew_target()
 
     def set_progress(self, progress: float) -> None:
         """Set the step size for a share in [0, 1] of the present phase of training."""
@@ -153,9 +192,10 @@ class Learner:
 
     def _clip_gradients(self) -> float:
         """Clip the full path and each branch apart, so that none quietens another."""
+        path, *branches = self.network.parameter_groups()
         norms = [
             float(torch.nn.utils.clip_grad_norm_(group, self.config.max_grad_norm))
-            for group in self.network.parameter_groups()]
+            for group in ([*path, *self.aids.parameters()], *branches)]
         return max(norms)
 
     def to_arrays(self) -> state.Arrays:
@@ -163,6 +203,8 @@ class Learner:
         return {
             **state.prefixed('network', state.from_module(self.network)),
             **state.prefixed('target', state.from_module(self.target)),
+            **state.prefixed('aids', state.from_module(self.aids)),
+            **state.prefixed('target_aids', state.from_module(self.target_aids)),
             **state.prefixed('optimizer', state.from_optimizer(self.optimizer)),
             'updates': np.array(self.updates),
         }
@@ -171,6 +213,8 @@ class Learner:
         """Take over what `to_arrays` returned."""
         state.to_module(self.network, state.part('network', arrays))
         state.to_module(self.target, state.part('target', arrays))
+        state.to_module(self.aids, state.part('aids', arrays))
+        state.to_module(self.target_aids, state.part('target_aids', arrays))
         state.to_optimizer(self.optimizer, state.part('optimizer', arrays))
         self.updates = int(arrays['updates'])
 

@@ -138,6 +138,12 @@ class AgentConfig:
     n_step: int = setting(5, 'So many rewards are summed before bootstrapping.', low=1, high=20)
     double: bool = setting(
         True, 'The next action is chosen online and valued by the target network.')
+    quantiles: int = setting(
+        1, 'The full path learns so many quantiles of the return and acts by their mean; 1: by '
+        'expected values alone.', low=1, high=1000)
+    noisy: float = setting(
+        0.0, "Noise explores, on the full path's dense layers, with this sigma at first and "
+        'learnt ones later; 0 is none.', low=0.0, high=10.0)
     learning_rate: float = setting(3e-4, 'Adam takes steps of this size.', low=0.0, high=1.0)
     learning_rate_end: float = setting(
         0.1, "At the end, Adam's steps have this share of their size at the start.",

@@ -107,6 +107,7 @@ class Pupil:
         return {
             **state.prefixed('learner', self.learner.to_arrays()),
             **state.prefixed('replay', self.replay.to_arrays()),
+            'torch_rng': torch.get_rng_state().numpy(),
             'counters': state.from_json({
                 'step': self.step, 'metrics': self.metrics, 'distilled': self.distilled}),
         }
@@ -115,6 +116,8 @@ class Pupil:
         """Take over what `to_arrays` returned, from a pupil of the same settings."""
         self.learner.from_arrays(state.part('learner', arrays))
         self.replay.from_arrays(state.part('replay', arrays))
+        if 'torch_rng' in arrays:  # not in older files, which knew no noise
+            torch.set_rng_state(torch.from_numpy(arrays['torch_rng']))
         counters = state.to_json(arrays['counters'])
         self.step, self.metrics = counters['step'], counters['metrics']
         self.distilled = counters['distilled']

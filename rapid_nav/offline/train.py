@@ -94,7 +94,8 @@ class Trainer:
 
     def choose(self) -> np.ndarray:
         """Return an action for each environment (N,)."""
-        actions, confidences, q_values = self.learner.act(self.observation)
+        actions, confidences, q_values = self.learner.act(
+            self.observation, explore=not self.distilling)
         # Only a teacher that stands still can be taken at its word later.
         self.taught = q_values if self.distilling else np.nan
         level = levels_of(torch.from_numpy(confidences), self.thresholds).numpy()
