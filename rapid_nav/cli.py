@@ -41,6 +41,8 @@ COMMANDS = {
     ('export',): ('rapid_nav.offline.export', 'Write a policy that needs no PyTorch.'),
     ('compare', 'minatar'): (
         'rapid_nav.offline.compare', 'Compare ways of training exits on small games.'),
+    ('compare', 'settings'): (
+        'rapid_nav.offline.compare_settings', 'Compare settings of a learner on small games.'),
     ('bench', 'simulator'): (
         'rapid_nav.offline.bench_simulator', 'Time camera and physics, beside Embree.'),
     ('bench', 'latency'): (

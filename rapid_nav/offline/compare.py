@@ -1,17 +1,24 @@
 """`rapid-nav compare minatar`: ways of training exits, where a first exit is not enough."""
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 import itertools
 import json
-import multiprocessing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rapid_nav.offline.compare_runs import judge, Lengths, MODES, one_seed, PLAIN, Run, THRESHOLDS
+from rapid_nav.offline.compare_runs import (
+    judge,
+    Lengths,
+    MODES,
+    one_seed,
+    PLAIN,
+    Run,
+    THRESHOLDS,
+    workers,
+)
 from rapid_nav.offline.minatar_env import GAMES
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
 from rapid_nav.settings import check, setting
@@ -56,14 +63,13 @@ class CompareConfig:
     @property
     def lengths(self) -> Lengths:
         """How long each run trains and plays."""
-        return Lengths(self.steps, self.branch_steps, self.tuning_episodes, self.episodes)
+        return Lengths(self.steps, self.episodes, self.branch_steps, self.tuning_episodes)
 
 
 def main(config: CompareConfig) -> int:
     """Make the runs that are missing, then compare; write and print the figures."""
     config.out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(
-            config.jobs, mp_context=multiprocessing.get_context('spawn')) as pool:
+    with workers(config.jobs) as pool:
         for future in [
                 pool.submit(one_seed, config.out, game, config.modes, seed, config.lengths)
                 for seed, game in itertools.product(range(config.seeds), config.games)]:
@@ -114,8 +120,8 @@ def compare(config: CompareConfig, judged: Judged) -> dict[str, Any]:
                 kept[kind][g, seed] = run[kind]['score'] / max(plain, 1e-9)
             kept['macs_ratio'][g, seed] = run['learned']['macs_ratio']
         report['modes'][mode] = {
-            kind: _summary(config.games, values) for kind, values in kept.items()}
-        report['modes'][mode]['gain over random'] = _summary(
+            kind: summary(config.games, values) for kind, values in kept.items()}
+        report['modes'][mode]['gain over random'] = summary(
             config.games, kept['learned'] - kept['random'])
     return report
 
@@ -125,7 +131,7 @@ def _mean_score(config: CompareConfig, judged: Judged, game: str) -> float:
         judged[game, PLAIN, seed]['learned']['score'] for seed in range(config.seeds)]))
 
 
-def _summary(games: Sequence[str], values: np.ndarray) -> dict[str, Any]:
+def summary(games: Sequence[str], values: np.ndarray) -> dict[str, Any]:
     """Return the interquartile mean of values (G, S) with its interval, and each game's mean."""
     return {
         'interquartile_mean': interquartile_mean(values),

@@ -1,10 +1,12 @@
 """The runs of a comparison: one network trained and played on one of MinAtar's games."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import json
 import logging
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,20 @@ THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 2.0)
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long a run trains and plays."""
+    """How long a run trains and plays; without branches, the last two are of no account."""
 
     steps: int  # of the plain network
-    branch_steps: int  # of the branches behind it; `joint` trains everything for both together
-    tuning_episodes: int  # by which a threshold is chosen, each
     episodes: int  # by which a point is judged
+    branch_steps: int = 0  # of the branches behind it; `joint` trains everything for both together
+    tuning_episodes: int = 0  # by which a threshold is chosen, each
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plain network's training does otherwise than PLAIN."""
+
+    agent: Mapping[str, Any] = field(default_factory=dict)  # settings of AgentConfig
+    duelling: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Run:
 
     out: Path
     game: str
-    kind: str  # PLAIN or one of MODES
+    kind: str  # one of MODES; PLAIN, or the name of a change of it
     seed: int
 
     def file(self, ending: str) -> Path:
@@ -61,6 +71,9 @@ class Run:
         return json.loads(self.file('json').read_text())['learned']
 
 
+_AS_IT_IS = Change()
+
+
 def network_for(channels: int, num_actions: int) -> NetworkConfig:
     """Return a network of about 0.6 M multiply-accumulates with two cheap exits."""
     return NetworkConfig((channels, 10, 10), num_actions, (
@@ -69,7 +82,9 @@ def network_for(channels: int, num_actions: int) -> NetworkConfig:
         Stage((Conv(32, 3, 1),), hidden=128, source='input')))
 
 
-def make_trainer(run: Run, lengths: Lengths, plain: EarlyExitNetwork | None) -> Trainer:
+def make_trainer(
+    run: Run, lengths: Lengths, plain: EarlyExitNetwork | None, change: Change = _AS_IT_IS
+) -> Trainer:
     """
     Return what trains a run's network.
 
@@ -77,17 +92,19 @@ def make_trainer(run: Run, lengths: Lengths, plain: EarlyExitNetwork | None) -> 
     still: they differ in their branches alone, and in none of what they are compared with.
     """
     env: Any = MinAtarVectorEnv(run.game, 16)
-    network = network_for(env.single_observation_space.shape[0], int(env.single_action_space.n))
-    agent = AgentConfig(
-        mode='rapid' if run.kind == PLAIN else run.kind, discount=0.99, n_step=3, batch_size=32,
-        learning_rate=2.5e-4, target_period=250, regret_tolerance=0.02)
-    steps = {PLAIN: lengths.steps, 'joint': lengths.steps + lengths.branch_steps}.get(
-        run.kind, lengths.branch_steps)
+    network = dataclasses.replace(
+        network_for(env.single_observation_space.shape[0], int(env.single_action_space.n)),
+        duelling=change.duelling)
+    agent = dataclasses.replace(AgentConfig(
+        mode=run.kind if run.kind in MODES else 'rapid', discount=0.99, n_step=3, batch_size=32,
+        learning_rate=2.5e-4, target_period=250, regret_tolerance=0.02), **change.agent)
+    steps = {'joint': lengths.steps + lengths.branch_steps, 'rapid': lengths.branch_steps,
+             'paper': lengths.branch_steps}.get(run.kind, lengths.steps)
     config = TrainConfig(
         steps=steps, num_envs=16, steps_per_update=4, replay_size=100_000,
         learning_starts=min(5_000, steps // 10), epsilon_share=0.1, early_share=0.0,
         seed=run.seed)
-    if run.kind == PLAIN:
+    if run.kind not in MODES:
         network = network.without_branches
     if plain is not None:
         agent = dataclasses.replace(agent, full_share=0.0, batch_size=64, learning_rate=1e-3)
@@ -98,11 +115,13 @@ def make_trainer(run: Run, lengths: Lengths, plain: EarlyExitNetwork | None) -> 
     return trainer
 
 
-def train(run: Run, lengths: Lengths, plain: EarlyExitNetwork | None = None) -> None:
+def train(
+    run: Run, lengths: Lengths, plain: EarlyExitNetwork | None = None, change: Change = _AS_IT_IS
+) -> None:
     """Train a run's network, unless it is there already."""
     if run.file('safetensors').exists():
         return
-    trainer = make_trainer(run, lengths, plain)
+    trainer = make_trainer(run, lengths, plain, change)
     while trainer.step < trainer.config.steps:
         trainer.advance()
     checkpoint.save(run.file('safetensors'), Checkpoint(
@@ -133,7 +152,7 @@ def play_curve(run: Run, lengths: Lengths) -> None:
         for threshold in THRESHOLDS]})
 
 
-def judge(run: Run, lengths: Lengths, threshold: float) -> dict[str, Any]:
+def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict[str, Any]:
     """Play other episodes at a threshold, with random exits at the same mix, and exit 0 alone."""
     torch.set_num_threads(1)
     path, network = run.file('judged.json'), run.network()
@@ -151,6 +170,11 @@ def judge(run: Run, lengths: Lengths, threshold: float) -> dict[str, Any]:
         for name, chooser in choosers.items()}}
     _write(path, judged)
     return judged
+
+
+def workers(jobs: int) -> ProcessPoolExecutor:
+    """Return so many processes, which share nothing with this one."""
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn'))
 
 
 def one_seed(

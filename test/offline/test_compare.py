@@ -55,7 +55,7 @@ def test_branches_are_trained_behind_a_full_path_that_stands_still(tmp_path, mod
     torch.manual_seed(0)
     plain = EarlyExitNetwork(network_for(4, 3).without_branches)
     trainer = make_trainer(
-        Run(tmp_path, 'breakout', mode, 0), Lengths(400, 400, 1, 1), plain)
+        Run(tmp_path, 'breakout', mode, 0), Lengths(400, 1, 400, 1), plain)
     network = trainer.learner.network
     before = [[weight.clone() for weight in group] for group in network.parameter_groups()]
     while trainer.step < trainer.config.steps:
