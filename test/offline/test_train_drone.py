@@ -32,10 +32,11 @@ SHORT = TrainDroneConfig(
         distil_share=0.2))
 
 
-def make_trainer() -> Trainer:
+def make_trainer(**changes) -> Trainer:
     env = DroneVectorEnv(
         SHORT.flight, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs)
-    return Trainer(env, network_for(SHORT.flight), SHORT.agent, SHORT.train, history=3)
+    agent = dataclasses.replace(SHORT.agent, **changes)
+    return Trainer(env, network_for(SHORT.flight), agent, SHORT.train, history=3)
 
 
 def advance_to(trainer: Trainer, step: int) -> None:
@@ -43,13 +44,15 @@ def advance_to(trainer: Trainer, step: int) -> None:
         trainer.advance()
 
 
+@pytest.mark.parametrize('changes', [{}, {'quantiles': 4, 'noisy': 0.5}], ids=['', 'aids'])
 @pytest.mark.parametrize('saved_at', [320, 560])  # before and in the branches' own phase
-def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(tmp_path, saved_at):
-    straight = make_trainer()
+def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(
+        tmp_path, saved_at, changes):
+    straight = make_trainer(**changes)
     advance_to(straight, saved_at)
     state.save(tmp_path / 'state.safetensors', straight.to_arrays())
     advance_to(straight, 640)
-    resumed = make_trainer()
+    resumed = make_trainer(**changes)
     advance_to(resumed, 64)  # somewhere else, to see that everything is taken over
     resumed.from_arrays(state.load(tmp_path / 'state.safetensors'))
     advance_to(resumed, 640)
