@@ -5,12 +5,14 @@ import dataclasses
 import logging
 from pathlib import Path
 import re
+import runpy
+import signal
 import subprocess
 from typing import Any, get_type_hints
 
 import pytest
 
-from rapid_nav import cli, completion
+from rapid_nav import cli, completion, shipped
 
 QUICK = [words for words, (module, _) in cli.COMMANDS.items()
          if module in ('rapid_nav.fly', 'rapid_nav.sim.main', 'rapid_nav.offline.report')]
@@ -163,3 +165,10 @@ def test_a_task_brings_its_own_defaults_and_flags_change_them(flags: str) -> Non
     assert config.flight == TASKS['pedra'] and config.agent == PEDRA.agent
     assert config.train == dataclasses.replace(PEDRA.train, num_envs=3)
     assert parsed('') == TrainDroneConfig()
+
+
+def test_the_command_starts_nothing_in_a_process_that_it_starts() -> None:
+    script = shipped.prefix() / 'bin' / 'rapid-nav'
+    signals = signal.getsignal(signal.SIGINT)
+    runpy.run_path(str(script), run_name='__mp_main__')  # as multiprocessing does in a new process
+    assert signal.getsignal(signal.SIGINT) is signals
