@@ -158,13 +158,27 @@ class EarlyExitNetwork(nn.Module):
         """Take over the weights of the full path from a network without branches."""
         if plain.config != self.config.without_branches:
             raise ValueError('that plain network is not the full path of this one')
+        with torch.no_grad():
+            for mine, theirs in self._shared_with(plain):
+                mine.copy_(theirs)
+
+    def plain(self) -> 'EarlyExitNetwork':
+        """Return a network without branches that has the weights of the full path."""
+        plain = EarlyExitNetwork(self.config.without_branches)
+        with torch.no_grad():
+            for mine, theirs in self._shared_with(plain):
+                theirs.copy_(mine)
+        return plain.train(self.training)
+
+    def _shared_with(
+        self, plain: 'EarlyExitNetwork'
+    ) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+        """Yield the weights of the full path, each beside that of the plain network."""
         path = [
             weight for level, trunk in enumerate(self.trunks) if self.on_full_path(level)
             for weight in trunk.parameters()]
-        with torch.no_grad():
-            for mine, theirs in zip(path, plain.trunks[-1].parameters(), strict=True):
-                mine.copy_(theirs)
-        self.heads[-1].load_state_dict(plain.heads[-1].state_dict())
+        yield from zip(
+            [*path, *self.heads[-1].parameters()], plain.parameters(), strict=True)
 
 
 def make_trunk(

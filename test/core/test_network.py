@@ -84,6 +84,14 @@ def test_the_plain_network_can_hand_its_weights_to_the_full_path(network):
     torch.testing.assert_close(network(observation), plain(observation))
 
 
+def test_the_full_path_can_be_taken_out_as_a_plain_network(network):
+    plain = network.plain()
+    assert plain.config == network.config.without_branches
+    assert not plain.training
+    observation = observe(network, 5)
+    torch.testing.assert_close(plain(observation), network(observation))
+
+
 def test_isolated_branches_do_not_move_the_full_path(network):
     observation = observe(network, 3)
     branches = list(network.answers(observation, isolate=True))[:-1]
