@@ -19,6 +19,7 @@ MAY_IMPORT = {
     'core': {'numpy', 'torch', 'safetensors', 'rapid_nav.settings'},
     'core.runtime': {'onnxruntime'},
     'core.graphs': {'onnx'},
+    'core.machine_code': {'llvmlite'},
     'flight': {'numpy', 'rapid_nav.settings'},
     'sim': {'numpy', 'numba', 'llvmlite', 'msgpack', 'yaml', 'PIL'},
     'airsim_transport': {'msgpack', 'rapid_nav.airsim_decode'},

@@ -1,7 +1,7 @@
 """The form of a policy that decides without PyTorch: ONNX stages and settings in one zip."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import io
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from rapid_nav.core.saved import (
     write_atomically,
 )
 
-ABOUT = 'policy.json'
+ABOUT, FIRST = 'policy.json', 'stage_0.npz'
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Deployed:
     about: About
     models: tuple[bytes, ...]  # a serialised ONNX model for each stage, see graphs.build
     macs: tuple[int, ...]  # cumulative operations of each exit
+    first: Mapping[str, np.ndarray] = field(default_factory=dict)  # see graphs.Graphs
 
 
 def from_weights(about: About, weights: Mapping[str, np.ndarray]) -> Deployed:
     """Assemble the stages of a network from its weights (float32)."""
     from rapid_nav.core import graphs  # the robot that gets the zip needs no onnx
-    models, macs = graphs.build(about.network, weights)
-    return Deployed(about, models, macs)
+    return Deployed(about, *graphs.build(about.network, weights))
 
 
 def save(path: Path | str, deployed: Deployed) -> None:
@@ -44,6 +44,10 @@ def save(path: Path | str, deployed: Deployed) -> None:
         archive.writestr(ABOUT, deployed.about.to_json(macs=list(deployed.macs)))
         for level, model in enumerate(deployed.models):
             archive.writestr(_stage(level), model)
+        if deployed.first:
+            layers = io.BytesIO()
+            np.savez(layers, **deployed.first)
+            archive.writestr(FIRST, layers.getvalue())
     write_atomically(Path(path), content.getvalue())
 
 
@@ -64,10 +68,14 @@ def load(path: Path | str) -> Deployed:
             if len(macs) != len(about.network.stages):
                 raise ValueError(f'{len(macs)} counts for {len(about.network.stages)} stages')
             models = tuple(archive.read(_stage(level)) for level in range(len(macs)))
+            first = {}
+            if FIRST in archive.namelist():  # not in what was exported before there was any
+                with np.load(io.BytesIO(archive.read(FIRST)), allow_pickle=False) as layers:
+                    first = dict(layers)
     except (OSError, KeyError, ValueError, TypeError, AttributeError,
             zipfile.BadZipFile) as error:
         raise broken(path, error) from error
-    return Deployed(about, models, macs)
+    return Deployed(about, models, macs, first)
 
 
 def about_of(path: Path | str) -> About:

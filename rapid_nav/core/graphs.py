@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper, TensorProto
 
+from rapid_nav.core import machine_code
 from rapid_nav.core.config import Conv, NetworkConfig
 
 OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime since 1.12
@@ -21,6 +22,7 @@ class Graphs(NamedTuple):
 
     models: tuple[bytes, ...]  # one serialised ONNX model a stage
     macs: tuple[int, ...]  # cumulative operations of each exit, as cost.macs_by_level counts
+    first: dict[str, np.ndarray]  # the first stage's layers, if machine_code can compile them
 
 
 def build(config: NetworkConfig, weights: Weights) -> Graphs:
@@ -33,13 +35,16 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
     `_branch_head`), and where a later stage reads them 'hidden' and 'features'.
     """
     models, macs, spent = [], [], 0
+    first: dict[str, np.ndarray] = {}
     shape, carried = config.input_shape, 0
     for level, stage in enumerate(config.stages):
         last = level == len(config.stages) - 1
         graph = _Graph(config.input_shape if config.reads_input(level) else shape)
         place = 0  # of a convolution among the layers of its trunk
-        for conv in stage.convs:
-            spent += graph.conv(conv, *_layer(weights, f'trunks.{level}.{place}'))
+        layers = {}
+        for index, conv in enumerate(stage.convs):
+            layers[f'conv{index}'] = _layer(weights, f'trunks.{level}.{place}')
+            spent += graph.conv(conv, *layers[f'conv{index}'])
             place += 3 if conv.pool else 2
         shape = graph.shape
         graph.join(carried if config.cascade and not last else 0)
@@ -48,6 +53,10 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
         spent += sum(value.size for value in head.values() if value.ndim == 2)
         dense, answer, slope = _last_head(head) if last else _branch_head(head)
         graph.head(dense, answer)
+        if level == 0 and machine_code.fits(config):
+            first = {f'{name}.{part}': value.astype(np.float32)
+                     for name, layer in {**layers, 'dense': dense, 'answer': answer}.items()
+                     for part, value in zip(('weight', 'bias'), layer, strict=True)}
         carried = stage.width + config.num_actions
         wanted = ['answer']
         if config.cascade and level + 2 < len(config.stages):
@@ -56,7 +65,7 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
             wanted.append('features')
         models.append(graph.serialise(f'stage {level}', wanted, slope))
         macs.append(spent)
-    return Graphs(tuple(models), tuple(macs))
+    return Graphs(tuple(models), tuple(macs), first)
 
 
 def _layer(weights: Weights, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 import functools
+import logging
 from math import inf, tanh
 from pathlib import Path
 from typing import cast, NamedTuple, TYPE_CHECKING
@@ -14,10 +15,13 @@ import onnxruntime
 from rapid_nav.core import deploy
 from rapid_nav.core.deploy import Deployed
 from rapid_nav.core.exits import Answer, decide, Decision, in_time
+from rapid_nav.core.machine_code import Compiled, compiled
 from rapid_nav.core.saved import About, CheckpointError
 
 if TYPE_CHECKING:
     from rapid_nav.core.checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
 
 RUNTIMES = ('onnx', 'eager')
 Answers = Callable[[np.ndarray], Iterator[Answer]]
@@ -98,7 +102,7 @@ def eager_answers(checkpoint: Checkpoint, threads: int = 1) -> Answers:
 
 
 class OnnxStage(NamedTuple):
-    """A session with its buffers bound, and ways to read its answer, made once for all calls."""
+    """A call with its buffers bound, and ways to read its answer, made once for all calls."""
 
     run: Callable[[], None]
     q_values: np.ndarray  # (1, A)
@@ -118,6 +122,7 @@ class OnnxStages:
     """
     A session for each stage, over buffers that all of them share and no call allocates.
 
+    The first stage is machine code instead where that can be had, see machine_code.
     What `answers` yields is valid until the next observation.
     """
 
@@ -131,6 +136,7 @@ class OnnxStages:
             else observation)
         self.buffers: list[np.ndarray] = []  # kept alive: the bindings point at them
         self.stages: list[OnnxStage] = []
+        self.compiled: Compiled | None = None  # the first stage, kept alive like the buffers
         features: np.ndarray = self.observation  # the first stage reads neither of the two
         carried: np.ndarray = self.observation
         for level, (stage, model) in enumerate(zip(network.stages, deployed.models, strict=True)):
@@ -147,12 +153,32 @@ class OnnxStages:
             self.buffers += [kept, features]
             slope = float(session.get_modelmeta().custom_metadata_map['slope'])
             q_values = answer[:, :actions]
-            macs = deployed.macs[level]
+            run, macs = quick_call(session, bind(session, bound)), deployed.macs[level]
+            if level == 0 and (faster := self._compile(deployed, run, answer)) is not None:
+                run, answer = faster.run, faster.answer[None]
+                q_values = answer[:, :actions]
             self.stages.append(OnnxStage(
-                quick_call(session, bind(session, bound)), q_values, q_values[0].argmax,
-                memoryview(answer[0]), slope, macs, macs / deployed.macs[-1]))
+                run, q_values, q_values[0].argmax, memoryview(answer[0]), slope, macs,
+                macs / deployed.macs[-1]))
             carried = kept
         self.branches, self.last = tuple(self.stages[:-1]), self.stages[-1]
+
+    def _compile(
+        self, deployed: Deployed, run: Callable[[], None], answer: np.ndarray
+    ) -> Compiled | None:
+        """Return the first stage as machine code, if it says here what ONNX Runtime says."""
+        self.compiled = compiled(deployed.about.network, deployed.first, self.observation)
+        if self.compiled is None:
+            return None
+        np.copyto(self.observation, np.random.default_rng(0).random(
+            self.observation.shape, np.float32))
+        run()
+        self.compiled.run()
+        self.observation[:] = 0.0
+        if not np.allclose(self.compiled.answer, answer[0], rtol=1e-4, atol=1e-4):
+            log.warning('The first exit runs in ONNX Runtime, which its machine code contradicts')
+            self.compiled = None
+        return self.compiled
 
     def answers(self, observation: np.ndarray) -> Iterator[Answer]:
         """Yield the answer of each exit for observation (1, C, H, W) float32 in [0, 1]."""

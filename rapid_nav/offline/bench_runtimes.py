@@ -95,7 +95,8 @@ def runtimes(made: Checkpoint, seen: np.ndarray) -> dict[str, Run]:
         name: weight.detach().numpy() for name, weight in made.network.state_dict().items()})
     found = {
         'PyTorch, eager': eager(made),
-        'ONNX Runtime, stages': staged(OnnxStages(deployed)),
+        'ONNX Runtime, stages': staged(OnnxStages(replace(deployed, first={}))),
+        'ONNX Runtime, first exit in machine code': staged(OnnxStages(deployed)),
         'ONNX Runtime, one graph with If': onnx_if.make(deployed, session_options(1)),
         'ONNX Runtime, stages, int8': staged(OnnxStages(quantised(deployed, seen))),
     }
@@ -187,7 +188,7 @@ def quantised(deployed: Deployed, seen: np.ndarray) -> Deployed:
                 onnx.load_from_string(model), out, _Calibration(seen), per_channel=True,
                 weight_type=QuantType.QInt8)
             models.append(out.read_bytes())
-    return replace(deployed, models=tuple(models))
+    return replace(deployed, models=tuple(models), first={})
 
 
 def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]:
