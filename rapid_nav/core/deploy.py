@@ -46,7 +46,7 @@ def save(path: Path | str, deployed: Deployed) -> None:
             archive.writestr(_stage(level), model)
         if deployed.first:
             layers = io.BytesIO()
-            np.savez(layers, **deployed.first)
+            np.savez(layers, **deployed.first)  # type: ignore[arg-type]
             archive.writestr(FIRST, layers.getvalue())
     write_atomically(Path(path), content.getvalue())
 

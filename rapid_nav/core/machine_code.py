@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import ctypes
+import functools
 import logging
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ WIDTH = 8  # floats a vector; LLVM makes two of one where registers are shorter
 VECTOR = f'<{WIDTH} x float>'
 SUMS = 12  # vectors that are summed at once; 4 of 16 registers are left for factors
 UNROLLED = 4
+LINE = 16  # floats a cache line
 
 
 class Compiled(NamedTuple):
@@ -57,18 +59,27 @@ def compiled(
     if not layers:
         return None
     code = _Code()
-    answer = _stage(code, config, layers, observation)
+    answer = _stage(code, config, layers)
+    room = code.room()
     try:
         engine, address = _load(code.text())
     except Exception as error:  # LLVM's errors, and those of a version that is another
         log.info('The first exit runs in ONNX Runtime: %s', error)
         return None
     # It is over before another thread could do anything: not worth letting go of the GIL.
-    return Compiled(ctypes.PYFUNCTYPE(None)(address), answer, (engine, *code.kept))
+    run = functools.partial(
+        ctypes.PYFUNCTYPE(None)(address), ctypes.c_void_p(observation.ctypes.data),
+        ctypes.c_void_p(room.ctypes.data))
+    return Compiled(run, room[answer], (engine, room, observation))
 
 
+@functools.lru_cache(maxsize=8)
 def _load(text: str) -> tuple[object, int]:
-    """Compile LLVM's language for this processor; return what keeps it, and where 'run' is."""
+    """
+    Compile LLVM's language for this processor; return what keeps it, and where 'run' is.
+
+    The code is the same for all weights: a policy that is exchanged in flight needs no compiler.
+    """
     from llvmlite import binding as llvm
 
     llvm.initialize_native_target()
@@ -87,12 +98,11 @@ def _load(text: str) -> tuple[object, int]:
 class _Place(NamedTuple):
     """Where the numbers of a layer lie, in floats: an image (H, W, C), or planes of (H, W)."""
 
-    array: np.ndarray
+    base: str  # what 'first' counts from
     first: int  # that of the image, inside its margin of zeros
     shape: tuple[int, int, int]  # (C, H, W)
     planes: int  # 1 where the channels of a pixel lie side by side, else C
     row: int  # from a row to the next
-    margin: int = 0  # pixels of zeros around it
 
     @property
     def pixel(self) -> int:
@@ -101,17 +111,16 @@ class _Place(NamedTuple):
 
 
 def _stage(
-    code: _Code, config: NetworkConfig, layers: Mapping[str, np.ndarray],
-    observation: np.ndarray,
-) -> np.ndarray:
-    """Write the layers one after another; return where the answer (A + 1,) will be."""
+    code: _Code, config: NetworkConfig, layers: Mapping[str, np.ndarray]
+) -> slice:
+    """Write the layers one after another; return where in the room the answer (A + 1,) is."""
     channels, height, width = config.input_shape
-    place = _Place(observation, 0, config.input_shape, channels, width)
+    place = _Place('%observation', 0, config.input_shape, channels, width)
     convs = config.stages[0].convs
     for index, conv in enumerate(convs):
         shape = (conv.channels, conv.size(place.shape[1]), conv.size(place.shape[2]))
         following = convs[index + 1].padding if index + 1 < len(convs) else 0
-        out = _image(shape, following)
+        out = code.image(shape, following)
         weight = layers[f'conv{index}.weight']  # (out, in, k, k)
         order = (1, 2, 3, 0) if place.planes > 1 else (2, 3, 1, 0)
         code.layer(place, out, weight.transpose(order), layers[f'conv{index}.bias'],
@@ -119,48 +128,73 @@ def _stage(
         place = out
     channels, height, width = place.shape
     dense = layers['dense.weight']
-    flat = _Place(place.array, place.first, (channels * height * width, 1, 1), 1, 0)
-    hidden = _image((_padded(len(dense)), 1, 1))
+    flat = _Place(place.base, place.first, (channels * height * width, 1, 1), 1, 0)
+    hidden = code.image((_padded(len(dense)), 1, 1))
     code.layer(flat, hidden, dense.reshape(-1, channels, height, width).transpose(2, 3, 1, 0),
                layers['dense.bias'], 1, 1, 0, relu=True)
     weight = layers['answer.weight']
-    answer = _image((_padded(len(weight)), 1, 1))
+    answer = code.image((_padded(len(weight)), 1, 1))
     rest = hidden.shape[0] - weight.shape[1]
     code.layer(hidden, answer, np.pad(weight.T, ((0, rest), (0, 0))), layers['answer.bias'],
                1, 1, 0, relu=False)
-    return answer.array[:len(weight)]
+    return slice(answer.first, answer.first + len(weight))
 
 
 def _padded(count: int) -> int:
     return -(-count // WIDTH) * WIDTH
 
 
-def _image(shape: tuple[int, int, int], margin: int = 0) -> _Place:
-    """Return a place for channels side by side, in the midst of zeros that stay."""
-    channels, height, width = shape
-    row = (width + 2 * margin) * channels
-    return _Place(_aligned((height + 2 * margin) * row), margin * (row + channels), shape, 1,
-                  row, margin)
-
-
 def _aligned(size: int) -> np.ndarray:
     """Return zeros (size,) float32 at the start of a cache line."""
-    room = np.zeros(size + 16, np.float32)
-    start = -(room.ctypes.data // 4) % 16
+    room = np.zeros(size + LINE, np.float32)
+    start = -(room.ctypes.data // 4) % LINE
     return room[start:start + size]
 
 
 class _Code:
-    """A function without arguments, while it is written in LLVM's language."""
+    """
+    A function, while it is written in LLVM's language.
+
+    It reads an observation, and has a room for its weights and for all that it writes.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names = 0
-        self.kept: list[np.ndarray] = []  # what the addresses in the code mean
+        self.size = 0  # of the room, in floats
+        self.constants: list[tuple[int, np.ndarray]] = []  # and where they lie there
 
     def text(self) -> str:
         """Return the function 'run'."""
-        return '\n'.join(['define void @run() {', 'entry:', *self.lines, 'ret void', '}', ''])
+        return '\n'.join([
+            'define void @run(ptr noalias %observation, ptr noalias %room) {', 'entry:',
+            *self.lines, 'ret void', '}', ''])
+
+    def room(self) -> np.ndarray:
+        """Return a room with the constants in their places, and else zeros."""
+        room = _aligned(self.size)
+        for start, constant in self.constants:
+            room[start:start + constant.size] = constant.ravel()
+        return room
+
+    def take(self, size: int) -> int:
+        """Return where so many floats have their place, at the start of a cache line."""
+        start = self.size
+        self.size += -(-size // LINE) * LINE
+        return start
+
+    def keep(self, constant: np.ndarray) -> int:
+        """Return where a constant lies, one dimension after another."""
+        start = self.take(constant.size)
+        self.constants.append((start, constant))
+        return start
+
+    def image(self, shape: tuple[int, int, int], margin: int = 0) -> _Place:
+        """Return a place for channels side by side, in the midst of zeros that stay."""
+        channels, height, width = shape
+        row = (width + 2 * margin) * channels
+        start = self.take((height + 2 * margin) * row)
+        return _Place('%room', start + margin * (row + channels), shape, 1, row)
 
     def name(self) -> str:
         """Return a new name."""
@@ -185,9 +219,8 @@ class _Code:
         """Write a multiple of an index."""
         return self.let(f'mul nsw i64 {index}, {factor}')
 
-    def at(self, array: np.ndarray, index: object) -> str:
+    def at(self, base: str, index: object) -> str:
         """Write the address of an element."""
-        base = self.let(f'inttoptr i64 {array.ctypes.data} to ptr')
         return self.let(f'getelementptr float, ptr {base}, i64 {index}')
 
     def loop(
@@ -220,23 +253,20 @@ class _Code:
         """
         Write a convolution; weight (..., out) has its inputs in the order that they lie in.
 
-        As many filters as fit are summed in registers for a few pixels of a row at a time.
+        A few filters are summed in registers for a few pixels of a row at a time.
         """
         wide, filters = out.shape[0], weight.shape[-1]
-        weight = np.pad(weight.reshape(-1, filters), ((0, 0), (0, wide - filters)))
-        bias = np.pad(bias, (0, wide - filters))
-        for first in range(0, wide, WIDTH * SUMS // 2):
-            some = slice(first, first + WIDTH * SUMS // 2)
-            part = _Filters(self.keep(weight[:, some]), self.keep(bias[some]), first)
+        inputs = source.planes * kernel * kernel * source.pixel
+        weight = np.pad(weight.reshape(inputs, filters), ((0, 0), (0, wide - filters)))
+        bias = np.pad(bias.reshape(filters), (0, wide - filters))
+        most = SUMS if out.shape[2] == 1 else SUMS // 3
+        parts = -(-wide // (WIDTH * most))
+        step = _padded(-(-wide // parts))
+        for first in range(0, wide, step):
+            some = slice(first, first + step)
+            part = _Filters(
+                self.keep(weight[:, some]), self.keep(bias[some]), first, len(bias[some]))
             self._filters(source, out, part, kernel, stride, padding, relu)
-        self.kept += [source.array, out.array]
-
-    def keep(self, constant: np.ndarray) -> np.ndarray:
-        """Return a constant as it is read, one dimension after another."""
-        kept = _aligned(constant.size)
-        kept[:] = constant.ravel()
-        self.kept.append(kept)
-        return kept
 
     def _filters(
         self, source: _Place, out: _Place, part: _Filters, kernel: int, stride: int,
@@ -256,7 +286,7 @@ class _Code:
             def pixels(count: int, before: int) -> Callable[[str, list[str]], list[str]]:
                 def some(group: str, _: list[str]) -> list[str]:
                     x = self.sum(self.times(group, count), before)
-                    sums = [self.load(part.bias, WIDTH * index, VECTOR)
+                    sums = [self.load('%room', part.bias + WIDTH * index, VECTOR)
                             for index in range(part.vectors)] * count
                     sums = self._sum(
                         source, part, kernel, stride, count, sums, begin, end,
@@ -264,6 +294,7 @@ class _Code:
                     self._store(out, part, sums, relu, self.sum(
                         target, self.times(x, out.pixel)))
                     return []
+
                 return some
 
             groups, rest = divmod(columns, side_by_side)
@@ -296,7 +327,7 @@ class _Code:
 
         def plane(p: str, sums: list[str]) -> list[str]:
             inputs = self.sum(start, self.times(p, source.shape[1] * source.row))
-            factors = self.times(p, kernel * run * part.wide)
+            factors = self.sum(self.times(p, kernel * run * part.wide), part.weight)
 
             def line(y: str, sums: list[str]) -> list[str]:
                 here = self.sum(inputs, self.times(y, source.row))
@@ -319,12 +350,12 @@ class _Code:
         self, source: _Place, part: _Filters, stride: int, count: int, sums: list[str],
         x: str, w: str,
     ) -> list[str]:
-        weights = [self.load(part.weight, self.sum(w, WIDTH * index), VECTOR)
+        weights = [self.load('%room', self.sum(w, WIDTH * index), VECTOR)
                    for index in range(part.vectors)]
         results = []
         for pixel in range(count):
             value = self.load(
-                source.array, self.sum(x, pixel * stride * source.pixel), 'float')
+                source.base, self.sum(x, pixel * stride * source.pixel), 'float')
             one = self.let(f'insertelement {VECTOR} poison, float {value}, i32 0')
             spread = self.let(f'shufflevector {VECTOR} {one}, {VECTOR} poison, '
                               f'<{WIDTH} x i32> zeroinitializer')
@@ -343,28 +374,24 @@ class _Code:
                 negative = self.let(f'fcmp olt {VECTOR} {value}, zeroinitializer')
                 value = self.let(f'select <{WIDTH} x i1> {negative}, {VECTOR} zeroinitializer, '
                                  f'{VECTOR} {value}')
-            place = self.at(out.array, self.sum(target, pixel * out.pixel + WIDTH * index))
+            place = self.at(out.base, self.sum(target, pixel * out.pixel + WIDTH * index))
             self.lines.append(f'store {VECTOR} {value}, ptr {place}, align 32')
 
-    def load(self, array: np.ndarray, index: object, kind: str) -> str:
+    def load(self, base: str, index: object, kind: str) -> str:
         """Write the reading of a number or a vector of them."""
         align = 4 if kind == 'float' else 4 * WIDTH
-        return self.let(f'load {kind}, ptr {self.at(array, index)}, align {align}')
+        return self.let(f'load {kind}, ptr {self.at(base, index)}, align {align}')
 
 
 class _Filters(NamedTuple):
     """Some filters of a layer, few enough for one pixel's sums of them to be in registers."""
 
-    weight: np.ndarray  # (inputs * wide,)
-    bias: np.ndarray  # (wide,)
+    weight: int  # where their weights lie, (inputs, wide)
+    bias: int  # (wide,)
     first: int  # of them among all
-
-    @property
-    def wide(self) -> int:
-        """Their number."""
-        return len(self.bias)
+    wide: int  # their number
 
     @property
     def vectors(self) -> int:
         """Their number in vectors."""
-        return len(self.bias) // WIDTH
+        return self.wide // WIDTH

@@ -22,7 +22,7 @@ from rapid_nav.offline.held_out import HELD_OUT_SEED
 from rapid_nav.sim.world import make_world
 
 BLOCK = 20  # calls of one candidate before the next one's turn
-WARM = 3  # untimed calls before: the first is 10 % slower, until weights and code are back in cache
+WARM = 3  # untimed calls before: until weights and code are in cache, they are 10 % slower
 Candidate = tuple[Callable[[], object], Callable[[], object]]
 """What is to be called, and timed, each time after what is not timed."""
 
@@ -74,6 +74,7 @@ def measure(
     p99 = {name: float(np.percentile(spent, 99)) for name, spent in times.items()}
     figures = {
         'runtime': runtime,
+        'first_exit_compiled': ours.stages is not None and ours.stages.compiled is not None,
         'exits': [{
             'level': level, 'macs_ratio': ours.macs[level] / ours.macs[-1],
             'ms_p50': p50[level], 'ms_p99': p99[level],
