@@ -152,7 +152,7 @@ def deciding(policy: Policy, thresholds: tuple[float, ...], seen: np.ndarray) ->
 def as_long_as(candidate: Candidate) -> Candidate:
     """Return work that needs nothing from memory and takes about as long as a candidate."""
     work = range(1000)
-    spent = in_turns({'idle': (lambda: None, lambda: sum(work)), 'theirs': candidate}, 10 * BLOCK)
+    spent = in_turns({'idle': (lambda: None, lambda: sum(work)), 'theirs': candidate}, 100 * BLOCK)
     count = round(len(work) * turn_by_turn(spent['theirs'], spent['idle']))
     return lambda: None, lambda: sum(range(count))
 
