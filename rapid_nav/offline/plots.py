@@ -20,6 +20,7 @@ PAPER_ATARI = (0.34, 0.88)
 # Okabe and Ito's colours, which differ in colour-blind eyes too; styles differ in print.
 LINES = ('#0072B2', '#E69F00', '#009E73', '#D55E00', '#56B4E9', '#CC79A7', '#000000')
 STYLES = ('-', '--', '-.', ':')
+MARKERS = ('o', 's', '^', 'D', 'v', 'P')
 _SWEPT = 'threshold'  # how the names of points begin that are not operating points
 
 Row = Mapping[str, Any]
@@ -79,12 +80,8 @@ def performance(
         of = 'its own baseline' if baseline else 'its baseline, here of the full path'
         axes.plot(paper[0], paper[1] * reference[value], '*', color=LINES[3], ms=14,
                   label=f'RAPID-RL: {paper[1]:g}x of {of} at {paper[0]:g}x')
-    axes.set(xscale='log', ylabel=ylabel, xlabel="operations, share of the full network's")
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-             if t >= min(row['macs_ratio'] for row in [*points, *controls]) / 2]
-    axes.set_xticks(ticks, [f'{t:g}x' for t in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(ticks[0] * 0.8, 1.4)
+    _operations(axes, [*points, *controls])
+    axes.set_ylabel(ylabel)
     if all(row[value] >= 0 for row in [*points, *controls]):
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -95,6 +92,21 @@ def performance(
     if reference:
         drawn.append([(paper[0] * side, paper[1] * reference[value]) for side in (0.96, 1.04)])
     name_points(axes, named, drawn)
+
+
+def modes(axes: 'Axes', rows: Sequence[Row], paper: tuple[float, float]) -> None:
+    """Draw the share of the full path's score that each way of training exits keeps."""
+    for index, row in enumerate(rows):
+        _errors(axes, [row], 'score', 'score_ci95', MARKERS[index % len(MARKERS)],
+                LINES[index % len(LINES)], f'{plain(row["name"])}, 95 %')
+    axes.axhline(1.0, color='#555555', ls='--', label='the full path')
+    axes.plot(*paper, '*', color='black', ms=14,
+              label=f'RAPID-RL: {paper[1]:g}x at {paper[0]:g}x')
+    _operations(axes, rows)
+    axes.set_ylabel("share of the full path's score")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(loc='best', fontsize=8)
 
 
 def exit_shares(axes: 'Axes', shares: Mapping[str, Sequence[float]], title: str) -> None:
@@ -182,6 +194,16 @@ def plain(text: object, longest: int = 60) -> str:
     """Return a text as a picture can hold it: no formulae, no control characters, no novel."""
     words = ''.join(char if char.isprintable() else ' ' for char in str(text))[:longest]
     return words.replace('$', r'\$').lstrip('_') or '-'
+
+
+def _operations(axes: 'Axes', rows: Sequence[Row]) -> None:
+    """Make the abscissa that of the operations of rows, up to all of them."""
+    axes.set(xscale='log', xlabel="operations, share of the full network's")
+    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+             if t >= min(row['macs_ratio'] for row in rows) / 2]
+    axes.set_xticks(ticks, [f'{t:g}x' for t in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(ticks[0] * 0.8, 1.4)
 
 
 def _errors(axes: 'Axes', rows: Sequence[Row], value: str, interval: str, style: str,

@@ -52,6 +52,7 @@ KINDS = (
     Kind('a training benchmark', has('ours_steps_s'), benchmarks.training_speed),
     Kind('a simulator benchmark', has('depth_84_ms'), benchmarks.simulator),
     Kind('a comparison', has('modes'), sections.comparison),
+    Kind('a comparison of settings', has('changes', 'scores'), sections.settings),
     Kind('a flight', has('distance_m', 'exit_shares'), sections.flight),
     Kind('a wire benchmark', has('rpc_depth_ms'), benchmarks.wire),
 )

@@ -116,24 +116,46 @@ def flight(name: str, report: Row) -> Section:
 
 def comparison(name: str, report: Row) -> Section:
     """Show how much of the score each way of training exits keeps, and at what cost."""
-    points: list[dict[str, Any]] = []
-    controls: list[dict[str, Any]] = []
+    drawn: list[Row] = []
+    cells: list[list[str]] = []
+    games = list(next(iter(report['modes'].values()))['learned']['by_game'])
     for mode, kept in report['modes'].items():
-        spent = kept['macs_ratio']['interquartile_mean']
-        for kind, rows in (('learned', points), ('random', controls)):
-            rows.append({
-                'name': mode if kind == 'learned' else f'{mode}, random exits',
-                'macs_ratio': spent, 'score': kept[kind]['interquartile_mean'],
-                'score_ci95': kept[kind]['ci95']})
-    drawn = {'points': points, 'controls': controls,
-             'baseline': {'score': 1.0, 'score_ci95': [1.0, 1.0]}}
+        spent = kept['macs_ratio']
+        for kind, what in (('learned', ''), ('random', ', random exits'),
+                           ('exit 0 alone', ', exit 0 alone')):
+            row = {'name': mode + what,
+                   'macs_ratio': spent['interquartile_mean'],
+                   'score': kept[kind]['interquartile_mean'], 'score_ci95': kept[kind]['ci95']}
+            alone = kind == 'exit 0 alone'  # what it costs is not in the report
+            cells.append([
+                row['name'], '-' if alone else ratio(row['macs_ratio']),
+                ratio(row['score']), _interval(row['score_ci95']), *(
+                    f'{ratio(of["mean"])} ({_interval(of["ci95"])})'
+                    for of in (kept[kind]['by_game'][game] for game in games))])
+            drawn += [] if alone else [row]
+        cells.append([f'{mode}, operations', ratio(spent['interquartile_mean']), '-', '-', *(
+            f'{ratio(of["mean"])} ({_interval(of["ci95"])})'
+            for of in (spent['by_game'][game] for game in games))])
     return Section(
         'Ways of training exits', name, [('budget', ratio(report['budget']))],
-        ['mode', 'operations', 'score kept', '95 %'],
-        [[row['name'], ratio(row['macs_ratio']), ratio(row['score']),
-          ' to '.join(f'{bound:.2f}' for bound in row['score_ci95'])]
-         for row in [*points, *controls]],
+        ['mode', 'operations', 'score kept', '95 %', *games], cells,
         [Plot("Share of the full path's score, interquartile mean over games and seeds.",
-              functools.partial(
-                  plots.performance, report=drawn, key='score', paper=plots.PAPER_ATARI,
-                  ylabel="share of the full path's score"))])
+              functools.partial(plots.modes, rows=drawn, paper=plots.PAPER_ATARI))])
+
+
+def settings(name: str, report: Row) -> Section:
+    """Show what share of the plain learner's score it keeps with one setting changed."""
+    games = list(report['scores']['plain'])
+    seeds = len(next(iter(report['scores']['plain'].values())))
+    return Section(
+        'Settings of the plain learner, one changed at a time', name,
+        [('seeds', str(seeds)), ('steps', str(report['config']['steps']))],
+        ['change', 'score kept', '95 %', *games],
+        [[change, ratio(kept['interquartile_mean']), _interval(kept['ci95']), *(
+            f'{ratio(of["mean"])} ({_interval(of["ci95"])})'
+            for of in (kept['by_game'][game] for game in games))]
+         for change, kept in report['changes'].items()])
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return ' to '.join(f'{bound:.2f}' for bound in bounds)

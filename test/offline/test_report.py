@@ -45,9 +45,14 @@ REPORTS: dict[str, Any] = {
     'wire.json': {'image_to_command_ms': {'p50': 3.0, 'p99': 9.0}, 'rpc_depth_ms': 3.5,
                   'rpc_depth_stock_ms': None},
     'compare.json': {'budget': 0.34, 'modes': {mode: {
-        kind: {'interquartile_mean': 0.9, 'ci95': [0.8, 1.0], 'by_game': {}}
+        kind: {'interquartile_mean': 0.9, 'ci95': [0.8, 1.0], 'by_game': {
+            'breakout': {'mean': 0.9, 'ci95': [0.8, 1.0]}}}
         for kind in ('learned', 'random', 'exit 0 alone', 'macs_ratio')}
         for mode in ('rapid', 'joint')}},
+    'settings.json': {
+        'config': {'steps': 400}, 'scores': {'plain': {'breakout': [3.0, 4.0]}},
+        'changes': {'one-step': {'interquartile_mean': 0.7, 'ci95': [0.6, 0.8], 'by_game': {
+            'breakout': {'mean': 0.7, 'ci95': [0.6, 0.8]}}}}},
     'simulator.json': {'depth_84_ms': 0.2, 'embree_84_ms': 1.3, 'speedup': 6.5,
                        'agreement': 0.9999, 'env_step_ms': 0.5},
     'training.json': {'ours_steps_s': 119.0, 'sb3_steps_s': 60.0, 'ratio': 1.98},
@@ -105,7 +110,7 @@ def test_every_kind_of_report_has_its_section_and_pictures(made: str) -> None:
     assert sorted(headings) == sorted([
         'Evaluation: drone', 'Evaluation: Pong', 'Latency by exit', 'Simulator', 'Training speed',
         'Flight', 'Learning curves', 'Wire',
-        'Ways of training exits'])
+        'Ways of training exits', 'Settings of the plain learner, one changed at a time'])
     assert made.count('<figure') == made.count('<svg') >= 12
 
 
