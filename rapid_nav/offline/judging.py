@@ -64,37 +64,6 @@ def judge_controls(
     return rows
 
 
-def best_points(
-    policy: Checkpoint,
-    try_out: Callable[[Chooser], tuple[float, float]],
-    candidates: Sequence[float],
-    targets: Mapping[str, float],
-) -> dict[str, tuple[float, ...]]:
-    """
-    Return each named point's thresholds: the best of those that keep to its share of operations.
-
-    ``try_out`` returns a policy's share of the operations and how good it was. Tried are the
-    ``candidates``, ascending, each for all branches. ValueError if none keeps to a target.
-    """
-    tried = []
-    for threshold in candidates:
-        point = (threshold,) * (policy.network.num_levels - 1)
-        share, value = try_out(scored_policy(policy.network, learned_confidence, point))
-        log.info('threshold %.2f: %.3f of the operations, %.1f', threshold, share, value)
-        tried.append((share, value, point))
-        if share > 2 * max(targets.values()):
-            break  # a higher threshold costs no less
-    points = {}
-    for name, limit in targets.items():
-        fitting = [trial for trial in tried if trial[0] <= limit]
-        if not fitting:
-            raise ValueError(
-                f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
-                f'{min(tried)[0]:.3f}')
-        points[name] = max(fitting, key=lambda trial: trial[1])[2]
-    return points
-
-
 def spend(
     policy: Checkpoint, share_of: Callable[[Chooser], float], candidates: Sequence[float],
     targets: Mapping[str, float],
