@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import json
 import logging
 import multiprocessing
+import os
 from pathlib import Path
+import threading
 from typing import Any
 
 import numpy as np
@@ -174,7 +176,20 @@ def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict
 
 def workers(jobs: int) -> ProcessPoolExecutor:
     """Return so many processes, which share nothing with this one."""
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn'))
+    return ProcessPoolExecutor(
+        jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent does, however that ends."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def one_seed(

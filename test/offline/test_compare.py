@@ -1,6 +1,10 @@
 """The comparison's statistics, its games, and one tiny run from end to end."""
 
 import json
+from pathlib import Path
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -83,3 +87,24 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
     main(config)
     assert files == {path: path.stat().st_mtime_ns for path in files}
     assert 'interquartile_mean' in capsys.readouterr().out
+
+
+def test_no_worker_outlives_a_comparison_that_is_killed(tmp_path):
+    script = """
+import os, time
+from rapid_nav.offline.compare_runs import workers
+if __name__ == '__main__':
+    with workers(1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+"""
+    path = tmp_path / 'compare.py'
+    path.write_text(script)
+    parent = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 20.0
+    while Path(f'/proc/{worker}').exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f'/proc/{worker}').exists()
