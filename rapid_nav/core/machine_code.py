@@ -59,8 +59,12 @@ def compiled(
     if not layers:
         return None
     code = _Code()
-    answer = _stage(code, config, layers)
-    room = code.room()
+    try:
+        answer = _stage(code, config, layers)
+        room = code.room()
+    except (KeyError, ValueError) as error:  # a file that was put together by others
+        log.warning('The first exit runs in ONNX Runtime; its layers are not whole: %s', error)
+        return None
     try:
         engine, address = _load(code.text())
     except Exception as error:  # LLVM's errors, and those of a version that is another
@@ -134,6 +138,8 @@ def _stage(
                layers['dense.bias'], 1, 1, 0, relu=True)
     weight = layers['answer.weight']
     answer = code.image((_padded(len(weight)), 1, 1))
+    if weight.shape != (config.num_actions + 1, len(dense)):
+        raise ValueError(f'answer.weight is {weight.shape}, behind {len(dense)} units')
     rest = hidden.shape[0] - weight.shape[1]
     code.layer(hidden, answer, np.pad(weight.T, ((0, rest), (0, 0))), layers['answer.bias'],
                1, 1, 0, relu=False)
