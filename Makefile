@@ -66,7 +66,7 @@ pictures: runs/evaluation.json $(BUILT) $(VIEW)
 runs/evaluation.json: | $(BUILT)
 	@mkdir -p runs
 	@$(ENVIRONMENT); rapid-nav evaluate drone --flights 100 --controls --report $@ \
-		$(addprefix --baseline ,$(firstword $(wildcard models/*baseline*.safetensors)))
+		--baseline models/drone_baseline.safetensors
 
 lint: $(BUILT) $(DEV)
 	@$(VENV)/bin/ruff check .
