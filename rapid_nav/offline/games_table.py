@@ -86,11 +86,14 @@ def together(reports: Sequence[dict[str, Any]], point: str = 'balanced') -> list
         seeds = min(map(len, games.values()))
         values = np.array([scores[:seeds] for scores in games.values()])
         if values.size > 1:
-            low, high = stratified_bootstrap(values)
+            said = 'one seed each, which says nothing of others'
+            if seeds > 1:
+                low, high = stratified_bootstrap(values)
+                said = f'{seeds} seeds (95 %: {low:.2f} to {high:.2f})'
             lines.append(
                 f'\n{protocol}: `{point}` keeps {interquartile_mean(values):.2f}x of the '
                 f"baseline's score above random, interquartile mean over {len(games)} games and "
-                f'{seeds} seeds (95 %: {low:.2f} to {high:.2f})')
+                f'{said}')
     return lines
 
 

@@ -191,6 +191,8 @@ def test_the_interquartile_mean_is_given_where_there_are_several_games_or_seeds(
             {'name': 'balanced', 'score_vs_baseline': kept}]}
 
     assert games_table.together([report('pong', 0.9)]) == []
+    line, = games_table.together([report('pong', 0.9), report('breakout', 1.0)])
+    assert 'one seed each' in line and '95 %' not in line
     line, = games_table.together([report(game, kept) for game, kept in (
         ('pong', 0.9), ('pong', 1.1), ('breakout', 1.0), ('breakout', 1.0))])
     assert 'keeps 1.00x' in line and '2 games and 2 seeds' in line
