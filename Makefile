@@ -56,6 +56,7 @@ pictures: runs/evaluation.json $(BUILT) $(VIEW)
 	@$(ENVIRONMENT); rapid-nav -v draw --world rooms --seed 10001 --out pictures/flight.png
 	@$(ENVIRONMENT); rapid-nav -v report $< $(wildcard runs/bench_*.json) --out runs/report.html \
 		--curve pictures/operations.png
+	@$(ENVIRONMENT); rapid-nav bench steering --plot pictures/steering.png
 	@$(ENVIRONMENT); rapid-nav fly --world pillars --seed 10003 --duration 30 \
 		--save-view runs/flight.rrd
 	@$(ENVIRONMENT); $(VENV)/bin/python pictures/screenshot.py \
