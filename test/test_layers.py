@@ -20,6 +20,7 @@ MAY_IMPORT = {
     'core.runtime': {'onnxruntime'},
     'core.graphs': {'onnx'},
     'core.machine_code': {'llvmlite'},
+    'core.stage_code': {'llvmlite'},
     'flight': {'numpy', 'rapid_nav.settings'},
     'sim': {'numpy', 'numba', 'llvmlite', 'msgpack', 'yaml', 'PIL'},
     'airsim_transport': {'msgpack', 'rapid_nav.airsim_decode'},

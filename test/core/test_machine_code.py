@@ -104,7 +104,7 @@ def same_without(whole):
 
 
 def test_a_machine_without_llvm_decides_the_same(monkeypatch):
-    machine_code._load.cache_clear()
+    machine_code._program.cache_clear()
     monkeypatch.setitem(sys.modules, 'llvmlite', None)  # importing it raises ImportError
     same_without(deployed(RAPID))
 
@@ -132,9 +132,9 @@ def test_layers_that_are_not_the_stages_do_not_fly(spoil, caplog):
 
 def test_new_weights_need_no_compiler():
     first = Policy(deployed(RAPID, 1))
-    compiled = machine_code._load.cache_info().misses
+    compiled = machine_code._program.cache_info().misses
     second = Policy(deployed(RAPID, 2))
-    assert machine_code._load.cache_info().misses == compiled
+    assert machine_code._program.cache_info().misses == compiled
     one = observe(RAPID, 1)[0]
     before = first.decide(one, (0.0,))
     assert second.decide(one, (0.0,)).confidence != before.confidence
