@@ -17,7 +17,7 @@ ROS = {
 MAY_IMPORT = {
     'settings': set(),
     'core': {'numpy', 'torch', 'safetensors', 'rapid_nav.settings'},
-    'core.runtime': {'onnxruntime'},
+    'core.onnx_stages': {'onnxruntime'},
     'core.graphs': {'onnx'},
     'core.machine_code': {'llvmlite'},
     'core.stage_code': {'llvmlite'},

@@ -17,7 +17,8 @@ import torch
 from rapid_nav.core import checkpoint, deploy
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.deploy import Deployed
-from rapid_nav.core.runtime import OnnxStages, Policy, session_options
+from rapid_nav.core.onnx_stages import OnnxStages, session_options
+from rapid_nav.core.runtime import Policy
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import onnx_if
 from rapid_nav.offline.bench_latency import Candidate, flown_observations, in_turns

@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
 
 from rapid_nav.core.deploy import Deployed
-from rapid_nav.core.runtime import bind
+from rapid_nav.core.onnx_stages import bind
 
 
 def make(
