@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional
 
 from rapid_nav.core import state
-from rapid_nav.core.aids import Aids, regression_loss
+from rapid_nav.core.aids import Aids
 from rapid_nav.core.config import AgentConfig
+from rapid_nav.core.losses import distillation_loss, regression_loss
 from rapid_nav.core.network import Answer, EarlyExitNetwork
 from rapid_nav.core.replay import Batch
 
@@ -249,26 +250,3 @@ class Learner:
             f'right_{level}': float(right.mean()),
             f'confidence_{level}': float(torch.sigmoid(answer.confidence.detach()).mean())}
         return loss
-
-
-def distillation_loss(
-    student: torch.Tensor, teacher: torch.Tensor, temperature: float
-) -> torch.Tensor:
-    """
-    Return how far a branch's Q-values (B, A) are from the teacher's, as policy and as values.
-
-    The policy's part is the divergence between the soft-maxima of both (Rusu et al. 2016) and
-    what the student's loses by the teacher's values (the cost-to-go of Ross and Bagnell 2014,
-    arXiv 1406.5979), which spares no effort for actions that matter. Temperature and costs are
-    in units of the batch's mean absolute advantage, so that they do not depend on the rewards'
-    scale. The values' part keeps the branch's numbers readable as returns.
-    """
-    scale = (teacher - teacher.mean(dim=1, keepdim=True)).abs().mean().clamp(min=1e-4)
-    soft = scale * temperature
-    log_policy = functional.log_softmax(student / soft, dim=1)
-    divergence = functional.kl_div(
-        log_policy, functional.log_softmax(teacher / soft, dim=1), log_target=True,
-        reduction='batchmean')
-    regret = (teacher.amax(dim=1, keepdim=True) - teacher) / scale  # (B, A)
-    cost = (log_policy.exp() * regret).sum(dim=1).mean()
-    return divergence + cost + functional.smooth_l1_loss(student / scale, teacher / scale)

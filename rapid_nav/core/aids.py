@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from rapid_nav.core.config import AgentConfig
 from rapid_nav.core.network import EarlyExitNetwork
@@ -111,20 +110,3 @@ class Aids(nn.Module):
         if self.quantiles is None:
             return chosen
         return self.quantiles(chosen.squeeze(1), hidden, actions)
-
-
-def regression_loss(returns: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """
-    Return the Huber loss (B,) of means (B, 1), or that of quantiles (B, N), for targets (B, M).
-
-    Of quantiles it is summed over them and averaged over the targets (Dabney et al., kappa 1).
-    """
-    if returns.shape[1] == 1:
-        return functional.smooth_l1_loss(
-            returns.squeeze(1), targets.squeeze(1), reduction='none')
-    count = returns.shape[1]
-    share = (torch.arange(count, device=returns.device) + 0.5) / count  # (N,)
-    error = targets[:, None, :] - returns[:, :, None]  # (B, N, M)
-    huber = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction='none')
-    weight = (share[:, None] - (error.detach() < 0).float()).abs()
-    return (weight * huber).mean(dim=2).sum(dim=1)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rapid_nav.core.agent import distillation_loss, Learner
+from rapid_nav.core.agent import Learner
 from rapid_nav.core.config import AgentConfig, NetworkConfig, Stage, TrainConfig
+from rapid_nav.core.losses import distillation_loss
 from rapid_nav.core.network import Answer, EarlyExitNetwork
 from rapid_nav.core.replay import Batch
 

@@ -6,8 +6,9 @@ import torch
 from torch.func import functional_call
 
 from rapid_nav.core.agent import Learner
-from rapid_nav.core.aids import Aids, regression_loss
+from rapid_nav.core.aids import Aids
 from rapid_nav.core.config import AgentConfig, NetworkConfig, Stage, TrainConfig
+from rapid_nav.core.losses import regression_loss
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.core.pupil import Pupil
 from rapid_nav.core.replay import Batch
