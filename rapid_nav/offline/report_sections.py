@@ -129,13 +129,10 @@ def comparison(name: str, report: Row) -> Section:
             alone = kind == 'exit 0 alone'  # what it costs is not in the report
             cells.append([
                 row['name'], '-' if alone else ratio(row['macs_ratio']),
-                ratio(row['score']), _interval(row['score_ci95']), *(
-                    f'{ratio(of["mean"])} ({_interval(of["ci95"])})'
-                    for of in (kept[kind]['by_game'][game] for game in games))])
+                ratio(row['score']), _interval(row['score_ci95']), *_by_game(kept[kind])])
             drawn += [] if alone else [row]
-        cells.append([f'{mode}, operations', ratio(spent['interquartile_mean']), '-', '-', *(
-            f'{ratio(of["mean"])} ({_interval(of["ci95"])})'
-            for of in (spent['by_game'][game] for game in games))])
+        cells.append([f'{mode}, operations', ratio(spent['interquartile_mean']), '-', '-',
+                      *_by_game(spent)])
     return Section(
         'Ways of training exits', name, [('budget', ratio(report['budget']))],
         ['mode', 'operations', 'score kept', '95 %', *games], cells,
@@ -151,10 +148,12 @@ def settings(name: str, report: Row) -> Section:
         'Settings of the plain learner, one changed at a time', name,
         [('seeds', str(seeds)), ('steps', str(report['config']['steps']))],
         ['change', 'score kept', '95 %', *games],
-        [[change, ratio(kept['interquartile_mean']), _interval(kept['ci95']), *(
-            f'{ratio(of["mean"])} ({_interval(of["ci95"])})'
-            for of in (kept['by_game'][game] for game in games))]
+        [[change, ratio(kept['interquartile_mean']), _interval(kept['ci95']), *_by_game(kept)]
          for change, kept in report['changes'].items()])
+
+
+def _by_game(kept: Row) -> list[str]:
+    return [f'{ratio(of["mean"])} ({_interval(of["ci95"])})' for of in kept['by_game'].values()]
 
 
 def _interval(bounds: Sequence[float]) -> str:
