@@ -9,18 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rapid_nav.offline.compare_runs import (
-    judge,
-    Lengths,
-    MODES,
-    one_seed,
-    PLAIN,
-    Run,
-    THRESHOLDS,
-    workers,
-)
+from rapid_nav.offline.compare_runs import judge, Lengths, MODES, one_seed, PLAIN, Run, THRESHOLDS
 from rapid_nav.offline.minatar_env import GAMES
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
+from rapid_nav.offline.workers import workers
 from rapid_nav.settings import check, setting
 
 BUDGET = 0.34

@@ -1,15 +1,11 @@
 """The runs of a comparison: one network trained and played on one of MinAtar's games."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 import dataclasses
 from dataclasses import dataclass, field
 import json
 import logging
-import multiprocessing
-import os
 from pathlib import Path
-import threading
 from typing import Any
 
 import numpy as np
@@ -30,6 +26,7 @@ log = logging.getLogger(__name__)
 
 MODES = ('rapid', 'paper', 'joint')
 PLAIN = 'plain'
+NUM_ENVS = 16  # that a run learns in, side by side
 THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 2.0)
 
 
@@ -93,17 +90,16 @@ def make_trainer(
     `rapid` and `paper` get the plain network of the same seed as their full path, which stands
     still: they differ in their branches alone, and in none of what they are compared with.
     """
-    env: Any = MinAtarVectorEnv(run.game, 16)
+    env: Any = MinAtarVectorEnv(run.game, NUM_ENVS)
     network = dataclasses.replace(
         network_for(env.single_observation_space.shape[0], int(env.single_action_space.n)),
         duelling=change.duelling)
     agent = dataclasses.replace(AgentConfig(
         mode=run.kind if run.kind in MODES else 'rapid', discount=0.99, n_step=3, batch_size=32,
         learning_rate=2.5e-4, target_period=250, regret_tolerance=0.02), **change.agent)
-    steps = {'joint': lengths.steps + lengths.branch_steps, 'rapid': lengths.branch_steps,
-             'paper': lengths.branch_steps}.get(run.kind, lengths.steps)
+    steps = steps_of(run, lengths)
     config = TrainConfig(
-        steps=steps, num_envs=16, steps_per_update=4, replay_size=100_000,
+        steps=steps, num_envs=NUM_ENVS, steps_per_update=4, replay_size=100_000,
         learning_starts=min(5_000, steps // 10), epsilon_share=0.1, early_share=0.0,
         seed=run.seed)
     if run.kind not in MODES:
@@ -117,11 +113,22 @@ def make_trainer(
     return trainer
 
 
+def steps_of(run: Run, lengths: Lengths) -> int:
+    """Return for how many steps a run trains."""
+    return {'joint': lengths.steps + lengths.branch_steps, 'rapid': lengths.branch_steps,
+            'paper': lengths.branch_steps}.get(run.kind, lengths.steps)
+
+
 def train(
     run: Run, lengths: Lengths, plain: EarlyExitNetwork | None = None, change: Change = _AS_IT_IS
 ) -> None:
-    """Train a run's network, unless it is there already."""
-    if run.file('safetensors').exists():
+    """Train a run's network, unless it is there already; ValueError if that is of other steps."""
+    path, steps = run.file('safetensors'), steps_of(run, lengths)
+    if path.exists():
+        known = int(checkpoint.load(path).card['steps'])
+        if not steps <= known < steps + NUM_ENVS:
+            raise ValueError(f'{path} was trained for {known} steps, not {steps}; name another '
+                             '--out, or the same lengths')
         return
     trainer = make_trainer(run, lengths, plain, change)
     while trainer.step < trainer.config.steps:
@@ -146,11 +153,12 @@ def play(
 
 def play_curve(run: Run, lengths: Lengths) -> None:
     """Play every threshold, for choosing one, unless it was done already."""
-    if run.file('json').exists():
+    path, episodes = run.file('json'), lengths.tuning_episodes
+    if path.exists() and json.loads(path.read_text()).get('episodes') == episodes:
         return
     network = run.network()
-    _write(run.file('json'), {'learned': [
-        play(run, network, _learned(network, threshold), lengths.tuning_episodes, 10_000)
+    _write(path, {'episodes': episodes, 'learned': [
+        play(run, network, _learned(network, threshold), episodes, 10_000)
         for threshold in THRESHOLDS]})
 
 
@@ -172,24 +180,6 @@ def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict
         for name, chooser in choosers.items()}}
     _write(path, judged)
     return judged
-
-
-def workers(jobs: int) -> ProcessPoolExecutor:
-    """Return so many processes, which share nothing with this one."""
-    return ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_end_with_parent)
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent does, however that ends."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def one_seed(

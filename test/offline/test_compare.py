@@ -1,5 +1,6 @@
 """The comparison's statistics, its games, and one tiny run from end to end."""
 
+import dataclasses
 import json
 from pathlib import Path
 import subprocess
@@ -87,12 +88,14 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
     main(config)
     assert files == {path: path.stat().st_mtime_ns for path in files}
     assert 'interquartile_mean' in capsys.readouterr().out
+    with pytest.raises(ValueError, match='was trained for 400 steps, not 800; name another --out'):
+        main(dataclasses.replace(config, steps=800))
 
 
 def test_no_worker_outlives_a_comparison_that_is_killed(tmp_path):
     script = """
 import os, time
-from rapid_nav.offline.compare_runs import workers
+from rapid_nav.offline.workers import workers
 if __name__ == '__main__':
     with workers(1) as pool:
         print(pool.submit(os.getpid).result(), flush=True)

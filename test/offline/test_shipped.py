@@ -35,7 +35,7 @@ def test_a_card_names_the_operations_of_its_model_and_the_command_that_trained_i
 
 
 @pytest.mark.slow
-def test_the_drone_flies_as_far_as_its_baseline_at_a_sixth_of_the_operations():
+def test_the_drone_flies_about_as_far_as_its_baseline_at_a_sixth_of_the_operations():
     course = Course(GENERATED, 24, HELD_OUT_SEED, cap_m=40.0)
 
     def fly(name, point):
