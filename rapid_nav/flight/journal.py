@@ -82,8 +82,9 @@ class Journal:
         return {f'p{q}': float(np.percentile(waits, q)) if waits else None for q in (50, 99)}
 
     def image_rate(self) -> float:
-        """Return the images decided on per simulated second."""
-        return len(self.thoughts) / self.duration if self.duration else 0.0
+        """Return the images decided on per simulated second, from each flight's first one on."""
+        following = max(0, len(self.thoughts) - len(self.flights))
+        return following / self.duration if self.duration else 0.0
 
     def report(self) -> dict[str, Any]:
         """Return the account as plain JSON values."""

@@ -47,6 +47,17 @@ def test_time_between_two_flights_does_not_count() -> None:
     assert journal.report()['flights'] == 2
 
 
+def test_the_rate_of_images_is_right_from_the_second_one_on() -> None:
+    journal = Journal()
+    rates = []
+    for number, flight in ((0, 0), (1, 0), (2, 0), (9, 1), (10, 1)):
+        journal.saw(frame(number, flight))
+        journal.thought(Thought(number * PERIOD_NS, 0, 2, 0.1, 0.001))
+        rates.append(journal.image_rate())
+    assert rates[0] == 0.0
+    assert rates[1:] == pytest.approx([1 / 0.102] * 4)
+
+
 def test_a_touch_counts_as_a_collision_when_it_ends_a_flight() -> None:
     journal = Journal()
     journal.saw(frame(0, collision=True))
