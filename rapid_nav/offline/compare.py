@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from rapid_nav.offline.compare_runs import judge, Lengths, MODES, one_seed, PLAIN, Run, THRESHOLDS
+from rapid_nav.offline.compare_runs import (
+    BESIDE,
+    judge,
+    Lengths,
+    MODES,
+    one_seed,
+    PLAIN,
+    Run,
+    THRESHOLDS,
+)
 from rapid_nav.offline.minatar_env import GAMES
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
 from rapid_nav.offline.workers import workers
@@ -18,7 +27,7 @@ from rapid_nav.settings import check, setting
 BUDGET = 0.34
 """The share of operations at which RAPID-RL keeps 0.88 of the score (arXiv 2109.08231)."""
 
-KINDS = ('learned', 'random', 'exit 0 alone')
+KINDS = ('learned', *BESIDE)
 """What is compared with the plain network: a mode, and what stands beside each of its points."""
 
 Judged = dict[tuple[str, str, int], dict[str, Any]]
@@ -98,7 +107,8 @@ def compare(config: CompareConfig, judged: Judged) -> dict[str, Any]:
     Return, for each mode, the share of the plain network's score it keeps within the budget.
 
     Each is paired with the plain network of its own seed, which in `rapid` and `paper` is its
-    full path; a seed's threshold is the one that did best, within the budget, on the others.
+    full path; `joint` has a full path of its own, so what its exits cost is told beside it. A
+    seed's threshold is the one that did best, within the budget, on the others.
     """
     report: dict[str, Any] = {
         'config': json.loads(json.dumps(asdict(config), default=str)), 'budget': BUDGET,
@@ -115,6 +125,8 @@ def compare(config: CompareConfig, judged: Judged) -> dict[str, Any]:
             kind: summary(config.games, values) for kind, values in kept.items()}
         report['modes'][mode]['gain over random'] = summary(
             config.games, kept['learned'] - kept['random'])
+        report['modes'][mode]['of its full path'] = summary(
+            config.games, kept['learned'] / np.maximum(kept['full path'], 1e-9))
     return report
 
 

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MODES = ('rapid', 'paper', 'joint')
 PLAIN = 'plain'
 NUM_ENVS = 16  # that a run learns in, side by side
+BESIDE = ('random', 'exit 0 alone', 'full path')
+"""What stands beside each point: random exits at its mix, and the same network without a gate."""
+
 THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 2.0)
 
 
@@ -163,21 +166,23 @@ def play_curve(run: Run, lengths: Lengths) -> None:
 
 
 def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict[str, Any]:
-    """Play other episodes at a threshold, with random exits at the same mix, and exit 0 alone."""
+    """Play other episodes at a threshold; if there are exits, by what stands beside them too."""
     torch.set_num_threads(1)
     path, network = run.file('judged.json'), run.network()
     wanted = {'threshold': threshold, 'episodes': lengths.episodes}
-    if path.exists() and wanted.items() <= (known := json.loads(path.read_text())).items():
+    beside = BESIDE if network.num_levels > 1 else ()
+    if path.exists() and wanted.items() <= (known := json.loads(path.read_text())).items() \
+            and known.keys() >= set(beside):
         return dict(known)
     learned = play(run, network, _learned(network, threshold), lengths.episodes, 20_000)
-    choosers = {
-        'random': controls.random_exits(network, learned['exit_shares']),
-        'exit 0 alone': controls.scored_policy(
+    choosers = (
+        controls.random_exits(network, learned['exit_shares']),
+        controls.scored_policy(
             network, controls.learned_confidence, controls.only_exit(0, network.num_levels)),
-    } if network.num_levels > 1 else {}
+        _learned(network, THRESHOLDS[-1]))
     judged = {**wanted, 'learned': learned, **{
         name: play(run, network, chooser, lengths.episodes, 20_000)
-        for name, chooser in choosers.items()}}
+        for name, chooser in zip(beside, choosers, strict=False)}}
     _write(path, judged)
     return judged
 

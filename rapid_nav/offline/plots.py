@@ -95,15 +95,15 @@ def performance(
 
 
 def modes(axes: 'Axes', rows: Sequence[Row], paper: tuple[float, float]) -> None:
-    """Draw the share of the full path's score that each way of training exits keeps."""
+    """Draw the share of the plain network's score that each way of training exits keeps."""
     for index, row in enumerate(rows):
         _errors(axes, [row], 'score', 'score_ci95', MARKERS[index % len(MARKERS)],
                 LINES[index % len(LINES)], f'{plain(row["name"])}, 95 %')
-    axes.axhline(1.0, color='#555555', ls='--', label='the full path')
+    axes.axhline(1.0, color='#555555', ls='--', label='the plain network')
     axes.plot(*paper, '*', color='black', ms=14,
               label=f'RAPID-RL: {paper[1]:g}x at {paper[0]:g}x')
     _operations(axes, rows)
-    axes.set_ylabel("share of the full path's score")
+    axes.set_ylabel("share of the plain network's score")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(loc='best', fontsize=8)

@@ -115,7 +115,7 @@ def flight(name: str, report: Row) -> Section:
 
 
 def comparison(name: str, report: Row) -> Section:
-    """Show how much of the score each way of training exits keeps, and at what cost."""
+    """Show how much of the plain network's score each training of exits keeps, and the cost."""
     drawn: list[Row] = []
     cells: list[list[str]] = []
     games = list(next(iter(report['modes'].values()))['learned']['by_game'])
@@ -133,10 +133,14 @@ def comparison(name: str, report: Row) -> Section:
             drawn += [] if alone else [row]
         cells.append([f'{mode}, operations', ratio(spent['interquartile_mean']), '-', '-',
                       *_by_game(spent)])
+        cells += [
+            [f'{mode}, {what}', '-', ratio(kept[what]['interquartile_mean']),
+             _interval(kept[what]['ci95']), *_by_game(kept[what])]
+            for what in ('of its full path', 'gain over random') if what in kept]
     return Section(
         'Ways of training exits', name, [('budget', ratio(report['budget']))],
         ['mode', 'operations', 'score kept', '95 %', *games], cells,
-        [Plot("Share of the full path's score, interquartile mean over games and seeds.",
+        [Plot("Share of the plain network's score, interquartile mean over games and seeds.",
               functools.partial(plots.modes, rows=drawn, paper=plots.PAPER_ATARI))])
 
 

@@ -14,8 +14,8 @@ import torch
 
 from rapid_nav.core.cost import macs_by_level
 from rapid_nav.core.network import EarlyExitNetwork
-from rapid_nav.offline.compare import best_within_budget, CompareConfig, main
-from rapid_nav.offline.compare_runs import Lengths, make_trainer, network_for, Run
+from rapid_nav.offline.compare import best_within_budget, compare, CompareConfig, main
+from rapid_nav.offline.compare_runs import Lengths, make_trainer, network_for, PLAIN, Run
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
 
 
@@ -54,6 +54,19 @@ def test_the_point_chosen_does_best_within_the_budget():
                                curve((0.1, 4), (0.3, 6), (0.9, 9))]) == 1
 
 
+def test_what_exits_cost_is_told_of_each_modes_own_full_path():
+    config = CompareConfig(games=('breakout',), modes=('joint',), seeds=4)
+    point = {'score': 3.0, 'macs_ratio': 0.2}
+    judged = {('breakout', PLAIN, seed): {'learned': {'score': 2.0}} for seed in range(4)}
+    judged |= {('breakout', 'joint', seed): {
+        'learned': point, 'random': {'score': 2.5}, 'exit 0 alone': {'score': 1.0},
+        'full path': {'score': 4.0}} for seed in range(4)}
+    joint = compare(config, judged)['modes']['joint']
+    assert joint['learned']['interquartile_mean'] == pytest.approx(1.5)
+    assert joint['of its full path']['by_game']['breakout']['mean'] == pytest.approx(0.75)
+    assert joint['gain over random']['by_game']['breakout']['mean'] == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize('mode', ['rapid', 'paper'])
 def test_branches_are_trained_behind_a_full_path_that_stands_still(tmp_path, mode):
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
@@ -83,6 +96,11 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
     report = json.loads((tmp_path / 'report.json').read_text())
     assert set(report['modes']) == {'rapid', 'paper', 'joint'}
     assert report['modes']['rapid']['macs_ratio']['interquartile_mean'] <= 0.34
+    for mode in ('rapid', 'paper'):  # whose full path is the plain network; `joint` has its own
+        judged = Run(tmp_path, 'breakout', mode, 0).file('judged.json')
+        plain = Run(tmp_path, 'breakout', PLAIN, 0).file('judged.json')
+        assert json.loads(judged.read_text())['full path'] == json.loads(
+            plain.read_text())['learned'] | {'exit_shares': [0.0, 0.0, 1.0]}
     files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*')}
     assert len(files) == 2 * (4 + 3 + 4)  # networks, curves, what was judged
     main(config)

@@ -47,7 +47,9 @@ REPORTS: dict[str, Any] = {
     'compare.json': {'budget': 0.34, 'modes': {mode: {
         kind: {'interquartile_mean': 0.9, 'ci95': [0.8, 1.0], 'by_game': {
             'breakout': {'mean': 0.9, 'ci95': [0.8, 1.0]}}}
-        for kind in ('learned', 'random', 'exit 0 alone', 'macs_ratio')}
+        for kind in (
+            'learned', 'random', 'exit 0 alone', 'macs_ratio', 'gain over random',
+            'of its full path')}
         for mode in ('rapid', 'joint')}},
     'settings.json': {
         'config': {'steps': 400}, 'scores': {'plain': {'breakout': [3.0, 4.0]}},
