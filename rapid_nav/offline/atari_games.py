@@ -10,7 +10,8 @@ import numpy as np
 
 from rapid_nav.offline.atari_env import AtariVectorEnv
 from rapid_nav.offline.atari_task import AtariTask
-from rapid_nav.offline.evaluate import bootstrap_ci95, Chooser, play_out
+from rapid_nav.offline.evaluate import Chooser, play_out
+from rapid_nav.offline.statistics import bootstrap_ci95
 
 JUDGED_SEED = 10_000
 """Games of this seed judge."""

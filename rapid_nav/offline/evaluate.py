@@ -12,6 +12,7 @@ from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline.drone_env import DroneVectorEnv, Start
+from rapid_nav.offline.statistics import bootstrap_ci95
 from rapid_nav.sim.world import World
 
 Choice = tuple[np.ndarray, np.ndarray]
@@ -113,13 +114,6 @@ def straight_policy(task: FlightTask) -> Chooser:
     return choose
 
 
-def bootstrap_ci95(values: np.ndarray, seed: int = 0, draws: int = 2000) -> list[float]:
-    """Return the 95 % percentile bootstrap interval of the mean of values (N,)."""
-    rng = np.random.default_rng(seed)
-    means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
-    return [float(bound) for bound in np.percentile(means, [2.5, 97.5])]
-
-
 def summarise(name: str, flights: Flights, macs: Sequence[int]) -> dict[str, Any]:
     """Return one operating point's row of a report."""
     shares = flights.levels.sum(axis=0) / flights.levels.sum()
@@ -131,6 +125,7 @@ def summarise(name: str, flights: Flights, macs: Sequence[int]) -> dict[str, Any
         'coverage': float(flights.coverage().mean()),
         'cap_share': float(flights.reached_cap.mean()),
         'exit_shares': [float(share) for share in shares],
+        'distances_m': [round(float(distance), 3) for distance in flights.distance_m],
     }
 
 

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 import torch
@@ -24,7 +25,15 @@ from rapid_nav.offline.held_out import (
     observations_on,
     VALIDATION_SEED,
 )
-from rapid_nav.offline.judging import Judge, judge_controls, judge_plain, judge_points
+from rapid_nav.offline.judging import (
+    controlled,
+    Judge,
+    judge_controls,
+    judge_plain,
+    judge_points,
+    Row,
+)
+from rapid_nav.offline.statistics import bootstrap_ci95, paired_ratio_ci95
 from rapid_nav.settings import check, setting
 from rapid_nav.shipped import shipped_checkpoint
 
@@ -83,6 +92,8 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
         if config.static:
             report.setdefault('controls', []).extend(
                 _fly_static(path, policy, course) for path in config.static)
+        for control in report.get('controls', []):
+            control['behind'] = lead(controlled(report['points']), control)
         if config.baseline is not None:
             report['baseline'] = _fly_baseline(config.baseline, course, report['points'])
     else:
@@ -116,7 +127,27 @@ def show(report: dict[str, Any]) -> None:
             f'{row["msf_m"]:.1f} m ({low:.1f} to {high:.1f})', f'{row["coverage"]:.2f} /m',
             f'{row["cap_share"]:.0%}', ' '.join(f'{share:.2f}' for share in row['exit_shares']),
             *(f'{metres:.1f} m' for metres in row['by_world'].values()))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for row in report.get('controls', []):
+        metres, (low, high) = row['behind']['m'], row['behind']['ci95']
+        console.print(f"`{row['behind']['of']}` flies {metres:+.1f} m ({low:+.1f} to {high:+.1f}) "
+                      f'beside {row["name"]}, flight by flight')
+    for row in report['points'] if 'baseline' in report else []:
+        low, high = row['msf_vs_baseline_ci95']
+        console.print(f"`{row['name']}` keeps {row['msf_vs_baseline']:.3f}x of the baseline's "
+                      f'({low:.3f}x to {high:.3f}x), flight by flight')
+
+
+def lead(point: Row, control: Row) -> dict[str, Any]:
+    """
+    Return how much farther a point flies than a control [m], with its 95 % interval.
+
+    Both flew the same course, so the interval is of the differences flight by flight, and
+    narrower than those of the two means.
+    """
+    farther = np.subtract(point['distances_m'], control['distances_m'])
+    return {'of': point['name'], 'm': float(farther.mean()), 'ci95': bootstrap_ci95(farther)}
 
 
 def _fly(
@@ -127,7 +158,7 @@ def _fly(
     row = summarise(name, flown, macs) | {
         'by_world': course.mean_by_world(flown),
         'exit_shares_by_world': course.exit_shares_by_world(flown)}
-    log.info('%s', row)
+    log.info('%s', {key: value for key, value in row.items() if key != 'distances_m'})
     return row
 
 
@@ -156,6 +187,8 @@ def _fly_baseline(path: Path, course: Course, points: list[dict[str, Any]]) -> d
     row = judge_plain('baseline', baseline, judge_on(course, baseline))
     for point in points:
         point['msf_vs_baseline'] = point['msf_m'] / row['msf_m']
+        point['msf_vs_baseline_ci95'] = paired_ratio_ci95(
+            np.array(point['distances_m']), np.array(row['distances_m']))
         point['coverage_vs_baseline'] = point['coverage'] / row['coverage']
     return row
 

@@ -41,6 +41,11 @@ def judge_plain(name: str, policy: Checkpoint, judge: Judge) -> Row:
         macs_by_level(policy.network))
 
 
+def controlled(points: Sequence[Row]) -> Row:
+    """Return the point that controls are matched to: `balanced`, or the first."""
+    return next((row for row in points if row['name'] == 'balanced'), points[0])
+
+
 def judge_controls(
     policy: Checkpoint, judge: Judge, points: Sequence[Row], seen: np.ndarray
 ) -> list[Row]:
@@ -50,8 +55,7 @@ def judge_controls(
     ``seen`` (N, C, H, W) uint8 are observations, of other episodes, that match the rules' rates.
     """
     macs = macs_by_level(policy.network)
-    shares = next((row['exit_shares'] for row in points if row['name'] == 'balanced'),
-                  points[0]['exit_shares'])
+    shares = controlled(points)['exit_shares']
     rows = [
         judge(f'exit {level} alone', scored_policy(
             policy.network, learned_confidence, controls.only_exit(level, len(macs))), macs)

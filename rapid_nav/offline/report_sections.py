@@ -32,11 +32,13 @@ def evaluation(name: str, report: Row) -> Section:
               ('world seeds from', str(report['seed_base']))])
     unit = '' if atari else ' m'
     columns = ['point', 'operations', 'score' if atari else 'mean safe flight', '95 %',
-               'of the baseline', 'of a Nature DQN', 'coverage', 'reached the cap', 'exits']
+               'of the baseline', 'behind the point it is matched to', 'of a Nature DQN',
+               'coverage', 'reached the cap', 'exits']
     cells = [
         [str(row.get('name', 'baseline')), ratio(row.get('macs_ratio')),
          f'{row[value]:.1f}{unit}', ' to '.join(f'{b:.1f}' for b in row[f'{key}_ci95']),
-         ratio(row.get(f'{key}_vs_baseline')), ratio(row.get('macs_vs_nature')),
+         ratio(row.get(f'{key}_vs_baseline')), _behind(row.get('behind')),
+         ratio(row.get('macs_vs_nature')),
          number(row.get('coverage'), '{:.2f} /m'), number(row.get('cap_share'), '{:.0%}'),
          ' '.join(f'{share:.0%}' for share in row.get('exit_shares') or ())]
         for row in rows]
@@ -45,6 +47,12 @@ def evaluation(name: str, report: Row) -> Section:
         f'Evaluation: {report["game"] if atari else "drone"}', name, facts,
         [columns[i] for i in said], [[row[i] for i in said] for row in cells],
         _evaluation_plots(report, atari))
+
+
+def _behind(lead: Row | None) -> str:
+    return '' if not lead else (
+        f'{lead["m"]:.1f} m ({" to ".join(f"{bound:.1f}" for bound in lead["ci95"])}), flight by '
+        f'flight behind {lead["of"]}')
 
 
 def _evaluation_plots(report: Row, atari: bool) -> list[Plot]:

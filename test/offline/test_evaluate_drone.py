@@ -14,9 +14,9 @@ from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import controls, judging, operating_points
 from rapid_nav.offline.drone_presets import network_for
-from rapid_nav.offline.evaluate import bootstrap_ci95
 from rapid_nav.offline.evaluate_drone import EvaluateDroneConfig, main
 from rapid_nav.offline.held_out import Course
+from rapid_nav.offline.statistics import bootstrap_ci95, paired_ratio_ci95
 
 
 @pytest.fixture(scope='module')
@@ -55,6 +55,15 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     assert [row['name'] for row in report['controls']] == [
         'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy', 'static small']
     assert report['controls'][-1]['macs_ratio'] < 1.0
+    for row in report['controls']:
+        assert row['behind']['of'] == 'balanced'
+        assert row['behind']['m'] == pytest.approx(
+            report['points'][1]['msf_m'] - row['msf_m'], abs=1e-3)
+        low, high = row['behind']['ci95']
+        assert low <= row['behind']['m'] <= high
+    for row in report['points']:
+        low, high = row['msf_vs_baseline_ci95']
+        assert low <= row['msf_vs_baseline'] <= high
     assert (tmp_path / 'p.png').stat().st_size > 10_000
 
 
@@ -91,6 +100,21 @@ def test_the_bootstrap_interval_holds_the_mean_of_what_it_was_drawn_from():
     inside = [low <= 1.0 <= high for low, high in (
         bootstrap_ci95(rng.exponential(size=50), draws=500) for _ in range(200))]
     assert 0.88 <= np.mean(inside) <= 0.99
+
+
+def test_a_ratio_of_pairs_is_known_better_than_its_parts_and_as_well_as_it_says():
+    rng = np.random.default_rng(2)
+    inside, widths = [], []
+    for _ in range(200):
+        worlds = rng.exponential(30.0, 60)  # easy and hard ones
+        beside = worlds + rng.normal(20.0, 2.0, 60)
+        values = 0.9 * worlds + rng.normal(18.0, 2.0, 60)
+        low, high = paired_ratio_ci95(values, beside, draws=500)
+        inside.append(low <= 0.9 <= high)
+        widths.append(high - low)
+    assert 0.88 <= np.mean(inside) <= 0.99
+    low, high = bootstrap_ci95(values)
+    assert np.mean(widths) < 0.2 * (high - low) / beside.mean()
 
 
 @pytest.mark.parametrize(('limit', 'expected'), [(0.05, 0.0), (0.31, 0.3), (0.3, 0.3), (2.0, 0.9)])

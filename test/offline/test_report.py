@@ -27,7 +27,9 @@ EVALUATION = {
     'flights': 40, 'cap_m': 100.0, 'worlds': ['corridor', 'forest'], 'seed_base': 10000,
     'points': [point('balanced', 0.12, 55.0), point('full', 1.0, 57.0),
                point('threshold 0.5', 0.06, 50.0)],
-    'controls': [point('random exits', 0.12, 40.0)], 'baseline': point('baseline', 1.0, 56.0)}
+    'controls': [point('random exits', 0.12, 40.0) | {
+        'behind': {'of': 'balanced', 'm': 15.0, 'ci95': [9.0, 21.0]}}],
+    'baseline': point('baseline', 1.0, 56.0)}
 GAME = {
     'game': 'Pong', 'protocol': 'nature', 'episodes': 30,
     'points': [{'name': 'balanced', 'score': 15.0, 'score_ci95': [13.0, 17.0],
@@ -114,6 +116,10 @@ def test_every_kind_of_report_has_its_section_and_pictures(made: str) -> None:
         'Flight', 'Learning curves', 'Wire',
         'Ways of training exits', 'Settings of the plain learner, one changed at a time'])
     assert made.count('<figure') == made.count('<svg') >= 12
+
+
+def test_what_a_control_is_behind_flight_by_flight_is_told(made: str) -> None:
+    assert '15.0 m (9.0 to 21.0), flight by flight behind balanced' in made
 
 
 def test_the_page_needs_no_network_and_is_small(made: str) -> None:
