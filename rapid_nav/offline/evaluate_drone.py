@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 import torch
 
 from rapid_nav.core import checkpoint
@@ -17,6 +15,7 @@ from rapid_nav.core.cost import macs_by_level
 from rapid_nav.flight.actions import ActionGrid
 from rapid_nav.flight.task import FlightTask, TASKS
 from rapid_nav.offline.controls import learned_confidence, scored_policy
+from rapid_nav.offline.drone_table import show
 from rapid_nav.offline.evaluate import Chooser, random_policy, straight_policy, summarise
 from rapid_nav.offline.held_out import (
     Course,
@@ -109,34 +108,6 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
 
         distance_against_operations(report, config.plot)
     return report
-
-
-def show(report: dict[str, Any]) -> None:
-    """Print the report as a table."""
-    table = Table(title=f'{report["flights"]} flights, cap {report["cap_m"]:g} m, world seeds '
-                        f'from {report["seed_base"]}')
-    for column in ('', 'operations', 'mean safe flight', 'coverage', 'reached cap', 'exits',
-                   *report['worlds']):
-        table.add_column(column)
-    rows = [*report['points'], *report.get('controls', [])]
-    rows += [report['baseline']] if 'baseline' in report else []
-    for row in rows:
-        low, high = row['msf_ci95']
-        table.add_row(
-            row['name'], f'{row["macs_ratio"]:.3f}x',
-            f'{row["msf_m"]:.1f} m ({low:.1f} to {high:.1f})', f'{row["coverage"]:.2f} /m',
-            f'{row["cap_share"]:.0%}', ' '.join(f'{share:.2f}' for share in row['exit_shares']),
-            *(f'{metres:.1f} m' for metres in row['by_world'].values()))
-    console = Console()
-    console.print(table)
-    for row in report.get('controls', []):
-        metres, (low, high) = row['behind']['m'], row['behind']['ci95']
-        console.print(f"`{row['behind']['of']}` flies {metres:+.1f} m ({low:+.1f} to {high:+.1f}) "
-                      f'beside {row["name"]}, flight by flight')
-    for row in report['points'] if 'baseline' in report else []:
-        low, high = row['msf_vs_baseline_ci95']
-        console.print(f"`{row['name']}` keeps {row['msf_vs_baseline']:.3f}x of the baseline's "
-                      f'({low:.3f}x to {high:.3f}x), flight by flight')
 
 
 def lead(point: Row, control: Row) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import controls, judging, operating_points
 from rapid_nav.offline.drone_presets import network_for
+from rapid_nav.offline.drone_table import show
 from rapid_nav.offline.evaluate_drone import EvaluateDroneConfig, main
 from rapid_nav.offline.held_out import Course
 from rapid_nav.offline.statistics import bootstrap_ci95, paired_ratio_ci95
@@ -65,6 +66,26 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
         low, high = row['msf_vs_baseline_ci95']
         assert low <= row['msf_vs_baseline'] <= high
     assert (tmp_path / 'p.png').stat().st_size > 10_000
+
+
+def test_what_is_printed_fits_a_terminal_and_says_what_leads_are_worth(capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    row = {'name': 'random exits', 'macs_ratio': 0.145, 'msf_m': 68.3, 'msf_ci95': [62.0, 74.6],
+           'coverage': 1.0, 'cap_share': 0.44, 'exit_shares': [0.9, 0.1],
+           'by_world': {'corridor': 48.0, 'maps/depot.yaml': 96.0}}
+    point = row | {'name': 'balanced', 'msf_vs_baseline': 0.97,
+                   'msf_vs_baseline_ci95': [0.922, 1.018]}
+    show({'flights': 100, 'cap_m': 100.0, 'seed_base': 7, 'worlds': list(row['by_world']),
+          'points': [point], 'baseline': row | {'name': 'baseline'}, 'controls': [
+              row | {'behind': {'of': 'balanced', 'm': 1.2, 'ci95': [-2.2, 4.5]}}]})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    said = [' '.join(line.split()) for line in lines]
+    assert 'random exits 0.145x 68.3 m 62.0 to 74.6 1.00 44% 90 10' in said
+    assert 'corridor depot' in said
+    assert 'balanced flies +1.2 m (-2.2 to +4.5) beside random exits, flight by flight' in said
+    assert ("balanced keeps 0.970x of the baseline's (0.922x to 1.018x), flight by flight"
+            in said)
 
 
 def test_thresholds_matched_to_shares_leave_at_those_rates(policy):
