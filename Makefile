@@ -66,7 +66,7 @@ pictures: runs/evaluation.json $(BUILT) $(VIEW)
 
 runs/evaluation.json: | $(BUILT)
 	@mkdir -p runs
-	@$(ENVIRONMENT); rapid-nav evaluate drone --flights 100 --controls --report $@ \
+	@$(ENVIRONMENT); rapid-nav evaluate drone --flights 400 --controls --report $@ \
 		--baseline models/drone_baseline.safetensors
 
 lint: $(BUILT) $(DEV)

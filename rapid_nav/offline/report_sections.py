@@ -31,8 +31,9 @@ def evaluation(name: str, report: Row) -> Section:
               ('worlds', ', '.join(map(str, report['worlds']))),
               ('world seeds from', str(report['seed_base']))])
     unit = '' if atari else ' m'
+    matched = next((row['behind']['of'] for row in rows if row.get('behind')), '')
     columns = ['point', 'operations', 'score' if atari else 'mean safe flight', '95 %',
-               'of the baseline', 'behind the point it is matched to', 'of a Nature DQN',
+               'of the baseline', f'behind {matched}', 'of a Nature DQN',
                'coverage', 'reached the cap', 'exits']
     cells = [
         [str(row.get('name', 'baseline')), ratio(row.get('macs_ratio')),
@@ -50,9 +51,8 @@ def evaluation(name: str, report: Row) -> Section:
 
 
 def _behind(lead: Row | None) -> str:
-    return '' if not lead else (
-        f'{lead["m"]:.1f} m ({" to ".join(f"{bound:.1f}" for bound in lead["ci95"])}), flight by '
-        f'flight behind {lead["of"]}')
+    return '-' if not lead else (
+        f'{lead["m"]:.1f} m ({" to ".join(f"{bound:.1f}" for bound in lead["ci95"])})')
 
 
 def _evaluation_plots(report: Row, atari: bool) -> list[Plot]:
