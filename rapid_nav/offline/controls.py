@@ -69,6 +69,60 @@ def random_exits(network: EarlyExitNetwork, shares: Sequence[float]) -> Chooser:
     return choose
 
 
+def perfect_gate(network: EarlyExitNetwork, tolerance: float) -> Chooser:
+    """
+    Return the policy that leaves at the first branch whose action loses at most a tolerance.
+
+    By the Q-values of the last exit, which no gate can know without running it: what a learned
+    confidence could win at best, by this measure of a loss.
+    """
+    @torch.inference_mode()
+    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+        answers = answers_of(network, observation)
+        return _taken(answers, _levels_within(_regrets(answers), tolerance))
+
+    return choose
+
+
+def matched_tolerance(
+    network: EarlyExitNetwork, observations: np.ndarray, macs: Sequence[int], macs_ratio: float
+) -> float:
+    """Return the least tolerance at which a perfect gate takes no more than these operations."""
+    costs = torch.tensor(macs, dtype=torch.float64) / macs[-1]
+    with torch.inference_mode():
+        regrets = _regrets(answers_of(network, observations))
+    for tolerance in torch.quantile(regrets, torch.linspace(0.0, 1.0, 1001)).tolist():
+        if costs[_levels_within(regrets, tolerance).long()].mean() <= macs_ratio:
+            return float(tolerance)
+    return float(regrets.max())
+
+
+def mean_regret(network: EarlyExitNetwork, choose: Chooser, observations: np.ndarray) -> float:
+    """
+    Return what a policy's actions lose on average by the last exit's Q-values.
+
+    Over observations (N, C, H, W) uint8: some thousand tell gates apart that flights cannot.
+    """
+    action, _ = choose(observations, np.random.default_rng(0))
+    with torch.inference_mode():
+        values = answers_of(network, observations)[-1].q_values
+        taken = values.gather(1, torch.from_numpy(action)[:, None])[:, 0]
+        return float((values.max(dim=1).values - taken).mean())
+
+
+def _regrets(answers: Sequence[Answer]) -> torch.Tensor:
+    """Return what each exit's action loses by the last one's Q-values (L, N); there, nothing."""
+    values = answers[-1].q_values
+    best = values.max(dim=1).values
+    return torch.stack([
+        best - values.gather(1, answer.q_values.argmax(dim=1, keepdim=True))[:, 0]
+        for answer in answers])
+
+
+def _levels_within(regrets: torch.Tensor, tolerance: float) -> torch.Tensor:
+    return levels_of(-regrets, torch.full((len(regrets) - 1,), -tolerance))
+
+
 def matched_thresholds(
     network: EarlyExitNetwork, score: Score, observations: np.ndarray, shares: Sequence[float]
 ) -> tuple[float, ...]:

@@ -8,8 +8,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+Row = dict[str, Any]
 
-def show(report: dict[str, Any]) -> None:
+
+def show(report: Row) -> None:
     """Print the report as tables that fit a terminal."""
     rows = [*report['points'], *report.get('controls', [])]
     rows += [report['baseline']] if 'baseline' in report else []
@@ -26,14 +28,24 @@ def show(report: dict[str, Any]) -> None:
         'Mean safe flight by world, m', ('', *(Path(name).stem for name in report['worlds'])),
         [(row['name'], *(f'{metres:.1f}' for metres in row['by_world'].values()))
          for row in rows]))
-    for row in report.get('controls', []):
-        metres, (low, high) = row['behind']['m'], row['behind']['ci95']
-        console.print(f'{row["behind"]["of"]} flies {metres:+.1f} m ({low:+.1f} to {high:+.1f}) '
-                      f'beside {row["name"]}, flight by flight')
+    if report.get('controls'):
+        console.print(_beside(report))
     for row in report['points'] if 'baseline' in report else []:
         low, high = row['msf_vs_baseline_ci95']
         console.print(f"{row['name']} keeps {row['msf_vs_baseline']:.3f}x of the baseline's "
-                      f'({low:.3f}x to {high:.3f}x), flight by flight')
+                      f'distance ({low:.3f}x to {high:.3f}x)')
+
+
+def _beside(report: Row) -> Table:
+    """Return how much farther a point flies than its controls, and what decisions lose."""
+    name = report['controls'][0]['behind']['of']
+    point = next(row for row in report['points'] if row['name'] == name)
+    return _table(
+        f'{name} beside its controls, flight by flight', ('', 'farther', '95 %', 'Q lost'),
+        [(row['name'], f'{lead["m"]:+.1f} m' if lead else '',
+          ' to '.join(f'{bound:+.1f}' for bound in lead['ci95']) if lead else '',
+          f'{row["regret"]:.4f}' if 'regret' in row else '')
+         for row in (point, *report['controls']) for lead in (row.get('behind'),)])
 
 
 def _table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:

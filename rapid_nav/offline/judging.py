@@ -52,20 +52,30 @@ def judge_controls(
     """
     Judge what could have spent the operations of `balanced` without a learned confidence.
 
-    ``seen`` (N, C, H, W) uint8 are observations, of other episodes, that match the rules' rates.
+    The last of them, the perfect gate, is no rival but a bound: it looks at the answer first.
+
+    ``seen`` (N, C, H, W) uint8 are observations, of other episodes, that match the rules' rates;
+    on them each control's ``regret`` is measured, and added to the operating points too.
     """
-    macs = macs_by_level(policy.network)
+    network, macs = policy.network, macs_by_level(policy.network)
     shares = controlled(points)['exit_shares']
-    rows = [
-        judge(f'exit {level} alone', scored_policy(
-            policy.network, learned_confidence, controls.only_exit(level, len(macs))), macs)
-        for level in range(len(macs) - 1)]
-    rows.append(judge('random exits', controls.random_exits(
-        policy.network, np.array(shares) / np.sum(shares)), macs))
+    choosers = {
+        f'exit {level} alone': scored_policy(
+            network, learned_confidence, controls.only_exit(level, len(macs)))
+        for level in range(len(macs) - 1)}
+    choosers['random exits'] = controls.random_exits(network, np.array(shares) / np.sum(shares))
     for name, score in controls.RULES.items():
-        thresholds = controls.matched_thresholds(policy.network, score, seen, shares)
-        rows.append(judge(name, scored_policy(policy.network, score, thresholds), macs))
-    return rows
+        choosers[name] = scored_policy(
+            network, score, controls.matched_thresholds(network, score, seen, shares))
+    choosers['perfect gate'] = controls.perfect_gate(network, controls.matched_tolerance(
+        network, seen, macs, controlled(points)['macs_ratio']))
+    for row in points:
+        if row['name'] in policy.operating_points:
+            row['regret'] = controls.mean_regret(network, scored_policy(
+                network, learned_confidence, policy.thresholds(row['name'])), seen)
+    return [
+        judge(name, chooser, macs) | {'regret': controls.mean_regret(network, chooser, seen)}
+        for name, chooser in choosers.items()]
 
 
 def spend(

@@ -110,7 +110,7 @@ def test_an_evaluation_has_its_keys_in_both_protocols_and_makes_the_tables_rows(
         assert full['macs_ratio'] == 1 and full['score'] == report['baseline']['score']
         assert len(report['baseline']['score_ci95']) == 2
     names = [row['name'] for row in json.loads((tmp_path / 'nature.json').read_text())['controls']]
-    assert names == ['exit 0 alone', 'random exits', 'q_gap', 'entropy']
+    assert names == ['exit 0 alone', 'random exits', 'q_gap', 'entropy', 'perfect gate']
     capsys.readouterr()
     games_table.main(games_table.GamesTableConfig(
         (tmp_path / 'nature.json', tmp_path / 'machado.json')))

@@ -10,6 +10,7 @@ import torch
 
 from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
+from rapid_nav.core.cost import macs_by_level
 from rapid_nav.core.network import EarlyExitNetwork
 from rapid_nav.flight.task import FlightTask
 from rapid_nav.offline import controls, judging, operating_points
@@ -54,8 +55,15 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     assert report['points'][0]['exit_shares'] == [1.0, 0.0, 0.0]
     assert report['points'][2]['macs_ratio'] == 1.0
     assert [row['name'] for row in report['controls']] == [
-        'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy', 'static small']
+        'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy',
+        'perfect gate', 'static small']
     assert report['controls'][-1]['macs_ratio'] < 1.0
+    regret = {row['name']: row['regret'] for row in (
+        *report['points'], *report['controls']) if 'regret' in row}
+    assert regret.keys() == {'economy', 'balanced', *(
+        row['name'] for row in report['controls'][:-1])}
+    assert regret['economy'] == regret['exit 0 alone'] >= regret['perfect gate'] >= 0.0
+    assert regret['balanced'] <= regret['economy']
     for row in report['controls']:
         assert row['behind']['of'] == 'balanced'
         assert row['behind']['m'] == pytest.approx(
@@ -73,19 +81,20 @@ def test_what_is_printed_fits_a_terminal_and_says_what_leads_are_worth(capsys, m
     row = {'name': 'random exits', 'macs_ratio': 0.145, 'msf_m': 68.3, 'msf_ci95': [62.0, 74.6],
            'coverage': 1.0, 'cap_share': 0.44, 'exit_shares': [0.9, 0.1],
            'by_world': {'corridor': 48.0, 'maps/depot.yaml': 96.0}}
-    point = row | {'name': 'balanced', 'msf_vs_baseline': 0.97,
+    point = row | {'name': 'balanced', 'regret': 0.0043, 'msf_vs_baseline': 0.97,
                    'msf_vs_baseline_ci95': [0.922, 1.018]}
     show({'flights': 100, 'cap_m': 100.0, 'seed_base': 7, 'worlds': list(row['by_world']),
           'points': [point], 'baseline': row | {'name': 'baseline'}, 'controls': [
-              row | {'behind': {'of': 'balanced', 'm': 1.2, 'ci95': [-2.2, 4.5]}}]})
+              row | {'regret': 0.0056,
+                     'behind': {'of': 'balanced', 'm': 1.2, 'ci95': [-2.2, 4.5]}}]})
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     said = [' '.join(line.split()) for line in lines]
     assert 'random exits 0.145x 68.3 m 62.0 to 74.6 1.00 44% 90 10' in said
     assert 'corridor depot' in said
-    assert 'balanced flies +1.2 m (-2.2 to +4.5) beside random exits, flight by flight' in said
-    assert ("balanced keeps 0.970x of the baseline's (0.922x to 1.018x), flight by flight"
-            in said)
+    assert 'balanced 0.0043' in said
+    assert 'random exits +1.2 m -2.2 to +4.5 0.0056' in said
+    assert "balanced keeps 0.970x of the baseline's distance (0.922x to 1.018x)" in said
 
 
 def test_thresholds_matched_to_shares_leave_at_those_rates(policy):
@@ -96,6 +105,24 @@ def test_thresholds_matched_to_shares_leave_at_those_rates(policy):
         thresholds = controls.matched_thresholds(policy.network, score, seen, shares)
         _, level = controls.scored_policy(policy.network, score, thresholds)(seen, rng)
         np.testing.assert_allclose(np.bincount(level, minlength=3) / 500, shares, atol=0.01)
+
+
+@pytest.mark.parametrize('budget', [0.3, 0.6])
+def test_a_perfect_gate_hands_on_what_loses_most_and_no_more_than_it_may(policy, budget):
+    rng = np.random.default_rng(0)
+    seen = rng.integers(256, size=(500, 3, 36, 64), dtype=np.uint8)
+    macs = macs_by_level(policy.network)
+    tolerance = controls.matched_tolerance(policy.network, seen, macs, budget)
+    action, level = controls.perfect_gate(policy.network, tolerance)(seen, rng)
+    assert budget - 0.02 <= np.mean(np.array(macs)[level]) / macs[-1] <= budget
+    with torch.inference_mode():
+        *branches, full = (answer.q_values.numpy()
+                           for answer in controls.answers_of(policy.network, seen))
+    rows = np.arange(500)
+    lost = full.max(axis=1) - np.array([full[rows, q.argmax(axis=1)] for q in branches])
+    assert (lost[level[level < 2], rows[level < 2]] <= tolerance).all()
+    assert (lost[:, level == 2] > tolerance).all()
+    assert (full.max(axis=1) - full[rows, action] <= tolerance).all()
 
 
 def test_random_exits_are_drawn_at_their_rates(policy):
