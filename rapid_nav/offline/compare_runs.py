@@ -171,18 +171,15 @@ def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict
     path, network = run.file('judged.json'), run.network()
     wanted = {'threshold': threshold, 'episodes': lengths.episodes}
     beside = BESIDE if network.num_levels > 1 else ()
-    if path.exists() and wanted.items() <= (known := json.loads(path.read_text())).items() \
-            and known.keys() >= set(beside):
-        return dict(known)
+    if path.exists():
+        known: dict[str, Any] = json.loads(path.read_text())
+        if wanted.items() <= known.items() and known.keys() >= set(beside):
+            return known
     learned = play(run, network, _learned(network, threshold), lengths.episodes, 20_000)
-    choosers = (
-        controls.random_exits(network, learned['exit_shares']),
-        controls.scored_policy(
-            network, controls.learned_confidence, controls.only_exit(0, network.num_levels)),
-        _learned(network, THRESHOLDS[-1]))
+    players = _beside(network, learned['exit_shares']) if beside else {}
     judged = {**wanted, 'learned': learned, **{
         name: play(run, network, chooser, lengths.episodes, 20_000)
-        for name, chooser in zip(beside, choosers, strict=False)}}
+        for name, chooser in players.items()}}
     _write(path, judged)
     return judged
 
@@ -198,6 +195,15 @@ def one_seed(
         run = Run(out, game, mode, seed)
         train(run, lengths, None if mode == 'joint' else plain.network())
         play_curve(run, lengths)
+
+
+def _beside(network: EarlyExitNetwork, exit_shares: Sequence[float]) -> dict[str, Chooser]:
+    """Return the players of BESIDE, for a point that takes exits at these rates (L,)."""
+    alone = controls.only_exit(0, network.num_levels)
+    return dict(zip(BESIDE, (
+        controls.random_exits(network, exit_shares),
+        controls.scored_policy(network, controls.learned_confidence, alone),
+        _learned(network, THRESHOLDS[-1])), strict=True))
 
 
 def _learned(network: EarlyExitNetwork, threshold: float) -> Chooser:

@@ -97,26 +97,15 @@ def matched_tolerance(
     return float(regrets.max())
 
 
-def mean_regret(network: EarlyExitNetwork, choose: Chooser, observations: np.ndarray) -> float:
-    """
-    Return what a policy's actions lose on average by the last exit's Q-values.
-
-    Over observations (N, C, H, W) uint8: some thousand tell gates apart that flights cannot.
-    """
-    action, _ = choose(observations, np.random.default_rng(0))
-    with torch.inference_mode():
-        values = answers_of(network, observations)[-1].q_values
-        taken = values.gather(1, torch.from_numpy(action)[:, None])[:, 0]
-        return float((values.max(dim=1).values - taken).mean())
+def regret(values: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    """Return what actions (N,) lose by Q-values (N, A), (N,)."""
+    return values.max(dim=1).values - values.gather(1, actions[:, None].long())[:, 0]
 
 
 def _regrets(answers: Sequence[Answer]) -> torch.Tensor:
     """Return what each exit's action loses by the last one's Q-values (L, N); there, nothing."""
-    values = answers[-1].q_values
-    best = values.max(dim=1).values
     return torch.stack([
-        best - values.gather(1, answer.q_values.argmax(dim=1, keepdim=True))[:, 0]
-        for answer in answers])
+        regret(answers[-1].q_values, answer.q_values.argmax(dim=1)) for answer in answers])
 
 
 def _levels_within(regrets: torch.Tensor, tolerance: float) -> torch.Tensor:

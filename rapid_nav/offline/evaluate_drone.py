@@ -114,8 +114,8 @@ def lead(point: Row, control: Row) -> dict[str, Any]:
     """
     Return how much farther a point flies than a control [m], with its 95 % interval.
 
-    Both flew the same course, so the interval is of the differences flight by flight, and
-    narrower than those of the two means.
+    Both flew the same course, so the interval is of the differences flight by flight: what both
+    owe to an easy world counts for neither.
     """
     farther = np.subtract(point['distances_m'], control['distances_m'])
     return {'of': point['name'], 'm': float(farther.mean()), 'ci95': bootstrap_ci95(farther)}

@@ -55,7 +55,8 @@ def judge_controls(
     The last of them, the perfect gate, is no rival but a bound: it looks at the answer first.
 
     ``seen`` (N, C, H, W) uint8 are observations, of other episodes, that match the rules' rates;
-    on them each control's ``regret`` is measured, and added to the operating points too.
+    on them each control's ``regret`` is measured, the Q-value that a decision loses by the last
+    exit's values, and at what operations; both are added to the operating points too.
     """
     network, macs = policy.network, macs_by_level(policy.network)
     shares = controlled(points)['exit_shares']
@@ -69,13 +70,19 @@ def judge_controls(
             network, score, controls.matched_thresholds(network, score, seen, shares))
     choosers['perfect gate'] = controls.perfect_gate(network, controls.matched_tolerance(
         network, seen, macs, controlled(points)['macs_ratio']))
+    with torch.inference_mode():
+        values = answers_of(network, seen)[-1].q_values
+
+    def lost(chooser: Chooser) -> dict[str, float]:
+        action, level = chooser(seen, np.random.default_rng(0))
+        return {'regret': float(controls.regret(values, torch.from_numpy(action)).mean()),
+                'regret_macs_ratio': float(np.take(macs, level).mean() / macs[-1])}
+
     for row in points:
         if row['name'] in policy.operating_points:
-            row['regret'] = controls.mean_regret(network, scored_policy(
-                network, learned_confidence, policy.thresholds(row['name'])), seen)
-    return [
-        judge(name, chooser, macs) | {'regret': controls.mean_regret(network, chooser, seen)}
-        for name, chooser in choosers.items()]
+            row |= lost(scored_policy(
+                network, learned_confidence, policy.thresholds(row['name'])))
+    return [judge(name, chooser, macs) | lost(chooser) for name, chooser in choosers.items()]
 
 
 def spend(

@@ -64,6 +64,8 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
         row['name'] for row in report['controls'][:-1])}
     assert regret['economy'] == regret['exit 0 alone'] >= regret['perfect gate'] >= 0.0
     assert regret['balanced'] <= regret['economy']
+    spent = {row['name']: row.get('regret_macs_ratio') for row in report['points']}
+    assert 0.0 < spent['economy'] < spent['balanced'] <= 1.0 and spent['full'] is None
     for row in report['controls']:
         assert row['behind']['of'] == 'balanced'
         assert row['behind']['m'] == pytest.approx(
