@@ -8,17 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from rapid_nav.offline.compare_runs import (
-    BESIDE,
-    judge,
-    Lengths,
-    MODES,
-    one_seed,
-    PLAIN,
-    Run,
-    THRESHOLDS,
-)
+from rapid_nav.offline.compare_play import BESIDE, judge, play_curve, THRESHOLDS
+from rapid_nav.offline.compare_runs import Lengths, MODES, PLAIN, Run, train
 from rapid_nav.offline.minatar_env import GAMES
 from rapid_nav.offline.statistics import interquartile_mean, stratified_bootstrap
 from rapid_nav.offline.workers import workers
@@ -86,6 +79,19 @@ def main(config: CompareConfig) -> int:
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
     return 0
+
+
+def one_seed(
+    out: Path, game: str, modes: Sequence[str], seed: int, lengths: Lengths
+) -> None:
+    """Train a plain network and the modes on one game, and play their curves."""
+    torch.set_num_threads(1)
+    plain = Run(out, game, PLAIN, seed)
+    train(plain, lengths)
+    for mode in modes:
+        run = Run(out, game, mode, seed)
+        train(run, lengths, None if mode == 'joint' else plain.network())
+        play_curve(run, lengths)
 
 
 def chosen_by_others(config: CompareConfig, game: str, mode: str, seed: int) -> int:

@@ -1,6 +1,6 @@
-"""The runs of a comparison: one network trained and played on one of MinAtar's games."""
+"""The runs of a comparison: one network trained on one of MinAtar's games."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import dataclasses
 from dataclasses import dataclass, field
 import json
@@ -8,17 +8,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from rapid_nav.core import checkpoint
 from rapid_nav.core.checkpoint import Checkpoint
 from rapid_nav.core.config import AgentConfig, Conv, NetworkConfig, Stage, TrainConfig
-from rapid_nav.core.cost import macs_by_level
 from rapid_nav.core.network import EarlyExitNetwork
-from rapid_nav.core.saved import write_atomically
-from rapid_nav.offline import controls
-from rapid_nav.offline.evaluate import Chooser, play_out
 from rapid_nav.offline.minatar_env import MinAtarVectorEnv
 from rapid_nav.offline.train import only_distilling, Trainer
 
@@ -27,10 +20,6 @@ log = logging.getLogger(__name__)
 MODES = ('rapid', 'paper', 'joint')
 PLAIN = 'plain'
 NUM_ENVS = 16  # that a run learns in, side by side
-BESIDE = ('random', 'exit 0 alone', 'full path')
-"""What stands beside each point: random exits at its mix, and the same network without a gate."""
-
-THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 2.0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ class Run:
         return checkpoint.load(self.file('safetensors')).network.eval()
 
     def curve(self) -> list[dict[str, Any]]:
-        """Return what was played at each of THRESHOLDS."""
+        """Return what was played at each threshold."""
         return json.loads(self.file('json').read_text())['learned']
 
 
@@ -140,76 +129,3 @@ def train(
         trainer.learner.network, {'task': 'minatar', 'game': run.game}, {},
         {'kind': run.kind, 'seed': run.seed, 'steps': trainer.step}))
     log.info('trained %s', run.file('safetensors').name)
-
-
-def play(
-    run: Run, network: EarlyExitNetwork, choose: Chooser, episodes: int, seed: int
-) -> dict[str, Any]:
-    """Play so many episodes; return the mean score, the share of operations, and that of exits."""
-    macs = np.array(macs_by_level(network))
-    scores, levels = play_out(
-        MinAtarVectorEnv(run.game, episodes), choose, len(macs), seed + run.seed)
-    shares = levels.sum(axis=0) / levels.sum()
-    return {'score': float(scores.mean()), 'macs_ratio': float(shares @ macs / macs[-1]),
-            'exit_shares': shares.tolist()}
-
-
-def play_curve(run: Run, lengths: Lengths) -> None:
-    """Play every threshold, for choosing one, unless it was done already."""
-    path, episodes = run.file('json'), lengths.tuning_episodes
-    if path.exists() and json.loads(path.read_text()).get('episodes') == episodes:
-        return
-    network = run.network()
-    _write(path, {'episodes': episodes, 'learned': [
-        play(run, network, _learned(network, threshold), episodes, 10_000)
-        for threshold in THRESHOLDS]})
-
-
-def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict[str, Any]:
-    """Play other episodes at a threshold; if there are exits, by what stands beside them too."""
-    torch.set_num_threads(1)
-    path, network = run.file('judged.json'), run.network()
-    wanted = {'threshold': threshold, 'episodes': lengths.episodes}
-    beside = BESIDE if network.num_levels > 1 else ()
-    if path.exists():
-        known: dict[str, Any] = json.loads(path.read_text())
-        if wanted.items() <= known.items() and known.keys() >= set(beside):
-            return known
-    learned = play(run, network, _learned(network, threshold), lengths.episodes, 20_000)
-    players = _beside(network, learned['exit_shares']) if beside else {}
-    judged = {**wanted, 'learned': learned, **{
-        name: play(run, network, chooser, lengths.episodes, 20_000)
-        for name, chooser in players.items()}}
-    _write(path, judged)
-    return judged
-
-
-def one_seed(
-    out: Path, game: str, modes: Sequence[str], seed: int, lengths: Lengths
-) -> None:
-    """Train a plain network and the modes on one game, and play their curves."""
-    torch.set_num_threads(1)
-    plain = Run(out, game, PLAIN, seed)
-    train(plain, lengths)
-    for mode in modes:
-        run = Run(out, game, mode, seed)
-        train(run, lengths, None if mode == 'joint' else plain.network())
-        play_curve(run, lengths)
-
-
-def _beside(network: EarlyExitNetwork, exit_shares: Sequence[float]) -> dict[str, Chooser]:
-    """Return the players of BESIDE, for a point that takes exits at these rates (L,)."""
-    alone = controls.only_exit(0, network.num_levels)
-    return dict(zip(BESIDE, (
-        controls.random_exits(network, exit_shares),
-        controls.scored_policy(network, controls.learned_confidence, alone),
-        _learned(network, THRESHOLDS[-1])), strict=True))
-
-
-def _learned(network: EarlyExitNetwork, threshold: float) -> Chooser:
-    return controls.scored_policy(
-        network, controls.learned_confidence, (threshold,) * (network.num_levels - 1))
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    write_atomically(path, (json.dumps(values) + '\n').encode())

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from rapid_nav.offline.compare import summary
-from rapid_nav.offline.compare_runs import Change, judge, Lengths, PLAIN, Run, train
+from rapid_nav.offline.compare_play import judge
+from rapid_nav.offline.compare_runs import Change, Lengths, PLAIN, Run, train
 from rapid_nav.offline.minatar_env import GAMES
 from rapid_nav.offline.workers import workers
 from rapid_nav.settings import check, setting
