@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Start a simulator, which compiles it, and stop it again."""
     from rapid_nav.sim.server import Server
-    from rapid_nav.sim.world import make_world
+    from rapid_nav.sim.worlds.world import make_world
 
     Server(make_world('corridor', 0), port=0).start().stop()
 

@@ -16,20 +16,21 @@ from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from rapid_nav import bringup, launching, shipped
+from rapid_nav import resources
+from rapid_nav.stack import flight, launch_actions
 
 
 def start(context: LaunchContext) -> list[Any]:
     """Start the processes; the end of any of them is the end of all."""
-    config = launching.settings(bringup.StackConfig, context)
+    config = launch_actions.settings(flight.StackConfig, context)
     rviz = LaunchConfiguration('rviz')
     if IfCondition(rviz).evaluate(context):
-        launching.require('rviz2', 'rviz:=true')
-    processes = bringup.stack(config, bringup.port_of(config))
-    actions = launching.actions(processes, config.namespace)
+        launch_actions.require('rviz2', 'rviz:=true')
+    processes = flight.stack(config, flight.port_of(config))
+    actions = launch_actions.actions(processes, config.namespace)
     actions.append(Node(
         package='rviz2', executable='rviz2', condition=IfCondition(rviz),
-        arguments=['-d', str(shipped.share() / 'config' / 'rapid_nav.rviz')]))
+        arguments=['-d', str(resources.share() / 'config' / 'rapid_nav.rviz')]))
     end = OnProcessExit(on_exit=lambda event, _: EmitEvent(
         event=Shutdown(reason=f'{event.process_name} ended with {event.returncode}')))
     return [RegisterEventHandler(end), *actions]
@@ -38,11 +39,11 @@ def start(context: LaunchContext) -> list[Any]:
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments, and the stack they describe."""
     return LaunchDescription([
-        *launching.arguments(bringup.StackConfig),
+        *launch_actions.arguments(flight.StackConfig),
         DeclareLaunchArgument(
             'rviz', default_value='false', choices=['true', 'false'],
             description='A window of rviz2 shows the flight.'),
         SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
-        *launching.middleware(),
+        *launch_actions.middleware(),
         OpaqueFunction(function=start),
     ])

@@ -4,18 +4,18 @@ from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import EmitEvent, OpaqueFunction, SetEnvironmentVariable, TimerAction
 from launch.events import Shutdown
 
-from rapid_nav import launching
-from rapid_nav.bringup import Process
-from rapid_nav.fleet_stack import fleet, FleetConfig
+from rapid_nav.stack import launch_actions
+from rapid_nav.stack.fleet import fleet, FleetConfig
+from rapid_nav.stack.flight import Process
 
 _LOOK_S = 0.5  # between two looks for weights
 
 
 def start(context: LaunchContext) -> list[Action]:
     """Start the fleet; who dies is started again, until the time is over."""
-    config = launching.settings(FleetConfig, context)
+    config = launch_actions.settings(FleetConfig, context)
     trainer, *drones = fleet(config)
-    actions = [*launching.actions([trainer], config.namespace), *fly(context, config, drones)]
+    actions = [*launch_actions.actions([trainer], config.namespace), *fly(context, config, drones)]
     if config.duration:
         end = EmitEvent(event=Shutdown(reason=f'{config.duration:g} s of training are over'))
         actions.append(TimerAction(period=config.duration, actions=[end]))
@@ -25,7 +25,7 @@ def start(context: LaunchContext) -> list[Action]:
 def fly(context: LaunchContext, config: FleetConfig, drones: list[Process]) -> list[Action]:
     """Start the drones as soon as the trainer has made weights to fly by."""
     if config.policy.exists():
-        return launching.actions(drones, config.namespace)
+        return launch_actions.actions(drones, config.namespace)
     again = OpaqueFunction(function=fly, args=[config, drones])
     return [TimerAction(period=_LOOK_S, actions=[again])]
 
@@ -33,9 +33,9 @@ def fly(context: LaunchContext, config: FleetConfig, drones: list[Process]) -> l
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments, and the fleet they describe."""
     return LaunchDescription([
-        *launching.arguments(FleetConfig),
+        *launch_actions.arguments(FleetConfig),
         SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
-        *launching.middleware(),
+        *launch_actions.middleware(),
         SetEnvironmentVariable('OMP_NUM_THREADS', '1'),  # the learner takes one core at most
         OpaqueFunction(function=start),
     ])

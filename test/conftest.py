@@ -13,7 +13,7 @@ os.environ.setdefault('NUMBA_NUM_THREADS', '1')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 # `pip install .` alone has no ROS: the rest is tested there all the same.
-collect_ignore = [] if importlib.util.find_spec('rclpy') else ['nodes', 'test_fly.py']
+collect_ignore = [] if importlib.util.find_spec('rclpy') else ['nodes', 'cli/test_fly.py']
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def port() -> int:
 @pytest.fixture
 def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Give this test and the processes it starts a ROS domain that no other run uses."""
-    from rapid_nav.bringup import reserve_domain
+    from rapid_nav.stack.flight import reserve_domain
 
     with reserve_domain() as number:
         monkeypatch.setenv('ROS_DOMAIN_ID', str(number))
@@ -51,11 +51,11 @@ def untrained(name: str, folder: Path) -> Path:
     from networks import THREE_EXITS
     import torch
 
-    from rapid_nav.core.checkpoint import Checkpoint, save
-    from rapid_nav.core.config import NetworkConfig
-    from rapid_nav.core.network import EarlyExitNetwork
-    from rapid_nav.flight.actions import ActionGrid
-    from rapid_nav.flight.task import TASKS
+    from rapid_nav.agent.checkpoint import Checkpoint, save
+    from rapid_nav.agent.config import NetworkConfig
+    from rapid_nav.agent.network import EarlyExitNetwork
+    from rapid_nav.drone.actions import ActionGrid
+    from rapid_nav.drone.task import TASKS
 
     torch.manual_seed(0)
     torch.set_num_threads(1)

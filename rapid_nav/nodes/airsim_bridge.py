@@ -15,19 +15,19 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
-from rapid_nav import airsim_readings as readings
-from rapid_nav.flight.actions import BodyVelocity
-from rapid_nav.flight.episode import Verdict
-from rapid_nav.flight.task import TASKS
+from rapid_nav.airsim import readings
+from rapid_nav.drone.actions import BodyVelocity
+from rapid_nav.drone.episode import Verdict
+from rapid_nav.drone.task import TASKS
 from rapid_nav.msg import Outcome
-from rapid_nav.nodes import messages
-from rapid_nav.nodes.bridge_config import BridgeConfig
-from rapid_nav.nodes.flight_loop import FlightLoop
-from rapid_nav.nodes.mailbox import Mailbox
-from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.qos import hears, IMAGES, RECORD
-from rapid_nav.nodes.running import run, until_shutdown
-from rapid_nav.nodes.sensors import SensorConfig, Sensors
+from rapid_nav.nodes.bridge.config import BridgeConfig
+from rapid_nav.nodes.bridge.control_loop import FlightLoop
+from rapid_nav.nodes.bridge.handoff import Mailbox
+from rapid_nav.nodes.bridge.sensors import SensorConfig, Sensors
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.qos import hears, IMAGES, RECORD
+from rapid_nav.nodes.lib.spin import run, until_shutdown
 
 ERRANDS = ('takeoff', 'land', 'reset')
 _AT_FIRST = 'not connected yet'
@@ -78,14 +78,14 @@ class AirSimBridge(Node):
         """Publish one look at the world; all has one stamp; what is decided on goes last."""
         stamp = sense.stamp_ns
         if self.config.publish_clock:
-            self.clock.publish(Clock(clock=messages.time(stamp)))
-        self.odom.publish(messages.odometry(sense))
+            self.clock.publish(Clock(clock=conversions.time(stamp)))
+        self.odom.publish(conversions.odometry(sense))
         self.outcome.publish(Outcome(
-            header=messages.header(stamp, messages.CAMERA_OPTICAL), reward=verdict.reward,
+            header=conversions.header(stamp, conversions.CAMERA_OPTICAL), reward=verdict.reward,
             terminal=verdict.terminal, collision=verdict.collision, clearance=verdict.clearance,
             collided_with=sense.collision_name if verdict.collision else '', flight=flight,
             image=self.loop.look))
-        self.camera_info.publish(messages.camera_info(camera, stamp))
+        self.camera_info.publish(conversions.camera_info(camera, stamp))
         if self.decides_on_rgb:
             self._publish_depth(sense)
         elif sense.rgb is not None:
@@ -102,21 +102,21 @@ class AirSimBridge(Node):
 
     def _publish_depth(self, sense: readings.Sense) -> None:
         assert sense.depth is not None, 'it was asked for'
-        self.depth.publish(messages.image(sense.depth, sense.stamp_ns))
+        self.depth.publish(conversions.image(sense.depth, sense.stamp_ns))
 
     def _publish_rgb(self, sense: readings.Sense) -> None:
         assert sense.rgb is not None, 'it was asked for'
-        self.image.publish(messages.image(sense.rgb, sense.stamp_ns))
+        self.image.publish(conversions.image(sense.rgb, sense.stamp_ns))
 
     def on_command(self, message: TwistStamped) -> None:
         """Fly a command, or in lockstep leave it where it is waited for."""
         try:
-            velocity: BodyVelocity = messages.body_velocity(message)
+            velocity: BodyVelocity = conversions.body_velocity(message)
         except ValueError as error:
             self.counts['refused_commands'] += 1
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
             return
-        self.loop.command(messages.nanoseconds(message.header.stamp), velocity)
+        self.loop.command(conversions.nanoseconds(message.header.stamp), velocity)
 
     def on_errand(
         self, errand: str, _: Trigger.Request, answer: Trigger.Response
@@ -148,7 +148,7 @@ class AirSimBridge(Node):
 
     def diagnose(self) -> None:
         """Publish what was counted since the start."""
-        self.diagnostics.publish(messages.diagnostics(
+        self.diagnostics.publish(conversions.diagnostics(
             self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
             self.counts))
 

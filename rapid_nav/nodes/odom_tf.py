@@ -9,11 +9,11 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
-from rapid_nav.airsim_drone import connect, RPCError
-from rapid_nav.nodes import messages
-from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.running import run
-from rapid_nav.settings import check, setting
+from rapid_nav.airsim.drone import connect, RPCError
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.spin import run
+from rapid_nav.options import check, setting
 
 # From the camera's body (x ahead, y left, z up) to its optical frame (z ahead, x right, y down).
 OPTICAL = np.array([-0.5, 0.5, -0.5, 0.5])
@@ -48,7 +48,7 @@ class OdomTf(Node):
         """Broadcast odom -> base_link, and at the first time what is mounted there."""
         self.told = self.told or self.tell_mounting(message.header)
         pose = message.pose.pose
-        where = messages.vector((pose.position.x, pose.position.y, pose.position.z))
+        where = conversions.vector((pose.position.x, pose.position.y, pose.position.z))
         self.moving.sendTransform(TransformStamped(
             header=message.header, child_frame_id=message.child_frame_id,
             transform=Transform(translation=where, rotation=pose.orientation)))
@@ -64,8 +64,8 @@ class OdomTf(Node):
             self.get_logger().warning(f'No mounting: {error}', throttle_duration_sec=5.0)
             return False
         self.mounted.sendTransform([
-            fixed(header, messages.BASE, messages.CAMERA, mount.position, mount.orientation),
-            fixed(header, messages.CAMERA, messages.CAMERA_OPTICAL, np.zeros(3), OPTICAL),
+            fixed(header, conversions.BASE, conversions.CAMERA, mount.position, mount.orientation),
+            fixed(header, conversions.CAMERA, conversions.CAMERA_OPTICAL, np.zeros(3), OPTICAL),
         ])
         return True
 
@@ -77,7 +77,7 @@ def fixed(
     return TransformStamped(
         header=Header(stamp=header.stamp, frame_id=parent), child_frame_id=child,
         transform=Transform(
-            translation=messages.vector(position), rotation=messages.quaternion(orientation)))
+            translation=conversions.vector(position), rotation=conversions.quaternion(orientation)))
 
 
 def main() -> int:

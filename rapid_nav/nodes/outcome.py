@@ -11,15 +11,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
-from rapid_nav.flight.episode import Episode
-from rapid_nav.flight.observation import BadDepth, check_depth
-from rapid_nav.flight.reward import RewardConfig
+from rapid_nav.drone.episode import Episode
+from rapid_nav.drone.observation import BadDepth, check_depth
+from rapid_nav.drone.reward import RewardConfig
 from rapid_nav.msg import Outcome
-from rapid_nav.nodes import messages
-from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.qos import RECORD
-from rapid_nav.nodes.running import run
-from rapid_nav.settings import check, setting
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.qos import RECORD
+from rapid_nav.nodes.lib.spin import run
+from rapid_nav.options import check, setting
 
 _PATIENCE = 5  # images, with an odom that has ceased
 _IMAGES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -67,7 +67,7 @@ class OutcomeNode(Node):
     def on_odom(self, message: Odometry) -> None:
         """Note where it is."""
         p = message.pose.pose.position
-        stamp = messages.nanoseconds(message.header.stamp)
+        stamp = conversions.nanoseconds(message.header.stamp)
         self.positions.append((stamp, np.array([p.x, p.y, p.z])))
         self.judge_waiting()
 
@@ -85,7 +85,7 @@ class OutcomeNode(Node):
         """Judge the images that odom has caught up with; all of them where there is none."""
         newest = self.positions[-1][0] if self.positions else None
         while self.waiting:
-            stamp = messages.nanoseconds(self.waiting[0].header.stamp)
+            stamp = conversions.nanoseconds(self.waiting[0].header.stamp)
             if newest is not None and newest < stamp and len(self.waiting) <= _PATIENCE:
                 return
             there = [place for when, place in self.positions if when <= stamp]
@@ -93,12 +93,12 @@ class OutcomeNode(Node):
 
     def judge(self, message: Image, position: np.ndarray) -> None:
         """Judge what the last command led to."""
-        stamp = messages.nanoseconds(message.header.stamp)
+        stamp = conversions.nanoseconds(message.header.stamp)
         if stamp == self.last:
             return  # it is shown again
         self.image += 1
         try:
-            depth = messages.depth_image(message)
+            depth = conversions.depth_image(message)
             check_depth(depth)
         except (BadDepth, ValueError):
             self.counts['bad_images'] += 1
@@ -113,7 +113,7 @@ class OutcomeNode(Node):
         self.touched = self.touching
         near = verdict.clearance < self.config.near * self.config.depth_clip
         self.outcomes.publish(Outcome(
-            header=messages.header(stamp, message.header.frame_id), reward=verdict.reward,
+            header=conversions.header(stamp, message.header.frame_id), reward=verdict.reward,
             terminal=verdict.terminal, collision=verdict.collision or near,
             clearance=verdict.clearance, flight=self.flight, image=self.image))
         if verdict.terminal:

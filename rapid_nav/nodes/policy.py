@@ -15,13 +15,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from rapid_nav.msg import ExitLevel
-from rapid_nav.nodes import messages
-from rapid_nav.nodes.brain import Choice, LIVE, make_brain, PolicyConfig
-from rapid_nav.nodes.loading import load, Loaded
-from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.patience import PatientParameters
-from rapid_nav.nodes.qos import hears, RECORD
-from rapid_nav.nodes.running import run
+from rapid_nav.nodes.deciding.decision_maker import Choice, LIVE, make_brain, PolicyConfig
+from rapid_nav.nodes.deciding.loading import load, Loaded
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.async_parameters import PatientParameters
+from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.qos import hears, RECORD
+from rapid_nav.nodes.lib.spin import run
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -66,7 +66,7 @@ class Policy(Node):
 
     def on_image(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by."""
-        stamp = messages.nanoseconds(image.header.stamp)
+        stamp = conversions.nanoseconds(image.header.stamp)
         self.recorded = self.recorded or hears(self.config.recorder, self, self.levels)
         if not self.recorded:
             return
@@ -80,16 +80,16 @@ class Policy(Node):
             self.refuse('stale_images', f'the image is {age / 1e9:.1f} s old{hint}')
             return
         arrived = info['received_timestamp']  # [ns]
-        read = messages.color_image if self.brain.sees_rgb else messages.depth_image
+        read = conversions.color_image if self.brain.sees_rgb else conversions.depth_image
         try:
             choice = self.decide(read(image), stamp, waited=(time.time_ns() - arrived) / 1e9)
         except ValueError as error:
             self.refuse('bad_images', str(error))
             return
-        command = messages.command(choice.velocity, stamp)
+        command = conversions.command(choice.velocity, stamp)
         self.commands.publish(command)
         wait = (time.time_ns() - arrived) / 1e9
-        level = messages.exit_level(
+        level = conversions.exit_level(
             choice.decision, image.header, choice.spent, wait, self.brain.loaded.weights,
             choice.explored)
         self.levels.publish(level)
@@ -118,7 +118,7 @@ class Policy(Node):
             f'latency_p{q}_ms': f'{1e3 * np.percentile(self.waits, q):.2f}'
             for q in (50, 99) if self.waits
         }
-        self.diagnostics.publish(messages.diagnostics(
+        self.diagnostics.publish(conversions.diagnostics(
             self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
             {**self.counts, **latency, **self.brain.state()}))
 

@@ -11,17 +11,17 @@ import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from rapid_nav.core.config import AgentConfig
-from rapid_nav.flight.join import Join
-from rapid_nav.flight.lesson import LessonConfig
-from rapid_nav.flight.task import TASKS
-from rapid_nav.nodes import messages
-from rapid_nav.nodes.evaluation import Evaluation
-from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.pilot import Pilot
-from rapid_nav.nodes.running import run
-from rapid_nav.nodes.study import Study
-from rapid_nav.settings import check, setting
+from rapid_nav.agent.config import AgentConfig
+from rapid_nav.drone.online_config import LessonConfig
+from rapid_nav.drone.task import TASKS
+from rapid_nav.drone.transition_assembler import Join
+from rapid_nav.nodes.learning.drone_client import Pilot
+from rapid_nav.nodes.learning.evaluator import Evaluation
+from rapid_nav.nodes.learning.learner import Study
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.spin import run
+from rapid_nav.options import check, setting
 
 DECISIONS = 'rapid_nav/msg/ExitLevel'
 
@@ -104,7 +104,7 @@ class Trainer(Node):
             if pilot.refused:
                 drones[f'{name} refuses'] = pilot.refused
         figures = {name: f'{value:.6g}' for name, value in self.study.summary().items()}
-        self.diagnostics.publish(messages.diagnostics(
+        self.diagnostics.publish(conversions.diagnostics(
             self.get_clock().now().to_msg(), self.get_fully_qualified_name(), '', {
                 'transitions': self.study.pupil.step, **self.join.counts(), **figures,
                 'offered': f'{offer.path.name} ({offer.weights})' if offer else 'nothing yet',

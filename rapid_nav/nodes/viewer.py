@@ -15,11 +15,12 @@ from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
 from rapid_nav.msg import ExitLevel, Outcome
-from rapid_nav.nodes import messages, viewer_scene
-from rapid_nav.nodes.parameters import declare
-from rapid_nav.nodes.running import run
-from rapid_nav.nodes.viewer_page import free_port, Page
-from rapid_nav.settings import check, setting
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.spin import run
+from rapid_nav.nodes.viz import rerun_convert
+from rapid_nav.nodes.viz.rerun_server import free_port, Page
+from rapid_nav.options import check, setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -75,10 +76,10 @@ class Viewer(Node):
         if not sinks:
             raise ValueError('nothing to do: neither a browser nor a file to save to')
         rr.set_sinks(*sinks, recording=self.stream)
-        rr.send_blueprint(viewer_scene.blueprint(), recording=self.stream)
+        rr.send_blueprint(rerun_convert.blueprint(), recording=self.stream)
         # The world may come before the first stamp.
-        self.stream.set_time(viewer_scene.TIMELINE, duration=0.0)
-        for path, style in viewer_scene.styles():
+        self.stream.set_time(rerun_convert.TIMELINE, duration=0.0)
+        for path, style in rerun_convert.styles():
             self.stream.log(path, style, static=True)
         if self.config.browser:
             self.open_browser(data)
@@ -95,27 +96,27 @@ class Viewer(Node):
         if self.began_ns is None:
             self.began_ns = stamp_ns
         self.stream.set_time(
-            viewer_scene.TIMELINE, duration=(stamp_ns - self.began_ns) / 1e9)
+            rerun_convert.TIMELINE, duration=(stamp_ns - self.began_ns) / 1e9)
 
     def on_scene(self, message: MarkerArray) -> None:
         """Show a new world in place of the old one."""
         self.stream.log('world/scene', rr.Clear(recursive=True))
-        for path, shapes in viewer_scene.world(message):
+        for path, shapes in rerun_convert.world(message):
             self.stream.log(f'world/scene/{path}', shapes)
 
     def on_trail(self, message: MarkerArray) -> None:
         """Show the path so far."""
         for line in message.markers:
-            self.stream.log('world/trail', viewer_scene.path(line))
+            self.stream.log('world/trail', rerun_convert.path(line))
 
     def on_odometry(self, message: Odometry) -> None:
         """Move the drone."""
-        self.at(messages.nanoseconds(message.header.stamp))
-        self.stream.log('world/drone', viewer_scene.place(message))
+        self.at(conversions.nanoseconds(message.header.stamp))
+        self.stream.log('world/drone', rerun_convert.place(message))
 
     def on_outcome(self, message: Outcome) -> None:
         """Show how near it came, and how a flight ended."""
-        self.at(messages.nanoseconds(message.header.stamp))
+        self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log('clearance', rr.Scalars(message.clearance))
         if message.terminal:
             why = f'it touched {message.collided_with or "something"}'
@@ -125,26 +126,26 @@ class Viewer(Node):
 
     def on_exit_level(self, message: ExitLevel) -> None:
         """Show how hard it thought."""
-        self.at(messages.nanoseconds(message.header.stamp))
-        for path, value in viewer_scene.figures(message):
+        self.at(conversions.nanoseconds(message.header.stamp))
+        for path, value in rerun_convert.figures(message):
             self.stream.log(path, rr.Scalars(value))
-        self.stream.log('world/drone/direction', viewer_scene.exit_style(message))
+        self.stream.log('world/drone/direction', rerun_convert.exit_style(message))
 
     def on_command(self, message: TwistStamped) -> None:
         """Show where it wants to fly."""
-        self.at(messages.nanoseconds(message.header.stamp))
+        self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log(
-            'world/drone/direction', viewer_scene.arrow(messages.body_velocity(message)))
+            'world/drone/direction', rerun_convert.arrow(conversions.body_velocity(message)))
 
     def on_depth(self, message: Image) -> None:
         """Show what it sees."""
-        self.at(messages.nanoseconds(message.header.stamp))
-        self.stream.log('camera/depth', viewer_scene.depth(messages.depth_image(message)))
+        self.at(conversions.nanoseconds(message.header.stamp))
+        self.stream.log('camera/depth', rerun_convert.depth(conversions.depth_image(message)))
 
     def on_image(self, message: Image) -> None:
         """Show what a person would see."""
-        self.at(messages.nanoseconds(message.header.stamp))
-        self.stream.log('camera/image', viewer_scene.picture(message))
+        self.at(conversions.nanoseconds(message.header.stamp))
+        self.stream.log('camera/image', rerun_convert.picture(message))
 
     def close(self) -> None:
         """Write out what is still under way."""

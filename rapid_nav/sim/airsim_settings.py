@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rapid_nav.sim.json_keys import Keys
+from rapid_nav.sim.json_validation import Keys
 
 SENSOR_TYPES = {1: 'barometer', 2: 'imu', 3: 'gps', 4: 'magnetometer', 5: 'distance', 6: 'lidar'}
 DEFAULT_SENSORS = {

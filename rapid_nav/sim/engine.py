@@ -10,14 +10,15 @@ import time
 
 import numpy as np
 
-from rapid_nav.sim import dynamics, places
+from rapid_nav.sim import spawn
 from rapid_nav.sim.airsim_settings import Settings
-from rapid_nav.sim.camera import color, render_depth
-from rapid_nav.sim.pace import Pace
-from rapid_nav.sim.shapes import Primitive
-from rapid_nav.sim.signatures import Pose
+from rapid_nav.sim.physics import dynamics
+from rapid_nav.sim.realtime_clock import Pace
+from rapid_nav.sim.render.camera import color, render_depth
+from rapid_nav.sim.rpc.arguments import Pose
 from rapid_nav.sim.vehicle import GRACE, Motion, Task, Vehicle
-from rapid_nav.sim.world import pack, World
+from rapid_nav.sim.worlds.primitives import Primitive
+from rapid_nav.sim.worlds.world import pack, World
 
 STEP = dynamics.STEP_SECONDS
 STEP_NS = round(STEP * 1e9)
@@ -54,7 +55,7 @@ class Engine:
             self.world, self.scenes = world, pack([world])
             self.ids = world.segmentation_ids  # (P,) of each primitive
             self._starts = np.array([
-                places.start(self.scenes, world.start_poses, number, about.start)
+                spawn.start(self.scenes, world.start_poses, number, about.start)
                 for number, about in enumerate(self.settings.vehicles.values())
             ])  # (V, 4)
             self.state = dynamics.make_state(self._starts)
@@ -77,7 +78,7 @@ class Engine:
 
     def _settle(self) -> None:
         """Leave vehicles that start on the ground there, motors at rest; others hold."""
-        on_ground = [places.stands(self.scenes, start[:3]) for start in self._starts]
+        on_ground = [spawn.stands(self.scenes, start[:3]) for start in self._starts]
         self.state.grounded[:] = on_ground
         self.state.rotors[self.state.grounded] = 0.0
         for vehicle in self.vehicles.values():
@@ -115,9 +116,9 @@ class Engine:
     def place(self, vehicle: Vehicle, there: Pose, through: bool = True) -> None:
         """Teleport a vehicle, through what is in the way or only up to it."""
         if not through:
-            there = places.reachable(self.scenes, vehicle.position, there, vehicle.origin)
+            there = spawn.reachable(self.scenes, vehicle.position, there, vehicle.origin)
         target = np.where(np.isnan(there.position), vehicle.position, there.position)
-        vehicle.place(there, places.stands(self.scenes, target + vehicle.origin))
+        vehicle.place(there, spawn.stands(self.scenes, target + vehicle.origin))
 
     def start(self) -> None:
         """Let time pass."""

@@ -9,7 +9,7 @@ import threading
 from typing import NoReturn
 
 from rapid_nav.sim.server import PORT, Server
-from rapid_nav.sim.world import make_world
+from rapid_nav.sim.worlds.world import make_world
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ import time
 from typing import Any
 
 from rapid_nav.sim.airsim_settings import read_settings
-from rapid_nav.sim.camera_methods import CameraMethods
 from rapid_nav.sim.engine import Engine
-from rapid_nav.sim.flight_methods import FlightMethods
-from rapid_nav.sim.rpc import RpcServer
-from rapid_nav.sim.sensor_methods import SensorMethods
-from rapid_nav.sim.signatures import anything, collect, Method
-from rapid_nav.sim.state_methods import StateMethods
-from rapid_nav.sim.time_methods import TimeMethods
-from rapid_nav.sim.world import World
-from rapid_nav.sim.world_methods import IGNORED, WorldMethods
+from rapid_nav.sim.rpc.arguments import anything, collect, Method
+from rapid_nav.sim.rpc.camera_methods import CameraMethods
+from rapid_nav.sim.rpc.flight_methods import FlightMethods
+from rapid_nav.sim.rpc.sensor_methods import SensorMethods
+from rapid_nav.sim.rpc.server import RpcServer
+from rapid_nav.sim.rpc.state_methods import StateMethods
+from rapid_nav.sim.rpc.time_methods import TimeMethods
+from rapid_nav.sim.rpc.world_methods import IGNORED, WorldMethods
+from rapid_nav.sim.worlds.world import World
 
 PORT = 41451  # AirSim's own
 _RENDERERS = 2  # threads

@@ -8,11 +8,11 @@ import math
 
 import numpy as np
 
-from rapid_nav.sim import dynamics
 from rapid_nav.sim.airsim_settings import CAMERA_ALIASES, VehicleSettings
-from rapid_nav.sim.mounts import Camera, mounted, multiply
-from rapid_nav.sim.shapes import rotation_matrices
-from rapid_nav.sim.signatures import Pose, YawMode
+from rapid_nav.sim.physics import dynamics
+from rapid_nav.sim.rpc.arguments import Pose, YawMode
+from rapid_nav.sim.sensors.mounts import Camera, mounted, multiply
+from rapid_nav.sim.worlds.primitives import rotation_matrices
 
 # A motion in progress: yields how long to leave it alone [simulated s], returns its outcome.
 Motion = Generator[float, None, bool]

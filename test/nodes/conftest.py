@@ -9,7 +9,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from rapid_nav.nodes.running import until_shutdown
+from rapid_nav.nodes.lib.spin import until_shutdown
 
 
 class Ros:

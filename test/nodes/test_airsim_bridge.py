@@ -4,8 +4,8 @@ import math
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
-from ear import Ear, wait_until
 from geometry_msgs.msg import TwistStamped
+from listener import Listener, wait_until
 from nav_msgs.msg import Odometry
 import pytest
 from rcl_interfaces.msg import Log
@@ -25,12 +25,12 @@ from sensor_msgs.msg import (
 )
 from std_srvs.srv import Trigger
 
-from rapid_nav.flight.actions import BodyVelocity
+from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.msg import Outcome
-from rapid_nav.nodes import messages
 from rapid_nav.nodes.airsim_bridge import AirSimBridge, work
+from rapid_nav.nodes.lib import conversions
 from rapid_nav.sim.server import Server
-from rapid_nav.sim.world import make_world
+from rapid_nav.sim.worlds.world import make_world
 
 AHEAD = BodyVelocity(forward=1.0)
 EVER = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # late or not
@@ -63,7 +63,7 @@ class Pilot:
         self.ros = ros(port=port, **parameters)
         self.bridge = AirSimBridge()
         self.node = rclpy.create_node('pilot')
-        ear = Ear(self.node)
+        ear = Listener(self.node)
         self.depth = ear.listen(Image, 'camera/depth')
         self.odom = ear.listen(Odometry, 'odom')
         self.outcomes = ear.listen(Outcome, 'outcome')
@@ -83,8 +83,8 @@ class Pilot:
 
     def command(self, velocity: BodyVelocity) -> int:
         """Answer the newest image; return its stamp."""
-        stamp = messages.nanoseconds(self.depth[-1].header.stamp)
-        self.commands.publish(messages.command(velocity, stamp))
+        stamp = conversions.nanoseconds(self.depth[-1].header.stamp)
+        self.commands.publish(conversions.command(velocity, stamp))
         return stamp
 
     def fly(self, velocity: BodyVelocity, seconds: float) -> None:
@@ -97,7 +97,7 @@ class Pilot:
 
     def now(self) -> float:
         """Return the simulated time [s]."""
-        return messages.nanoseconds(self.depth[-1].header.stamp) / 1e9
+        return conversions.nanoseconds(self.depth[-1].header.stamp) / 1e9
 
     def speed(self) -> float:
         """Return the speed over ground [m/s]."""
@@ -134,7 +134,7 @@ def test_all_of_one_look_carries_one_stamp(ros, simulator: Server) -> None:
     assert pilot.clock[-1].clock in stamps
     assert pilot.depth[0].header.frame_id.endswith('_optical')
     assert (pilot.depth[0].width, pilot.depth[0].height) == (256, 144)
-    assert messages.depth_image(pilot.depth[0]).min() > 0.05
+    assert conversions.depth_image(pilot.depth[0]).min() > 0.05
 
 
 def test_whoever_comes_late_hears_nothing_old(ros, simulator: Server) -> None:
@@ -151,7 +151,7 @@ def test_a_recorder_is_waited_for(ros, simulator: Server) -> None:
     wait_until(lambda: not pilot.bridge.trouble, 60)
     time.sleep(0.3)
     assert not pilot.outcomes
-    ear = Ear(rclpy.create_node('late'))
+    ear = Listener(rclpy.create_node('late'))
     ear.listen(Odometry, 'odom')
     ear.listen(Outcome, 'outcome')
     wait_until(lambda: pilot.outcomes)

@@ -8,12 +8,12 @@ import subprocess
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
-from ear import Ear, wait_until
+from flight_process import Flight
+from listener import Listener, wait_until
 import pytest
 import rclpy
-from test_fly import Flight
 
-from rapid_nav import shipped
+from rapid_nav import resources
 from rapid_nav.msg import ExitLevel
 
 PATIENCE = 120.0  # [s]
@@ -29,13 +29,13 @@ class Fleet(Flight):
         environment = {**os.environ, 'RAPID_NAV_TEST_RUN': self.mark}
         with self.output.open('w') as output:
             self.process = subprocess.Popen(
-                [str(shipped.prefix() / 'bin' / 'rapid-nav'), 'train', 'fleet', '--lockstep',
+                [str(resources.prefix() / 'bin' / 'rapid-nav'), 'train', 'fleet', '--lockstep',
                  '--out', str(folder / 'out'), '--learning-starts', '50', '--steps-per-update',
                  '10', '--offer-seconds', '1', '--save-seconds', '1', *flags],
                 stdout=output, stderr=subprocess.STDOUT, env=environment)
         running = ros()
         node = rclpy.create_node('ear')
-        ear = Ear(node)
+        ear = Listener(node)
         self.said = ear.listen(DiagnosticArray, '/diagnostics')
         self.levels = [ear.listen(ExitLevel, f'drone{k}/exit_level') for k in range(2)]
         self.heard = [(0, 0.0)] * 2  # by drone: how many decisions, and when the last one came

@@ -4,25 +4,25 @@ from pathlib import Path
 import time
 import zlib
 
-from ear import Ear, wait_until
+from depth_camera import Camera, SOUND
+from listener import Listener, wait_until
 from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.parameter import Parameter
-from test_policy import Camera, SOUND
 import torch
 
-from rapid_nav.core.checkpoint import Checkpoint, load, save
-from rapid_nav.core.config import NetworkConfig, rapid_stages
-from rapid_nav.core.network import EarlyExitNetwork
+from rapid_nav.agent.checkpoint import Checkpoint, load, save
+from rapid_nav.agent.config import NetworkConfig, rapid_stages
+from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.msg import ExitLevel, Outcome
-from rapid_nav.nodes import messages
 from rapid_nav.nodes.airsim_bridge import AirSimBridge, work
+from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.policy import Policy
 from rapid_nav.sim.server import Server
-from rapid_nav.sim.world import make_world
+from rapid_nav.sim.worlds.world import make_world
 
 
 def version(path: Path) -> int:
@@ -52,8 +52,8 @@ def test_new_weights_decide_on_every_image_after_those_that_the_old_ones_did(
         if k == 10:
             assert camera.set(checkpoint=str(newer)) == ''
         time.sleep(1 / 15)
-    wait_until(lambda: messages.nanoseconds(camera.levels[-1].header.stamp) == stamps[-1])
-    heard = {messages.nanoseconds(level.header.stamp): level.weights for level in camera.levels}
+    wait_until(lambda: conversions.nanoseconds(camera.levels[-1].header.stamp) == stamps[-1])
+    heard = {conversions.nanoseconds(level.header.stamp): level.weights for level in camera.levels}
     assert set(stamps) <= heard.keys()  # not one image was missed
     flown = [heard[stamp] for stamp in stamps]
     assert flown == sorted(flown, key=[version(checkpoint), version(newer)].index)
@@ -70,7 +70,7 @@ def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
         running = ros(checkpoint=checkpoint, port=simulator.port, lockstep=True,
                       use_sim_time=True, recorder='ear')
         node = rclpy.create_node('ear')
-        ear = Ear(node)
+        ear = Listener(node)
         levels = ear.listen(ExitLevel, 'exit_level', 1000)
         outcomes = ear.listen(Outcome, 'outcome', 1000)
         ear.listen(Odometry, 'odom')  # a recorder hears that as well
@@ -89,9 +89,9 @@ def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
     flown = [level.weights for level in levels]
     assert [one for one, before in zip(flown, [0, *flown], strict=False) if one != before] == [
         version(checkpoint), version(newer), version(checkpoint)]
-    stamps = {messages.nanoseconds(level.header.stamp) for level in levels}
+    stamps = {conversions.nanoseconds(level.header.stamp) for level in levels}
     seen = outcomes[:len(levels) - 1]
-    assert {messages.nanoseconds(outcome.header.stamp) for outcome in seen} <= stamps
+    assert {conversions.nanoseconds(outcome.header.stamp) for outcome in seen} <= stamps
     assert [one.image for one in seen] == [seen[0].image + k for k in range(len(seen))]
     assert bridge.counts['unanswered_images'] == 0
 

@@ -13,9 +13,9 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 import rviz_facts as facts
 import yaml
 
-from rapid_nav.nodes import messages
 from rapid_nav.nodes.airsim_bridge import AirSimBridge
-from rapid_nav.nodes.scene import Scene
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.scene_markers import Scene
 
 CONFIG = Path(__file__).parents[2] / 'config' / 'rapid_nav.rviz'
 Published = dict[str, TopicEndpointInfo]
@@ -34,7 +34,7 @@ def displays(config: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope='module')
 def published() -> Iterator[Published]:
     """Return what the nodes that draw offer, as the middleware tells it, under /rapid."""
-    from rapid_nav.bringup import reserve_domain
+    from rapid_nav.stack.flight import reserve_domain
 
     with reserve_domain() as domain:
         rclpy.init(args=['--ros-args', '-r', '__ns:=/rapid'], domain_id=domain)
@@ -130,8 +130,8 @@ def test_panels_tools_and_view_are_such_as_rviz_has() -> None:
 
 def test_frames_are_those_of_the_messages() -> None:
     manager = window()['Visualization Manager']
-    assert manager['Global Options']['Fixed Frame'] == messages.ODOM
-    assert manager['Views']['Current']['Target Frame'] == messages.BASE
+    assert manager['Global Options']['Fixed Frame'] == conversions.ODOM
+    assert manager['Views']['Current']['Target Frame'] == conversions.BASE
 
 
 def renamed_topic(config: dict[str, Any]) -> None:

@@ -4,16 +4,16 @@ import dataclasses
 from pathlib import Path
 import time
 
-from ear import wait_until
+from depth_camera import Camera, COLOURS, SOUND
+from listener import wait_until
 import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.parameter import Parameter
-from test_policy import Camera, COLOURS, SOUND
 
-from rapid_nav.core.checkpoint import load, save
-from rapid_nav.flight.join import Stretch
+from rapid_nav.agent.checkpoint import load, save
+from rapid_nav.drone.transition_assembler import Stretch
 from rapid_nav.nodes.trainer import Trainer
 
 

@@ -5,8 +5,8 @@ import time
 from typing import Any
 from urllib.request import urlopen
 
-from ear import wait_until
 from geometry_msgs.msg import Point, TwistStamped
+from listener import wait_until
 from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
@@ -14,15 +14,15 @@ import rclpy
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from rapid_nav.flight.actions import BodyVelocity
+from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.msg import ExitLevel, Outcome
-from rapid_nav.nodes import messages
-from rapid_nav.nodes.scene import world_markers
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.scene_markers import world_markers
 
 try:
-    from rapid_nav.nodes import viewer_scene
     from rapid_nav.nodes.viewer import Viewer
-    from rapid_nav.nodes.viewer_page import free_port, Page
+    from rapid_nav.nodes.viz import rerun_convert
+    from rapid_nav.nodes.viz.rerun_server import free_port, Page
 except ModuleNotFoundError as missing:
     pytest.skip(f'{missing.name}: see requirements/view.txt', allow_module_level=True)
 
@@ -60,13 +60,13 @@ def show_flight(viewer: Viewer, frames: int) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (144, 256, 3), np.uint8)
     for frame in range(frames):
         stamp = 10**9 + frame * 50_000_000
-        seen = messages.header(stamp, messages.CAMERA_OPTICAL)
-        viewer.on_odometry(Odometry(header=messages.header(stamp, messages.ODOM)))
+        seen = conversions.header(stamp, conversions.CAMERA_OPTICAL)
+        viewer.on_odometry(Odometry(header=conversions.header(stamp, conversions.ODOM)))
         viewer.on_outcome(Outcome(header=seen, clearance=2.0, terminal=frame == frames - 1,
                                   collision=True, collided_with='wall_0'))
-        viewer.on_depth(messages.image(depth, stamp))
-        viewer.on_image(messages.image(picture, stamp))
-        viewer.on_command(messages.command(BodyVelocity(1.0, 0.0, 0.0, 0.0), stamp))
+        viewer.on_depth(conversions.image(depth, stamp))
+        viewer.on_image(conversions.image(picture, stamp))
+        viewer.on_command(conversions.command(BodyVelocity(1.0, 0.0, 0.0, 0.0), stamp))
         viewer.on_exit_level(ExitLevel(header=seen, level=1, num_levels=3, confidence=0.8))
     viewer.on_trail(line())
 
@@ -122,24 +122,24 @@ def test_nothing_to_show_to_is_a_mistake(domain: int) -> None:
 
 
 def test_a_path_is_cut_where_its_colour_changes() -> None:
-    strips = viewer_scene.path(line().markers[0]).strips.as_arrow_array().to_pylist()
+    strips = rerun_convert.path(line().markers[0]).strips.as_arrow_array().to_pylist()
     assert [len(strip) for strip in strips] == [3, 2]
     assert strips[0][-1] == strips[1][0] == [2.0, 0.0, 0.0]
 
 
 def test_things_are_drawn_in_their_shape_and_by_their_kind() -> None:
-    drawn = {path: type(shapes).__name__ for path, shapes in viewer_scene.world(
+    drawn = {path: type(shapes).__name__ for path, shapes in rerun_convert.world(
         world_markers(WORLD))}
     assert drawn == {'wall': 'Boxes3D', 'post/round': 'Cylinders3D', 'ball/ball': 'Ellipsoids3D',
                      'ceiling': 'Boxes3D'}
 
 
 def test_what_no_ray_hits_is_as_far_as_can_be() -> None:
-    image = viewer_scene.depth(np.array([[np.inf, 1.5, np.nan]], np.float32))
+    image = rerun_convert.depth(np.array([[np.inf, 1.5, np.nan]], np.float32))
     kept = np.array(image.buffer.as_arrow_array().to_pylist()[0], np.uint8)
     assert kept.view(np.uint16).tolist() == [65535, 1500, 0]
 
 
 def test_a_command_to_stand_still_can_be_shown() -> None:
     still = TwistStamped()
-    assert viewer_scene.arrow(messages.body_velocity(still)) is not None
+    assert rerun_convert.arrow(conversions.body_velocity(still)) is not None

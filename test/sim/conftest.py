@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rapid_nav.airsim_drone import AirSimDrone, connect
+from rapid_nav.airsim.drone import AirSimDrone, connect
 from rapid_nav.sim.server import Server
-from rapid_nav.sim.world import make_world, World
+from rapid_nav.sim.worlds.world import make_world, World
 
 
 @pytest.fixture(scope='session')

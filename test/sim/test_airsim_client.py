@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rapid_nav import bench_rpc
+from rapid_nav.benchmarks import rpc
 from rapid_nav.sim.server import Server
 
 OURS = 'from rapid_nav import airsim_transport; airsim_transport.install()\n'
@@ -53,9 +53,9 @@ print('flown', flown)
 def test_the_unmodified_client_flies_there_and_lands(world, transport):
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}
     if transport == 'stock':
-        if missing := bench_rpc.stock_missing():
+        if missing := rpc.stock_missing():
             pytest.skip(missing)
-        environment = bench_rpc.stock_environment()
+        environment = rpc.stock_environment()
     with Server(world, {'ClockSpeed': 4}, port=0) as server:
         done = subprocess.run(
             [sys.executable, '-c', (OURS if transport == 'ours' else '') + FLIGHT,

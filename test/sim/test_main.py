@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from rapid_nav import bench_rpc
-from rapid_nav.airsim_drone import connect
+from rapid_nav.airsim.drone import connect
+from rapid_nav.benchmarks import rpc
 
 SERVE = 'from rapid_nav.sim.main import main, SimConfig; main(SimConfig(port=0, paused=True))'
 
@@ -33,9 +33,9 @@ def test_the_simulator_says_where_it_is_and_ends_when_told(number):
 
 
 def test_the_benchmark_has_our_transport_beside_the_stock_one():
-    times = bench_rpc.run(rounds=1, images=5)
+    times = rpc.run(rounds=1, images=5)
     assert times['rpc_depth_ms'] > 0
-    if bench_rpc.stock_missing() is None:
+    if rpc.stock_missing() is None:
         assert times['rpc_depth_stock_ms'] > times['rpc_depth_ms']
     else:
         assert times['rpc_depth_stock_ms'] is None

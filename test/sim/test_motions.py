@@ -4,10 +4,10 @@ import airsim
 import numpy as np
 import pytest
 
-from rapid_nav.airsim_drone import connect, RPCError
+from rapid_nav.airsim.drone import connect, RPCError
 from rapid_nav.sim.server import Server
-from rapid_nav.sim.shapes import Primitive
-from rapid_nav.sim.world import World
+from rapid_nav.sim.worlds.primitives import Primitive
+from rapid_nav.sim.worlds.world import World
 
 
 @pytest.fixture(scope='module')

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rapid_nav.flight.actions import BodyVelocity
+from rapid_nav.drone.actions import BodyVelocity
 
 
 def test_a_drone_takes_off_and_flies_forward(drone):

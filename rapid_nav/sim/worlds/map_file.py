@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rapid_nav.sim.shapes import LEVEL, quaternion
 from rapid_nav.sim.worlds.grid import largest_area, rectangles, shrink
 from rapid_nav.sim.worlds.plan import Plan
+from rapid_nav.sim.worlds.primitives import LEVEL, quaternion
 from rapid_nav.sim.worlds.yaml_file import number, numbers
 
 HEIGHT = 3.0  # [m], of walls and ceiling

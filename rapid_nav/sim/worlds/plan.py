@@ -7,9 +7,9 @@ import zlib
 
 import numpy as np
 
-from rapid_nav.sim.contact import clearance
-from rapid_nav.sim.rays import cast_rays
-from rapid_nav.sim.shapes import (
+from rapid_nav.sim.physics.signed_distance import clearance
+from rapid_nav.sim.render.raycast import cast_rays
+from rapid_nav.sim.worlds.primitives import (
     LEVEL,
     pack_primitives,
     Primitive,

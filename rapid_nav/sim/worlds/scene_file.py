@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from rapid_nav.sim.contact import clearance
-from rapid_nav.sim.shapes import LEVEL, pack_primitives, Primitive, quaternion
+from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.worlds.plan import Plan
+from rapid_nav.sim.worlds.primitives import LEVEL, pack_primitives, Primitive, quaternion
 from rapid_nav.sim.worlds.yaml_file import number, numbers
 
 MOST = 20000  # primitives

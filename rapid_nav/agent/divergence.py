@@ -1,0 +1,96 @@
+"""Signs that a training has gone wrong: dead units, Q-values that say nothing or explode."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from rapid_nav.agent.network import EarlyExitNetwork
+
+MOST_DEAD = 0.95  # share of a layer's units
+LEAST_SPREAD = 0.01  # of Q-values over states, in standard deviations of the rewards summed
+MOST_Q = 2.0  # in returns that no policy can exceed
+
+
+class HopelessTraining(ValueError):
+    """A training that has shown the same fault for long; the message names it and the remedy."""
+
+
+@torch.no_grad()
+def signs(network: EarlyExitNetwork, observation: torch.Tensor) -> dict[str, float]:
+    """
+    Return how well the full path of a network is, by observations (B, C, H, W) it has met.
+
+    `dead_units`: the share of the units of its worst layer that none of them wakes (a channel of
+    a convolution is one unit). `q_max`: the largest absolute Q-value. `q_spread`: the standard
+    deviation over the observations of the action's Q-value for which it is largest.
+    """
+    dead: list[float] = []
+
+    def look(_layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        units = output.transpose(0, 1).flatten(1)  # (units, B...)
+        dead.append(float((units <= 0).all(dim=1).float().mean()))
+
+    hooks = [layer.register_forward_hook(look) for layer in _before_relus(network)]
+    try:
+        q_values = network(observation)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {
+        'dead_units': max(dead), 'q_max': float(q_values.abs().max()),
+        'q_spread': float(q_values.std(dim=0).max())}
+
+
+def _before_relus(network: EarlyExitNetwork) -> list[nn.Module]:
+    """Return the layers of the full path whose output a ReLU cuts."""
+    layers: list[nn.Module] = [
+        layer for level, trunk in enumerate(network.trunks) if network.on_full_path(level)
+        for layer in trunk.modules() if isinstance(layer, nn.Conv2d)]
+    head = network.heads[-1]
+    return layers + [
+        layer for layer in (head.dense, head.value_dense) if isinstance(layer, nn.Linear)]
+
+
+class Watch:
+    """
+    Tells a hopeless training by signs that last; it knows nothing of the task.
+
+    No policy's return exceeds the largest reward over 1 - discount, so Q-values far above it
+    have exploded; Q-values that differ less than the rewards by orders have collapsed.
+    """
+
+    def __init__(self, discount: float, patience: int) -> None:
+        self.discount, self.patience = discount, patience  # updates; 0: for ever
+        self.since: dict[str, int] = {}  # update at which each present fault was first seen
+
+    def look(
+        self, updates: int, seen: Mapping[str, float], reward_max: float, reward_spread: float
+    ) -> str:
+        """Take what `signs` returned after so many updates; say why to stop, '' not to."""
+        present = self.faults(seen, reward_max, reward_spread)
+        self.since = {fault: self.since.get(fault, updates) for fault in present}
+        for fault, first in self.since.items():
+            if self.patience and updates - first >= self.patience:
+                return (
+                    f'stopped a hopeless training: {fault}, for the last {updates - first} '
+                    'updates; start anew, into another folder, with a smaller '
+                    'agent.learning_rate or a larger agent.adam_epsilon (train.patience 0 lets '
+                    'it go on)')
+        return ''
+
+    def faults(
+        self, seen: Mapping[str, float], reward_max: float, reward_spread: float
+    ) -> list[str]:
+        """Return what is wrong, in words that stay the same while it lasts."""
+        found = []
+        if seen['dead_units'] >= MOST_DEAD:
+            found.append(f'at least {MOST_DEAD:.0%} of the units of a layer are dead')
+        if seen['q_spread'] < LEAST_SPREAD * reward_spread:
+            found.append('the Q-values have collapsed: they are the same whatever is seen')
+        bound = reward_max / max(1.0 - self.discount, 1e-9)
+        # Not "greater": it is not a number, either, when it has quite exploded.
+        if reward_max > 0 and not seen['q_max'] <= MOST_Q * bound:
+            found.append(f'the Q-values have exploded beyond the {bound:.3g} that can be earned')
+        return found

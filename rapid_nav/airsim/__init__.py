@@ -1,0 +1,1 @@
+"""The client's side of AirSim: its wire, its images and a drone that flies."""

@@ -1,0 +1,199 @@
+"""
+The `msgpackrpc` module that the airsim package asks for: one socket, one reader thread.
+
+It stands in for msgpack-rpc-python (whose tornado 4.5 stops at Python 3.11): safe from many
+threads, with real time-outs, connecting again by itself after a server came back, and with
+AirSim's `vector<float>` read straight into numpy.
+"""
+
+import builtins
+import contextlib
+import itertools
+import socket
+import sys
+import threading
+import types
+from typing import Any
+
+import msgpack
+
+from rapid_nav.airsim.codec import Messages
+
+
+class RPCError(Exception):
+    """The server answered with an error."""
+
+
+class TimeoutError(RPCError, builtins.TimeoutError):  # noqa: A001  (the stock module's name)
+    """The server did not answer in time."""
+
+
+class TransportError(RPCError, ConnectionError):
+    """There is no connection, or it broke before the answer came."""
+
+
+class Address:
+    """Where the server listens."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+
+
+class Future:
+    """An answer to come."""
+
+    def __init__(self, connection: '_Connection', msgid: int, timeout: float | None) -> None:
+        self._connection, self._msgid, self._timeout = connection, msgid, timeout
+        self._done = threading.Event()
+        self.result: Any = None
+        self.error: Any = None
+
+    def settle(self, error: Any = None, result: Any = None) -> None:
+        """Hand the answer to whoever waits; only the first one counts."""
+        if not self._done.is_set():
+            self.error, self.result = error, result
+            self._done.set()
+
+    def done(self) -> bool:
+        """Return whether the answer, or the failure, is there."""
+        return self._done.is_set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the answer, at most `timeout` [s] or else what the client was made with."""
+        timeout = self._timeout if timeout is None else timeout
+        if not self._done.wait(timeout):
+            self._connection.pending.pop(self._msgid, None)
+            self.settle(error=TimeoutError(f'Request timed out after {timeout:g} s'))
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return the answer, or raise what the server, or the connection, says went wrong."""
+        self.join(timeout)
+        if self.error is None:
+            return self.result
+        raise self.error if isinstance(self.error, RPCError) else RPCError(self.error)
+
+
+class Client:
+    """Calls of one server. Connects at the first call, and at the first one after a break."""
+
+    def __init__(
+        self, address: Address, timeout: float | None = 10, **_stock_options: Any
+    ) -> None:
+        self._address = address
+        self._timeout = timeout or None
+        self._ids = itertools.count()
+        self._lock = threading.Lock()
+        self._connection: _Connection | None = None
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Call, wait, and return the answer."""
+        return self.call_async(method, *args).get()
+
+    def call_async(self, method: str, *args: Any) -> Future:
+        """Send a request and return its Future."""
+        msgid = next(self._ids) % 2**30
+        data = _pack([0, msgid, method, args])
+        connection = self._connected()
+        future = connection.pending[msgid] = Future(connection, msgid, self._timeout)
+        connection.send(data)
+        return future
+
+    def notify(self, method: str, *args: Any) -> None:
+        """Send what wants no answer."""
+        self._connected().send(_pack([2, method, args]))
+
+    def close(self) -> None:
+        """Hang up; the next call connects again."""
+        with self._lock:
+            if self._connection:
+                self._connection.close(TransportError('The connection was closed here'))
+
+    __del__ = close
+
+    def _connected(self) -> '_Connection':
+        with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = _Connection(self._address, self._timeout)
+            return self._connection
+
+
+class _Connection:
+    """One socket with its reader thread and the answers it still owes."""
+
+    def __init__(self, address: Address, timeout: float | None) -> None:
+        where = (address.host, address.port)
+        try:
+            self._socket = socket.create_connection(where, timeout)
+        except OSError as error:
+            raise TransportError(f'No connection to {where[0]}:{where[1]}: {error}') from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sending = threading.Lock()
+        self.pending: dict[int, Future] = {}
+        self.closed = False
+        threading.Thread(target=self._read, name='airsim answers', daemon=True).start()
+
+    def send(self, data: bytes) -> None:
+        try:
+            with self._sending:
+                self._socket.sendall(data)
+        except OSError as error:
+            # Part of the request may be on its way, so nothing can follow it.
+            self.close(TransportError(f'The connection broke while sending: {error}'))
+        if self.closed:
+            self._fail(TransportError('The server closed the connection'))
+
+    def close(self, reason: RPCError) -> None:
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._fail(reason)
+
+    def _fail(self, reason: RPCError) -> None:
+        for msgid in list(self.pending):
+            if future := self.pending.pop(msgid, None):
+                future.settle(error=reason)
+
+    def _read(self) -> None:
+        reason: RPCError = TransportError('The server closed the connection')
+        messages = Messages()
+        try:
+            while not self.closed:
+                # A time-out is for whoever waits for an answer; silence is no fault.
+                with contextlib.suppress(socket.timeout):
+                    data = self._socket.recv(1 << 20)
+                    if not data:
+                        break
+                    for kind, msgid, error, result in messages.feed(data):
+                        if kind == 1 and (future := self.pending.pop(msgid, None)):
+                            future.settle(error, result)
+        except OSError as error:
+            reason = TransportError(f'The connection broke: {error}')
+        except Exception as error:
+            reason = TransportError(f'What came from the server is no msgpack-rpc: {error!r}')
+        self.close(reason)
+
+
+def _pack(message: list[Any]) -> bytes:
+    return msgpack.packb(message, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return airsim's classes as their fields, numpy's numbers and arrays as Python's."""
+    return value.to_msgpack() if hasattr(value, 'to_msgpack') else value.tolist()
+
+
+def install() -> None:
+    """Be the module `msgpackrpc` for every import that follows."""
+    here = sys.modules[__name__]
+    for name, members in (
+        ('error', (RPCError, TimeoutError, TransportError)),
+        ('future', (Future,)),
+        ('client', (Client,)),
+        ('address', (Address,)),
+    ):
+        module = types.ModuleType(f'msgpackrpc.{name}')
+        vars(module).update({member.__name__: member for member in members})
+        setattr(here, name, module)
+        sys.modules[module.__name__] = module
+    sys.modules['msgpackrpc'] = here

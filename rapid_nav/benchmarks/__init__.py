@@ -1,0 +1,1 @@
+"""What `rapid-nav bench` runs."""

@@ -1,0 +1,142 @@
+"""`rapid-nav bench latency`: every exit, from image to command over ROS 2, depth over RPC."""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import signal
+import tempfile
+from typing import Any, TYPE_CHECKING
+
+from rapid_nav.drone.online_config import LessonConfig
+from rapid_nav.options import check, setting
+from rapid_nav.stack import flight
+from rapid_nav.stack.processes import Processes
+
+if TYPE_CHECKING:
+    from rapid_nav.nodes.lib.latency_probe import Stopwatch
+_START_S = 60.0  # for the policy to come up
+_TURNS = 4  # of a trainer that is stopped, and one that learns
+
+
+@dataclass(frozen=True)
+class LatencyConfig:
+    """What is timed, and where the figures go."""
+
+    checkpoint: str = setting('', 'The file of the network; if empty, the shipped one is timed.')
+    rate: float = setting(
+        20.0, 'The camera shows images at this rate.', unit='Hz', low=0.1, high=1000.0)
+    images: int = setting(400, 'So many images are timed.', low=2, high=1000000)
+    trainer: bool = setting(
+        False, 'As many are timed beside a trainer that learns from them without a rest.')
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def main(config: LatencyConfig) -> int:
+    """Measure, print and write the report."""
+    from rapid_nav.benchmarks import exit_latency as exits
+    from rapid_nav.benchmarks import rpc
+
+    waits, overhead = image_to_command(config)
+    figures = {
+        'image_to_command_ms': waits, **rpc.run(), **exits.run(checkpoint_of(config))}
+    for block in figures['threads'].values():
+        block['callback_overhead_ms_p50'] = overhead
+    if config.trainer:
+        figures |= beside_trainer(config)
+    print(json.dumps(figures, indent=2))
+    if why := rpc.stock_missing():
+        print(why)
+    if config.report:
+        config.report.parent.mkdir(parents=True, exist_ok=True)
+        config.report.write_text(json.dumps(figures, indent=2) + '\n')
+    return 0
+
+
+def checkpoint_of(config: LatencyConfig) -> Path:
+    """Return the file of the network that is timed."""
+    return Path(flight.checkpoint_of(flight.StackConfig(checkpoint=config.checkpoint)))
+
+
+def image_to_command(config: LatencyConfig) -> tuple[dict[str, float], float]:
+    """
+    Return p50 and p99 [ms] from publishing a depth image to hearing its command.
+
+    And the p50 [ms] of what of that passes in the policy's callback, but not in the network.
+    The policy is the real node in a process of its own; another process, this one, is the camera.
+    """
+    import numpy as np
+
+    with _policy(config) as (_, stopwatch):
+        waits = stopwatch.measure(config.images, 1.0 / config.rate, _START_S)
+        return percentiles(waits), 1e3 * float(np.median(stopwatch.overheads))
+
+
+def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
+    """
+    Return the same beside a trainer at work and beside one that is stopped, and p99's ratio.
+
+    Both take turns, so that what else the machine does falls on both alike. The policy runs its
+    whole network, as in a fleet, and takes what the trainer offers.
+    """
+    period = 1.0 / config.rate
+    waits: dict[int, list[float]] = {signal.SIGSTOP: [], signal.SIGCONT: []}
+    with tempfile.TemporaryDirectory() as out, _policy(config, operating_point='full') as (
+            processes, stopwatch):
+        stopwatch.measure(1, period, _START_S)
+        lesson = LessonConfig(
+            out=out, start=str(checkpoint_of(config)), learning_starts=50, steps_per_update=1,
+            offer_seconds=5.0)
+        processes.start('trainer', flight.Process('trainer', 'trainer', parameters={
+            **dataclasses.asdict(lesson), 'use_sim_time': False}).command('rapid'))
+        # The file it was given, that of the trainer's start, and one of what it has learned.
+        stopwatch.show_until(lambda: len(stopwatch.flown) > 2, period, 2 * _START_S)
+        for number in _TURNS * tuple(waits):
+            processes.running['trainer'].send_signal(number)
+            waits[number] += stopwatch.measure(config.images // _TURNS, period, _START_S)
+        processes.running['trainer'].send_signal(signal.SIGCONT)
+    alone, beside = (percentiles(waits[number]) for number in (signal.SIGSTOP, signal.SIGCONT))
+    return {'full_path_ms': alone, 'full_path_beside_trainer_ms': beside,
+            'beside_trainer_p99_ratio': beside['p99'] / alone['p99']}
+
+
+def percentiles(waits: list[float]) -> dict[str, float]:
+    """Return p50 and p99 [ms] of times [s]."""
+    import numpy as np
+
+    return {f'p{q}': 1e3 * float(np.percentile(waits, q)) for q in (50, 99)}
+
+
+@contextlib.contextmanager
+def _policy(
+    config: LatencyConfig, **parameters: str
+) -> Iterator[tuple[Processes, 'Stopwatch']]:
+    """Yield a running policy and who shows it images."""
+    # Nobody tells the time here but the wall.
+    policy = flight.Process('policy', 'policy', parameters={
+        'checkpoint': str(checkpoint_of(config)), 'use_sim_time': False, **parameters})
+    with flight.reserve_domain() as domain:
+        environment = flight.environment(domain)
+        os.environ.update(environment)
+        with Processes(environment, print) as processes, _stopwatch() as stopwatch:
+            processes.start('policy', policy.command('rapid'))
+            yield processes, stopwatch
+
+
+@contextlib.contextmanager
+def _stopwatch() -> Iterator['Stopwatch']:
+    import rclpy
+
+    from rapid_nav.nodes.lib.latency_probe import Stopwatch
+
+    rclpy.init()
+    try:
+        yield Stopwatch()
+    finally:
+        rclpy.try_shutdown()

@@ -1,0 +1,144 @@
+"""`rapid-nav bench steering`: budgets held from scene to scene, deadlines held under load."""
+
+from collections.abc import Iterator
+import contextlib
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from rapid_nav.drone.task import FlightTask
+from rapid_nav.inference.checkpoint_format import NEVER
+from rapid_nav.inference.exit_control import Deadline, Governor, GovernorConfig
+from rapid_nav.inference.policy import load_policy, Policy
+from rapid_nav.offline.drone.env import DroneVectorEnv
+from rapid_nav.offline.evaluation.suite import GENERATED, HELD_OUT_SEED
+from rapid_nav.options import check, setting
+from rapid_nav.resources import shipped_checkpoint
+from rapid_nav.sim.worlds.world import make_world
+
+
+@dataclass(frozen=True)
+class SteeringConfig:
+    """What is held, for how long, and where the figures go."""
+
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
+    budgets: tuple[float, ...] = setting(
+        (0.1, 0.2, 0.4), 'These shares of the operations are each flown through all the scenes.')
+    decisions: int = setting(500, 'Each scene takes so many decisions.', low=1)
+    clearance: float = setting(
+        0.6, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0)
+    deadline_ms: float = setting(
+        10.0, "An image's answer is due after this time.", unit='ms', low=0.01)
+    rate: float = setting(
+        20.0, 'Under load, images come at this rate.', unit='Hz', low=0.1, high=1000.0)
+    seconds: float = setting(20.0, 'Decisions under load go on for so long.', unit='s', low=0.1)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    plot: Path | None = setting(None, 'The running means are drawn in this picture, .png or .svg.')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def main(config: SteeringConfig) -> int:
+    """Fly under every budget, decide under load, print and write the figures."""
+    policy = load_policy(config.checkpoint)
+    held = [hold_budget(policy, budget, config) for budget in config.budgets]
+    if config.plot is not None:
+        from rapid_nav.offline.reporting.budget_plot import budgets_held
+
+        budgets_held(held, config.decisions, config.plot)
+    figures = {
+        'checkpoint': str(config.checkpoint), 'scenes': list(GENERATED),
+        'budgets': [{key: value for key, value in row.items() if key != 'spent'} for row in held],
+        'deadline': hold_deadline(policy, config)}
+    print(json.dumps(figures, indent=1))
+    if config.report is not None:
+        config.report.write_text(json.dumps(figures, indent=1) + '\n')
+    return 0
+
+
+def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[str, Any]:
+    """
+    Fly from scene to scene under one budget.
+
+    Returns `spent` (D,), the operations of each decision as a share of the full network's, and
+    how far their running mean was off the budget, at worst, from the 200th decision on; `deep`
+    is the share of decisions that had to be deep because something was near.
+    """
+    shares = [macs / policy.macs[-1] for macs in policy.macs]
+    governor = Governor(GovernorConfig(budget=budget), shares)
+    task = FlightTask.from_dict(policy.about.task)
+    spent = []
+    for scene in GENERATED:
+        env = DroneVectorEnv(task, [make_world(scene, HELD_OUT_SEED)], 1)
+        seen, _ = env.reset(seed=0)
+        for _ in range(config.decisions):
+            deep = bool(env.free[0] < config.clearance)
+            decision = policy.decide(
+                seen.astype(np.float32) / np.float32(255), governor.thresholds(deep), agree=True)
+            governor.record(decision, decision.macs_ratio, deep)
+            spent.append(decision.macs_ratio)
+            seen, *_ = env.step(np.array([decision.action]))
+    mean = np.cumsum(spent) / np.arange(1, len(spent) + 1)
+    off = np.abs(mean[governor.config.window:] / budget - 1.0)
+    return {
+        'budget': budget, 'mean': float(mean[-1]), 'deep': governor.forced / len(spent),
+        'worst_off_after_200': float(off.max()) if len(off) else None, 'spent': spent}
+
+
+def hold_deadline(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
+    """Decide at the camera's rate, alone and with every core busy; see `decide_in_time`."""
+    idle = decide_in_time(policy, config)
+    with busy_cores():
+        loaded = decide_in_time(policy, config)
+    return {'deadline_ms': config.deadline_ms, 'rate_hz': config.rate,
+            'busy_processes': os.cpu_count(), 'idle': idle, 'loaded': loaded}
+
+
+def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
+    """
+    Ask for the full network at the camera's rate under a deadline.
+
+    An image arrives when it is due: that this process is woken late counts as waiting. Returns
+    the share of decisions `inside` the deadline, their times and the share of each exit.
+    """
+    deadline = Deadline(config.deadline_ms / 1e3, policy.num_levels, time.perf_counter)
+    thresholds = (NEVER,) * (policy.num_levels - 1)
+    shape = (1, *policy.about.network.input_shape)
+    seen = np.random.default_rng(0).random((16, *shape), np.float32)
+    levels = np.zeros(policy.num_levels, np.int64)
+    spent = []
+    due = time.perf_counter()
+    for index in range(int(config.seconds * config.rate)):
+        due += 1.0 / config.rate
+        time.sleep(max(0.0, due - time.perf_counter()))
+        deadline.begin(max(0.0, time.perf_counter() - due))
+        decision = policy.decide(seen[index % len(seen)], thresholds, deadline.may_run)
+        spent.append(deadline.end(decision.level))
+        levels[decision.level] += 1
+        due = max(due, time.perf_counter() - 1.0 / config.rate)  # a late image is not made up
+    times = 1e3 * np.array(spent)
+    return {
+        'decisions': len(spent), 'inside': float(np.mean(times <= config.deadline_ms)),
+        'ms': {f'p{q}': float(np.percentile(times, q)) for q in (50, 99)},
+        'exit_shares': (levels / levels.sum()).tolist()}
+
+
+@contextlib.contextmanager
+def busy_cores() -> Iterator[None]:
+    """Keep every core busy meanwhile, with a process each at the priority of this one."""
+    load = [subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+            for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in load:
+            process.kill()
+            process.wait()

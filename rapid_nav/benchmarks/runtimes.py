@@ -1,0 +1,228 @@
+"""`rapid-nav bench runtimes`: the same policy in other inference runtimes, one thread, batch 1."""
+
+from collections.abc import Callable, Sequence
+import contextlib
+from dataclasses import dataclass, replace
+import itertools
+import json
+from pathlib import Path
+import tempfile
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, quantize_static, QuantType
+import torch
+
+from rapid_nav.agent import checkpoint
+from rapid_nav.agent.checkpoint import Checkpoint
+from rapid_nav.benchmarks import onnx_if_graph
+from rapid_nav.benchmarks.exit_latency import Candidate, flown_observations, in_turns
+from rapid_nav.drone.task import FlightTask
+from rapid_nav.inference import policy_package
+from rapid_nav.inference.onnx_policy import OnnxStages, session_options
+from rapid_nav.inference.policy import Policy
+from rapid_nav.inference.policy_package import Deployed
+from rapid_nav.offline.evaluation.rollout import Choice, summarise
+from rapid_nav.offline.evaluation.suite import Course, GENERATED, HELD_OUT_SEED
+from rapid_nav.options import check, setting
+from rapid_nav.resources import shipped_checkpoint
+
+Run = Callable[[np.ndarray, bool], tuple[np.ndarray, float]]
+"""From an observation, and whether to go to the end, to Q-values (A,) and the branch's logit."""
+
+
+@dataclass(frozen=True)
+class RuntimesConfig:
+    """What is timed."""
+
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy, with one branch, is timed.')
+    calls: int = setting(2000, 'Each exit is called so often in each runtime.', low=20)
+    flights: int = setting(
+        0, 'So many held-out flights are flown by 8-bit integers and by floats; 0 flies none.',
+        low=0)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def main(config: RuntimesConfig) -> int:
+    """Time all runtimes that are installed, print and write the figures."""
+    torch.set_num_threads(1)
+    made = checkpoint.load(config.checkpoint)
+    seen = flown_observations(made)
+    figures: dict[str, Any] = {
+        'checkpoint': str(config.checkpoint), 'calls': config.calls,
+        'runtimes': measure(made, seen, config.calls)}
+    if config.flights:
+        figures['int8_flights'] = fly_both(made, seen, config.flights)
+    print(json.dumps(figures, indent=1))
+    if config.report is not None:
+        config.report.write_text(json.dumps(figures, indent=1) + '\n')
+    return 0
+
+
+def measure(made: Checkpoint, seen: np.ndarray, calls: int) -> list[dict[str, Any]]:
+    """
+    Return a row for each runtime: ms at the first exit and at the last, and how well it agrees.
+
+    `worst_q` is the largest difference of a Q-value from PyTorch's on observations (N, 1, C, H,
+    W), `agreement` the share of them on which the full network's greedy action is the same.
+    """
+    runs = runtimes(made, seen)
+    times = in_turns({
+        (name, full): _calling(run, seen, full)
+        for name, run in runs.items() for full in (False, True)}, calls)
+    # Copies: a runtime answers into the same buffer every time.
+    truth = np.stack([runs['PyTorch, eager'](one, True)[0].copy() for one in seen])
+    rows = []
+    for name, run in runs.items():
+        answers = np.stack([run(one, True)[0].copy() for one in seen])
+        rows.append({
+            'runtime': name,
+            'first_exit_ms': float(np.median(times[name, False])),
+            'full_ms': float(np.median(times[name, True])),
+            'worst_q': float(np.abs(answers - truth).max()),
+            'agreement': float(np.mean(answers.argmax(1) == truth.argmax(1)))})
+    return rows
+
+
+def runtimes(made: Checkpoint, seen: np.ndarray) -> dict[str, Run]:
+    """Return the policy in every runtime; ValueError if it has not just one branch."""
+    stages = made.network.config.stages
+    if len(stages) != 2 or stages[-1].source != 'input':
+        raise ValueError('runtimes are compared on policies with one branch and two stems')
+    deployed = policy_package.from_weights(made.about, {
+        name: weight.detach().numpy() for name, weight in made.network.state_dict().items()})
+    found = {
+        'PyTorch, eager': eager(made),
+        'ONNX Runtime, stages': staged(OnnxStages(replace(deployed, first={}))),
+        'ONNX Runtime, one graph with If': onnx_if_graph.make(deployed, session_options(1)),
+        'ONNX Runtime, stages, int8': staged(OnnxStages(quantised(deployed, seen))),
+    }
+    flying = OnnxStages(deployed)
+    if flying.compiled is not None:  # measured where it can be had, like the next
+        found['ONNX Runtime, first exit in machine code'] = staged(flying)
+    with contextlib.suppress(ModuleNotFoundError):
+        found['OpenVINO, stages'] = openvino_stages(deployed)
+    return found
+
+
+def eager(made: Checkpoint) -> Run:
+    """Return PyTorch as it was trained."""
+    network = made.network.eval()
+
+    @torch.inference_mode()
+    def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
+        answers = network.answers(torch.from_numpy(observation))
+        answer = next(answers)
+        logit = float(answer.confidence[0])
+        return (next(answers) if full else answer).q_values[0].numpy(), logit
+
+    return run
+
+
+def staged(stages: OnnxStages) -> Run:
+    """Return a call of stages as the policy makes it."""
+    def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
+        answers = stages.answers(observation)
+        answer = next(answers)
+        logit = answer.confidence[0]
+        return (next(answers) if full else answer).q_values[0], logit
+
+    return run
+
+
+def openvino_stages(deployed: Deployed) -> Run:
+    """Return the same graphs compiled by OpenVINO, over buffers that are made once."""
+    import openvino
+
+    core = openvino.Core()
+    options = {'INFERENCE_NUM_THREADS': 1, 'PERFORMANCE_HINT': 'LATENCY',
+               'INFERENCE_PRECISION_HINT': 'f32'}
+    shape = (1, *deployed.about.network.input_shape)
+    source = np.zeros(shape, np.float32)
+    requests = []
+    for model in deployed.models:
+        request = core.compile_model(
+            core.read_model(model=model), 'CPU', options).create_infer_request()
+        request.set_input_tensor(openvino.Tensor(source, shared_memory=True))
+        requests.append(request)
+    slope, actions = branch_slope(deployed), deployed.about.network.num_actions
+    outputs = [request.get_output_tensor(0).data.reshape(1, -1) for request in requests]
+
+    def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
+        np.copyto(source, observation)
+        requests[0].infer()
+        branch = outputs[0][0]
+        logit = float(branch[actions] - slope * branch[:actions].max())
+        if full:
+            requests[1].infer()
+        return (outputs[1][0] if full else branch[:actions]), logit
+
+    return run
+
+
+def branch_slope(deployed: Deployed) -> float:
+    """Return what the branch's greatest Q-value takes from its logit; see graphs.build."""
+    model = onnx.load_from_string(deployed.models[0])
+    return float({entry.key: entry.value for entry in model.metadata_props}['slope'])
+
+
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]
+    """Hands observations to the quantiser one by one."""
+
+    def __init__(self, seen: np.ndarray) -> None:
+        self.left = iter(seen)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the next input, or None."""
+        one = next(self.left, None)
+        return None if one is None else {'source': one}
+
+
+def quantised(deployed: Deployed, seen: np.ndarray) -> Deployed:
+    """Return 8-bit stages, their ranges taken from what was seen (N, 1, C, H, W)."""
+    models = []
+    with tempfile.TemporaryDirectory() as folder:
+        for level, model in enumerate(deployed.models):
+            out = Path(folder) / f'{level}.onnx'
+            quantize_static(
+                onnx.load_from_string(model), out, _Calibration(seen), per_channel=True,
+                weight_type=QuantType.QInt8)
+            models.append(out.read_bytes())
+    return replace(deployed, models=tuple(models), first={})
+
+
+def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]:
+    """Fly held-out worlds at the first operating point, by floats and by 8-bit integers."""
+    point = next(iter(made.operating_points), 'full')
+    floats = Policy(made)
+    whole = policy_package.from_weights(made.about, {
+        name: weight.detach().numpy() for name, weight in made.network.state_dict().items()})
+    integers = Policy(quantised(whole, seen))
+    course = Course(GENERATED, flights, HELD_OUT_SEED, 100.0)
+    task = FlightTask.from_dict(made.task)
+    rows = {}
+    for name, policy in (('float32', floats), ('int8', integers)):
+        flown = course.fly(task, _one_by_one(policy, point), policy.num_levels)
+        row = summarise(name, flown, policy.macs)
+        rows[name] = {key: row[key] for key in ('msf_m', 'msf_ci95', 'macs_ratio')}
+    return {'operating_point': point, 'flights': flights, **rows}
+
+
+def _one_by_one(policy: Policy, point: str) -> Callable[..., Choice]:
+    thresholds: Sequence[float] = policy.about.thresholds(point)
+
+    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+        made = [policy.decide(one[None].astype(np.float32) / np.float32(255), thresholds)
+                for one in observation]
+        return np.array([one.action for one in made]), np.array([one.level for one in made])
+
+    return choose
+
+
+def _calling(run: Run, seen: np.ndarray, full: bool) -> Candidate:
+    observations = itertools.cycle(seen)
+    return lambda: None, lambda: run(next(observations), full)

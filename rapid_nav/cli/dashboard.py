@@ -1,0 +1,96 @@
+"""Shows a flight while it lasts: a live table on a terminal, a line now and then elsewhere."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from rapid_nav.drone.flight_stats import Journal
+
+_LINE_EVERY_S = 5.0
+
+
+class Dashboard:
+    """A context that shows a journal; `update` is called several times a second."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.console = Console(highlight=False)
+        self.live = Live(console=self.console, refresh_per_second=8, transient=True)
+        self.next_line = 0.0
+
+    def __enter__(self) -> 'Dashboard':
+        """Begin to show."""
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Leave the screen as it was."""
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def say(self, name: str, line: str) -> None:
+        """Show a line of a process's output, above the table."""
+        self.console.print(f'[{name}] {line}', markup=False, soft_wrap=True)
+
+    def update(self, journal: Journal) -> None:
+        """Show how far it is."""
+        if self.console.is_terminal:
+            self.live.update(table(self.title, journal))
+        elif time.monotonic() >= self.next_line and journal.frames:
+            self.next_line = time.monotonic() + _LINE_EVERY_S
+            self.console.print(
+                ', '.join(f'{name} {value}' for name, value in facts(journal)), markup=False,
+                soft_wrap=True)
+
+
+def table(title: str, journal: Journal) -> Table:
+    """Return the live table."""
+    grid = Table(title=title, show_header=False, min_width=56)
+    for name, value in facts(journal) or [('', 'taking off')]:
+        grid.add_row(name, value)
+    return grid
+
+
+def facts(journal: Journal) -> list[tuple[str, str]]:
+    """Return what there is to say about the flights so far."""
+    if not journal.frames:
+        return []
+    frame = journal.frames[-1]
+    flight, latency = journal.flights[frame.flight], journal.latency_ms()
+    return [
+        ('flown', f'{journal.duration:.1f} s'),
+        ('flight', f'{len(journal.flights)} ({journal.collisions} collisions)'),
+        ('distance', f'{flight.distance:.1f} m of {journal.distance:.1f} m'),
+        ('clearance', f'{frame.clearance:.1f} m'),
+        ('speed', f'{frame.speed:.1f} m/s'),
+        ('exits', ' '.join(f'{share:.0%}' for share in journal.exit_shares()) or '-'),
+        ('operations', number(journal.macs_ratio(), '.0%')),
+        ('latency', f'{number(latency["p50"], ".1f")} ms (p99 {number(latency["p99"], ".1f")})'),
+        ('images', f'{journal.image_rate():.1f} Hz'),
+    ]
+
+
+def number(value: float | None, form: str) -> str:
+    """Return a number that may not be there yet."""
+    return '-' if value is None else format(value, form)
+
+
+def summary(report: dict[str, Any]) -> str:
+    """Return the account of all flights as a few lines."""
+    distances, latency = report['distance_m'], report['latency_ms']
+    farthest = max(distances, default=0.0)
+    lines = [
+        f'{report["flights"]} flights, {report["duration_s"]:.1f} s, '
+        f'{sum(distances):.1f} m (the longest {farthest:.1f} m), '
+        f'{report["collisions"]} collisions, {report["coverage"]:.2f} new cells a metre',
+        f'{report["decisions"]} decisions at '
+        f'{number(report["macs_ratio"], ".0%")} of the full network\'s operations, exits '
+        + (' '.join(f'{share:.0%}' for share in report['exit_shares']) or '-'),
+        f'{report["image_rate_hz"]:.1f} images/s, {report["dropped_images"]} dropped, latency '
+        f'{number(latency["p50"], ".1f")} ms (p99 {number(latency["p99"], ".1f")} ms)',
+    ]
+    return '\n'.join(lines)

@@ -1,0 +1,28 @@
+"""`rapid-nav export`: a checkpoint in the form that flies without PyTorch."""
+
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+
+from rapid_nav.inference import policy_package
+from rapid_nav.options import setting
+from rapid_nav.resources import shipped_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What `rapid-nav export` takes."""
+
+    checkpoint: Path = setting(shipped_checkpoint(), 'This policy is exported.')
+    out: Path = setting(
+        Path('drone.zip'), 'ONNX stages and settings are written to this zip file.')
+
+
+def main(config: ExportConfig) -> int:
+    """Write the policy's stages, settings and operating points into one file."""
+    deployed = policy_package.export(config.checkpoint, config.out)
+    log.info('%s: %d exits, %d bytes', config.out, len(deployed.macs),
+             config.out.stat().st_size)
+    return 0

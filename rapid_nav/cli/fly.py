@@ -1,0 +1,150 @@
+"""`rapid-nav fly`: the whole stack without ros2 launch, watched until its flights are over."""
+
+from collections.abc import Iterator
+import contextlib
+from dataclasses import dataclass
+import json
+import logging
+import os
+from pathlib import Path
+import signal
+import threading
+import time
+from typing import Any, TYPE_CHECKING
+
+from rapid_nav.cli.dashboard import Dashboard, summary
+from rapid_nav.options import setting
+from rapid_nav.stack import flight
+from rapid_nav.stack.processes import Processes
+
+if TYPE_CHECKING:
+    from rapid_nav.nodes.lib.flight_listener import Recorder
+_LAST_WORDS_S = 0.4  # of silence, after which nothing more of a whole flight is under way
+_LOST_WORDS_S = 3.0  # the same, when the last frame or its decision has not come
+_PATIENCE_S = 5.0  # with a thread that ends
+_FINISH_S = 20.0  # for a bag to be finished: without its index the standard tools refuse it
+_RECORDER = 'recorder'
+_ASKED_TO_END = (0, -signal.SIGTERM, -signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class FlyConfig(flight.StackConfig):
+    """A flight, and where its account goes."""
+
+    report: Path | None = setting(None, 'The account is written to this JSON file.')
+
+
+def main(config: FlyConfig) -> int:
+    """Fly, show it, sum it up; return 0 unless a part of it crashed."""
+    with asked_to_stop() as stop, domain_of_this_run() as domain:
+        environment = flight.environment(domain)
+        os.environ.update(environment)
+        port = flight.port_of(config)
+        stack = flight.stack(config, port, _RECORDER)
+        level = logging.getLogger('rapid_nav').level
+        if config.report:
+            config.report.parent.mkdir(parents=True, exist_ok=True)
+        title = f'{config.world} {config.seed} on port {port}, ROS_DOMAIN_ID={domain}'
+        with _recorder(config.namespace) as recorder, Dashboard(title) as dashboard:
+            with Processes(environment, dashboard.say) as processes:
+                for process in stack:
+                    processes.start(process.name, process.command(config.namespace, level))
+                status = _watch(processes, recorder, dashboard, stop)
+            report = _report(config, recorder)
+        dashboard.console.print(summary(report), markup=False, soft_wrap=True)
+        if config.report:
+            config.report.write_text(json.dumps(report, indent=2) + '\n')
+    return status
+
+
+def _watch(
+    processes: Processes, recorder: 'Recorder', dashboard: Dashboard, stop: threading.Event
+) -> int:
+    """Show the flight until it is over or a part of it ends; return 1 if that was a crash."""
+    while not stop.wait(0.1):
+        with recorder.lock:
+            dashboard.update(recorder.journal)
+        if ended := processes.ended():
+            name, status = ended
+            if name == 'airsim_bridge' and status == 0:
+                _hear_out(recorder)
+                if 'record' in processes.running:
+                    processes.end('record', _FINISH_S)
+                return 0
+            if stop.wait(0.2):
+                return 0  # so it was asked to end, as we were
+            dashboard.say(name, f'{name} ended with status {status}, and so does the flight')
+            return 0 if status in _ASKED_TO_END else 1
+    return 0
+
+
+def _hear_out(recorder: 'Recorder') -> None:
+    """Wait for what is still under way: the last frame ends a flight, and has its decision."""
+    heard, since = -1, time.monotonic()
+    while (silence := time.monotonic() - since) < _LOST_WORDS_S:
+        if heard != (count := recorder.heard()):
+            heard, since = count, time.monotonic()
+        elif silence > _LAST_WORDS_S and recorder.complete():
+            return
+        time.sleep(0.02)
+
+
+def _report(config: FlyConfig, recorder: 'Recorder') -> dict[str, Any]:
+    with recorder.lock:
+        account = recorder.journal.report()
+    embedded = config.simulator == 'embedded'
+    return {
+        'world': config.world if embedded else config.simulator, 'seed': config.seed,
+        'lockstep': config.lockstep, 'checkpoint': str(flight.checkpoint_of(config)), **account,
+    }
+
+
+@contextlib.contextmanager
+def domain_of_this_run() -> Iterator[str]:
+    """Yield the domain that was asked for, or one of our own."""
+    if given := os.environ.get('ROS_DOMAIN_ID'):
+        yield given
+        return
+    with flight.reserve_domain() as number:
+        yield str(number)
+
+
+@contextlib.contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C, a hang-up or a kill sets."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _recorder(namespace: str) -> Iterator['Recorder']:
+    """Yield a recorder that listens in a thread of its own."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.signals import SignalHandlerOptions
+
+    from rapid_nav.nodes.lib.flight_listener import Recorder
+    from rapid_nav.nodes.lib.spin import until_shutdown
+
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
+    recorder = Recorder(_RECORDER, namespace)
+    executor.add_node(recorder)
+
+    def listen() -> None:
+        with until_shutdown():
+            executor.spin()
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield recorder
+    finally:
+        rclpy.try_shutdown()
+        listener.join(_PATIENCE_S)  # the interpreter must not end under its feet

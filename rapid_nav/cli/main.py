@@ -1,0 +1,202 @@
+"""The command line, the same after colcon and after pip: rapid-nav fly, sim, train drone, ..."""
+
+import argparse
+import contextlib
+import dataclasses
+import difflib
+import importlib
+import io
+import logging
+import os
+from pathlib import Path
+import re
+import sys
+from typing import Annotated, Any, get_type_hints
+
+import tyro
+
+# What is typed: the module whose main(config) does it, imported only then, and what it does.
+COMMANDS = {
+    ('fly',): ('rapid_nav.cli.fly', 'Fly through a simulated world, all in one.'),
+    ('sim',): ('rapid_nav.sim.main', "Run the simulator behind AirSim's RPC."),
+    ('train', 'drone'): ('rapid_nav.cli.train_drone', 'Train a network to fly.'),
+    ('train', 'fleet'): (
+        'rapid_nav.cli.train_fleet', 'Train while drones fly, over ROS 2.'),
+    ('train', 'atari'): (
+        'rapid_nav.cli.train_atari', 'Train a network to play an Atari game.'),
+    ('evaluate', 'drone'): (
+        'rapid_nav.cli.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
+    ('evaluate', 'atari'): (
+        'rapid_nav.cli.evaluate_atari', 'Measure a policy in Atari games it has not seen.'),
+    ('play', 'atari'): (
+        'rapid_nav.cli.play_atari', 'Play an Atari game into a video.'),
+    ('table', 'atari'): (
+        'rapid_nav.offline.reporting.atari_table', 'Turn reports on Atari games into one table.'),
+    ('report',): (
+        'rapid_nav.offline.reporting.report', 'Turn reports into one page of figures and pictures.'),
+    ('draw',): (
+        'rapid_nav.offline.reporting.flight_map', 'Draw a flight from above, with what the camera saw.'),
+    ('calibrate', 'drone'): (
+        'rapid_nav.cli.calibrate_drone', 'Choose thresholds with a guarantee.'),
+    ('export',): ('rapid_nav.cli.export', 'Write a policy that needs no PyTorch.'),
+    ('compare', 'minatar'): (
+        'rapid_nav.offline.experiments.exit_training', 'Compare ways of training exits on small games.'),
+    ('compare', 'settings'): (
+        'rapid_nav.offline.experiments.ablation', 'Compare settings of a learner on small games.'),
+    ('bench', 'simulator'): (
+        'rapid_nav.benchmarks.simulator', 'Time camera and physics, beside Embree.'),
+    ('bench', 'latency'): (
+        'rapid_nav.benchmarks.end_to_end_latency', 'Time a frame over ROS 2 and over RPC.'),
+    ('bench', 'steering'): (
+        'rapid_nav.benchmarks.exit_control', 'Hold budgets in flight, deadlines under load.'),
+    ('bench', 'runtimes'): (
+        'rapid_nav.benchmarks.runtimes', 'Time a policy in other inference runtimes.'),
+    ('bench', 'training'): (
+        'rapid_nav.benchmarks.training_speed', 'Time learning, beside Stable-Baselines3.'),
+    ('completion',): ('rapid_nav.cli.completion', "Print what makes a shell complete these words."),
+}
+VERSION = '0.1.0'
+_VERBOSE = {'-v': logging.INFO, '--verbose': logging.INFO, '-vv': logging.DEBUG}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    arguments = verbosity(list(sys.argv[1:] if arguments is None else arguments))
+    for length in (1, 2):
+        words = tuple(arguments[:length])
+        if words in COMMANDS:
+            return run(words, arguments[length:])
+    if arguments == ['--version']:
+        print(f'rapid-nav {VERSION}')
+        return 0
+    if set(arguments) & {'-h', '--help'} or not arguments:
+        print(usage(arguments))
+        return 0
+    known = [' '.join(words) for words in COMMANDS]
+    near = [name for name in known if name.split()[0] == arguments[0]]
+    near = near or difflib.get_close_matches(' '.join(arguments[:2]), known, 2, 0.5)
+    remedy = f'did you mean {" or ".join(near)}?' if near else 'see rapid-nav --help'
+    print(f'rapid-nav: no such command: {" ".join(arguments[:2])}; {remedy}', file=sys.stderr)
+    return 2
+
+
+def verbosity(arguments: list[str]) -> list[str]:
+    """Show logs as -v (what happens) or -vv (all) ask for; return the other arguments."""
+    asked = [word for word in arguments if word in _VERBOSE]
+    level = _VERBOSE[asked[-1]] if asked else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format='%(levelname)s %(name)s: %(message)s')
+    logging.getLogger('rapid_nav').setLevel(level)
+    return [word for word in arguments if word not in _VERBOSE]
+
+
+def usage(arguments: list[str]) -> str:
+    """Return what there is to type, of one family of commands if it is named."""
+    shown = {words: about for words, (_, about) in COMMANDS.items() if words[0] in arguments}
+    shown = shown or {words: about for words, (_, about) in COMMANDS.items()}
+    width = max(len(' '.join(words)) for words in shown)
+    lines = [f'  {" ".join(words):{width}}  {about}' for words, about in shown.items()]
+    return '\n'.join([
+        'usage: rapid-nav [-v] COMMAND [--help] [flags]', '', *lines, '',
+        '-v shows logs, -vv all of them. For completion in this shell:',
+        '  source <(rapid-nav completion bash)'])
+
+
+def run(words: tuple[str, ...], arguments: list[str]) -> int:
+    """Parse the flags of a command and call it; what the user can mend is one line, no trace."""
+    module, about = COMMANDS[words]
+    name = ' '.join(words)
+    try:
+        command = importlib.import_module(module).main
+        config_class = get_type_hints(command)['config']
+        describe(config_class)
+        result = command(parse(name, about, config_class, arguments))
+    except ModuleNotFoundError as error:
+        ours = str(error.name).startswith('rapid_nav')
+        return complain(name, f'{error.name} is not installed, and this command needs it'
+                        + ('; build the package again' if ours else ''))
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ValueError, OSError) as error:
+        return complain(name, str(error))
+    except KeyboardInterrupt:
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def parse(name: str, about: str, config_class: type[Any], arguments: list[str]) -> Any:
+    """Return the settings that the arguments give; ValueError says in one line what is wrong."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                config_class, prog=f'rapid-nav {name}', description=about, args=arguments,
+                **defaults_of(config_class, arguments))
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise ValueError(f'{one_line(said.getvalue())}; see rapid-nav {name} --help') from None
+
+
+def defaults_of(config_class: type[Any], arguments: list[str]) -> dict[str, Any]:
+    """Return what the flags change, as `default`, where a --task brings settings `of` its own."""
+    if not hasattr(config_class, 'of'):
+        return {}
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    field = next(one for one in dataclasses.fields(config_class) if one.name == 'task')
+    reader.add_argument('--task', nargs='?', default=field.default)
+    named = reader.parse_known_args(arguments)[0].task
+    known = named in field.metadata['choices']  # if not, it is told with the other mistakes
+    return {'default': config_class.of(named if known else field.default)}
+
+
+def one_line(box: str) -> str:
+    """Return what tyro complains of in a box, and the flags that it proposes, as one line."""
+    lines = [line.strip('│╭╮╰╯ ') for line in box.splitlines()[1:]]  # without the title
+    lines = [line if any(map(str.isalnum, line)) else '' for line in lines]
+    lines = lines[next((i for i, line in enumerate(lines) if line), 0):]
+    end = lines.index('') if '' in lines else len(lines)
+    why = re.sub(r'^Error parsing \w+: ', '', ' '.join(lines[:end])).rstrip('.')
+    flags = [line.split()[0] for line in lines[end:] if line.startswith('--')]
+    near = [flag.rstrip(',') for flag in flags if flag.rstrip(',') not in why]
+    return why + (f'; did you mean {" or ".join(near[:2])}?' if near else '')
+
+
+def complain(words: str, why: str) -> int:
+    """Say why a command cannot be done; return its exit status."""
+    print(f'rapid-nav {words}: {why}', file=sys.stderr)
+    return 2
+
+
+def describe(config_class: type[Any]) -> None:
+    """Make the flags' help from the settings' own: meaning, unit, range and choices."""
+    hints = get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        if dataclasses.is_dataclass(hints[field.name]):
+            describe(hints[field.name])
+        elif 'help' in field.metadata:
+            # tyro would write {None}|PATH
+            named = 'PATH' if hints[field.name] == (Path | None) else None
+            marks = [tyro.conf.arg(help=help_of(field.metadata), metavar=named)]
+            if field.metadata['positional']:
+                marks.append(tyro.conf.Positional)
+            config_class.__annotations__[field.name] = Annotated[(hints[field.name], *marks)]
+
+
+def help_of(about: Any) -> str:
+    """Return a setting's meaning, unit, range and choices in one line."""
+    text = about['help'].rstrip('.')
+    words = [f'{text[:1].upper()}{text[1:]}.']
+    if about['unit']:
+        words.append(f'[{about["unit"]}]')
+    if about['choices']:
+        words.append(f'{{{",".join(map(str, about["choices"]))}}}')
+    elif about['low'] is not None or about['high'] is not None:
+        low, high = ('' if bound is None else f'{bound:g}'
+                     for bound in (about['low'], about['high']))
+        words.append(f'{{{low}..{high}}}')
+    return ' '.join(words)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""`rapid-nav train atari`: the agent that flies learns an Atari game instead."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rapid_nav.agent import checkpoint
+from rapid_nav.agent.init_weights import initialise
+from rapid_nav.offline.atari.env import AtariVectorEnv
+from rapid_nav.offline.atari.presets import Preset, PRESETS
+from rapid_nav.offline.evaluation import atari_operating_points
+from rapid_nav.offline.training.loop import only_distilling, Trainer
+from rapid_nav.offline.training.run_directory import load_teacher, TrainingFolder
+from rapid_nav.options import check, setting
+
+
+@dataclass(frozen=True)
+class TrainAtariConfig:
+    """What `rapid-nav train atari` takes."""
+
+    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
+    preset: str = setting(
+        'fast', 'Settings are fast, which learns soonest on two cores, or nature, those of 2015.',
+        choices=tuple(PRESETS))
+    change: tuple[str, ...] = setting(
+        (), "These settings are not the preset's, as train.num_envs=8 agent.n_step=3.")
+    out: Path = setting(Path('runs/atari'), 'Checkpoint and log are written to this folder.')
+    steps: int | None = setting(None, "The games make so many steps in all; none: the preset's.")
+    seed: int = setting(0, 'Network, exploration and games have this seed.', low=0)
+    network: str = setting(
+        'rapid', 'The network is rapid, with side branches, or plain, its full path alone.',
+        choices=('rapid', 'plain'))
+    teacher: Path | None = setting(
+        None, 'This trained plain network becomes the full path as it is; from the first step on, '
+        'the branches alone learn.')
+    save_seconds: float = setting(
+        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0)
+    resume: bool = setting(
+        True, 'The training goes on from the state in the folder, if there is one.')
+    points: bool = setting(
+        True, 'Operating points are chosen in other games when the training is over.')
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def preset_of(config: TrainAtariConfig) -> Preset:
+    """Return the settings that a command line asks for."""
+    preset = PRESETS[config.preset].changed(config.change)
+    train = dataclasses.replace(
+        preset.train, seed=config.seed, steps=config.steps or preset.train.steps)
+    return dataclasses.replace(
+        preset, task=dataclasses.replace(preset.task, game=config.game),
+        train=train if config.teacher is None else only_distilling(train))
+
+
+def main(config: TrainAtariConfig) -> int:
+    """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
+    preset = preset_of(config)
+    env = AtariVectorEnv(preset.task, preset.train.num_envs)
+    network = preset.network(env.num_actions, config.network == 'rapid')
+    task = preset.task.to_dict()
+    teacher = None if config.teacher is None else load_teacher(config.teacher, network, task)
+    trainer = Trainer(env, network, preset.agent, preset.train, history=preset.task.history)
+    initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
+    trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
+    card: dict[str, Any] = {
+        'task': 'atari', 'preset': config.preset, 'change': list(config.change)}
+    if teacher is not None:
+        trainer.learner.follow(teacher.network)
+        card['teacher'] = teacher.card
+    folder = TrainingFolder(config.out, config.save_seconds, config.resume)
+    if not folder.train(trainer, task, card):
+        return 130
+    if trainer.learner.network.num_levels > 1 and config.points:
+        policy = atari_operating_points.choose(checkpoint.load(folder.policy))
+        checkpoint.save(folder.policy, policy)
+    return 0

@@ -1,0 +1,84 @@
+"""`rapid-nav train fleet`: drones fly and a trainer learns from them, without ros2 launch."""
+
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import threading
+import time
+
+from rapid_nav.cli.fly import asked_to_stop, domain_of_this_run
+from rapid_nav.options import setting
+from rapid_nav.stack import flight
+from rapid_nav.stack.fleet import drone, FleetConfig, trainer
+from rapid_nav.stack.processes import Processes
+
+_FIRST_WEIGHTS_S = 120.0  # for the trainer to come up
+_LOOK_S = 1.0
+_SHOWN = ('return', 'epsilon', 'updates', 'td_error', 'lost_share')
+
+
+@dataclass(frozen=True)
+class TrainFleetConfig(FleetConfig):
+    """A training, and where its account goes."""
+
+    report: Path | None = setting(None, 'The last figures are written to this JSON file.')
+
+
+def main(config: TrainFleetConfig) -> int:
+    """Train until the time is over or somebody stops it; return 0."""
+    drones = [drone(config, index) for index in range(config.drones)]
+    with domain_of_this_run() as domain, asked_to_stop() as stop:
+        environment = flight.environment(domain)
+        print(f'Training {config.drones} drones into {config.out}, ROS_DOMAIN_ID={domain}',
+              flush=True)
+        with Processes(environment, lambda name, line: print(f'[{name}] {line}', flush=True),
+                       patience=10.0) as processes:
+            started = time.time()
+            processes.keep('trainer', trainer(config).command(config.namespace))
+            _await_weights(config.policy, processes, stop)
+            for process in (process for stack in drones for process in stack):
+                processes.keep(process.name, process.command(config.namespace))
+            _watch(config, processes, stop, started)
+    figures = _figures(config)
+    if config.report:
+        config.report.parent.mkdir(parents=True, exist_ok=True)
+        config.report.write_text(json.dumps(figures, indent=2) + '\n')
+    return 0
+
+
+def _await_weights(policy: Path, processes: Processes, stop: threading.Event) -> None:
+    """Wait until there is something to fly by; ValueError if the trainer cannot start."""
+    deadline = time.monotonic() + _FIRST_WEIGHTS_S
+    while not policy.exists() and not stop.wait(0.1):
+        if processes.ended() or time.monotonic() > deadline:
+            raise ValueError('the trainer did not start; what it said stands above')
+
+
+def _watch(
+    config: FleetConfig, processes: Processes, stop: threading.Event, started: float
+) -> None:
+    """Keep everybody alive and say how it goes, until it is over."""
+    shown = None
+    while not stop.wait(_LOOK_S):
+        for name, status in processes.revive():
+            print(f'[{name}] ended with status {status}: starting it again', flush=True)
+        figures = _figures(config)
+        if figures and figures != shown:
+            shown = figures
+            print(f'{figures["step"]:,} transitions, {figures["steps_per_second"]:.0f}/s  ' + '  '
+                  .join(f'{name} {figures[name]:.4g}' for name in _SHOWN if name in figures),
+                  flush=True)
+        if config.duration and time.time() - started >= config.duration:
+            return
+
+
+def _figures(config: FleetConfig) -> dict[str, float]:
+    """Return the last line of the trainer's log."""
+    try:
+        with (Path(config.out) / 'log.jsonl').open('rb') as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 8192))
+            return json.loads(file.read().splitlines()[-1])
+    except (OSError, IndexError, ValueError):
+        return {}  # nothing yet

@@ -1,1 +1,0 @@
-"""The algorithm: an early-exit deep Q-network and its learner. Knows tensors, not drones."""

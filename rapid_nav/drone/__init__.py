@@ -1,0 +1,1 @@
+"""The drone's problem: observations, actions, rewards and episodes."""

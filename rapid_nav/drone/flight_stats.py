@@ -1,0 +1,106 @@
+"""The account of some flights: how far, how much of it new, how they ended, what deciding cost."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rapid_nav.drone.episode import Progress
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What one image showed of a flight."""
+
+    stamp_ns: int
+    flight: int
+    position: tuple[float, float, float]  # [m]
+    speed: float  # [m/s]
+    clearance: float  # [m]
+    terminal: bool
+    collision: bool
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What one decision cost."""
+
+    stamp_ns: int
+    level: int
+    num_levels: int
+    macs_ratio: float
+    latency: float  # [s]
+
+
+class Journal:
+    """Takes frames and decisions as they come and sums them up at any time."""
+
+    def __init__(self) -> None:
+        self.flights: dict[int, Progress] = {}
+        self.frames: list[Frame] = []
+        self.thoughts: dict[int, Thought] = {}
+        self.collisions = 0
+        self.flown_ns = 0
+
+    def saw(self, frame: Frame) -> None:
+        """Note a frame."""
+        if self.frames and self.frames[-1].flight == frame.flight:
+            self.flown_ns += frame.stamp_ns - self.frames[-1].stamp_ns
+        self.frames.append(frame)
+        self.flights.setdefault(frame.flight, Progress()).to(frame.position)
+        self.collisions += frame.terminal and frame.collision
+
+    def thought(self, thought: Thought) -> None:
+        """Note a decision."""
+        self.thoughts[thought.stamp_ns] = thought
+
+    @property
+    def duration(self) -> float:
+        """The simulated seconds in flight; those between two flights do not count."""
+        return self.flown_ns / 1e9
+
+    @property
+    def distance(self) -> float:
+        """The metres of all flights."""
+        return sum(flight.distance for flight in self.flights.values())
+
+    def exit_shares(self) -> list[float]:
+        """Return the share of the decisions that each exit made, by level."""
+        levels = Counter(thought.level for thought in self.thoughts.values())
+        count = max((thought.num_levels for thought in self.thoughts.values()), default=0)
+        return [levels[level] / levels.total() for level in range(count)]
+
+    def macs_ratio(self) -> float | None:
+        """Return the operations spent, as a share of the full network's."""
+        ratios = [thought.macs_ratio for thought in self.thoughts.values()]
+        return float(np.mean(ratios)) if ratios else None
+
+    def latency_ms(self) -> dict[str, float | None]:
+        """Return how long images waited for their commands."""
+        waits = [1e3 * thought.latency for thought in self.thoughts.values()]
+        return {f'p{q}': float(np.percentile(waits, q)) if waits else None for q in (50, 99)}
+
+    def image_rate(self) -> float:
+        """Return the images decided on per simulated second, from each flight's first one on."""
+        following = max(0, len(self.thoughts) - len(self.flights))
+        return following / self.duration if self.duration else 0.0
+
+    def report(self) -> dict[str, Any]:
+        """Return the account as plain JSON values."""
+        distances = [flight.distance for flight in self.flights.values()]
+        entered = sum(flight.entered for flight in self.flights.values())
+        dropped = {frame.stamp_ns for frame in self.frames} - self.thoughts.keys()
+        return {
+            'duration_s': self.duration,
+            'flights': len(distances),
+            'distance_m': distances,
+            'coverage': entered / self.distance if self.distance else 0.0,
+            'collisions': self.collisions,
+            'decisions': len(self.thoughts),
+            'exit_shares': self.exit_shares(),
+            'macs_ratio': self.macs_ratio(),
+            'latency_ms': self.latency_ms(),
+            'image_rate_hz': self.image_rate(),
+            'dropped_images': len(dropped),
+        }

@@ -1,0 +1,1 @@
+"""Deciding without PyTorch: exported stages, exit rules and policies."""

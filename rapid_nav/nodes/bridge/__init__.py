@@ -1,0 +1,1 @@
+"""What the AirSim bridge is made of."""

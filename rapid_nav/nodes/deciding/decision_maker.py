@@ -1,0 +1,163 @@
+"""What decides behind the policy node: a network, its task, and what steers its exits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from rapid_nav.drone.actions import ActionGrid, BodyVelocity, free_way
+from rapid_nav.drone.observation import History
+from rapid_nav.exit_options import Steering
+from rapid_nav.inference.exit_control import Deadline, Governor, GovernorConfig
+from rapid_nav.inference.exit_rule import check_thresholds, Decision, in_time
+from rapid_nav.nodes.deciding.loading import load, Loaded
+from rapid_nav.options import setting
+
+
+@dataclass(frozen=True)
+class PolicyConfig(Steering):
+    """How the policy is steered, and what it flies by."""
+
+    epsilon: float = setting(
+        0.0, 'This share of the actions is random, for learning.', low=0.0, high=1.0)
+    explore_seed: int = setting(0, 'The random actions have this seed.', low=0)
+    max_age: float = setting(
+        0.5, 'Images up to this age are flown by; a longer pause begins a new history.',
+        unit='s', low=0.01, high=60.0)
+    recorder: str = setting(
+        '', 'These nodes (by commas) must listen before the first decision; if empty, none must.')
+
+
+LIVE = (*(field.name for field in fields(Steering)), 'epsilon')
+"""What may change in flight."""
+
+
+class Choice(NamedTuple):
+    """What was decided on an image."""
+
+    decision: Decision  # its action is the one that is flown
+    velocity: BodyVelocity
+    spent: float  # [s] in the network
+    explored: bool  # the action is a random one
+
+
+class Explorer:
+    """Now and then another action than the network's; the same ones for the same seed."""
+
+    def __init__(self, seed: int, num_actions: int) -> None:
+        self.rng, self.num_actions = np.random.default_rng(seed), num_actions
+
+    def choose(self, epsilon: float) -> int | None:
+        """Return a random action at this rate, or None."""
+        # Both numbers are drawn every time, so that a rate changes no later choice.
+        chance, action = self.rng.random(), int(self.rng.integers(self.num_actions))
+        return action if chance < epsilon else None
+
+
+class Brain:
+    """Decides on images under settings that stand."""
+
+    def __init__(
+        self, config: PolicyConfig, loaded: Loaded, history: History, explorer: Explorer,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.config, self.loaded, self.history = config, loaded, history
+        self.explorer, self.clock = explorer, clock
+        self.network, self.grid = loaded.network, ActionGrid(loaded.task.actions)
+        network = self.network
+        point = config.operating_point or next(iter(network.about.operating_points), 'full')
+        self.thresholds = (
+            network.about.thresholds(point) if config.threshold < 0 else
+            check_thresholds((config.threshold,), network.num_levels))
+        self.governor: Governor | None = None
+        self.deadline: Deadline | None = None
+        self.late = 0
+        if config.budget > 0:
+            shares = [macs / network.macs[-1] for macs in network.macs]
+            self.governor = Governor(GovernorConfig(budget=config.budget), shares)
+        elif config.budget_ms > 0:
+            self.governor = Governor(GovernorConfig(budget=config.budget_ms), loaded.times)
+        if config.deadline_ms > 0:
+            self.deadline = Deadline(config.deadline_ms / 1e3, network.num_levels, clock)
+
+    @property
+    def sees_rgb(self) -> bool:
+        """Whether it decides on colour images, and not on depth."""
+        return self.loaded.task.observation.kind == 'rgb'
+
+    def decide(self, image: np.ndarray, waited: float = 0.0) -> Choice:
+        """
+        Decide on depth (H, W) [m], or RGB (H, W, 3) uint8, that arrived so long ago [s].
+
+        Raises BadDepth or BadPicture for an image that must not be flown by.
+        """
+        began = self.clock()
+        observation = self.history.push(image, self.network.observation)
+        ahead = math.inf if self.sees_rgb else float(free_way(image))
+        deep, thresholds = False, self.thresholds
+        if self.governor:
+            deep = ahead < self.config.clearance
+            thresholds = self.governor.thresholds(deep)
+        started = self.clock()
+        if self.deadline:
+            self.deadline.begin(waited + started - began)
+        decision = self.network.decide(
+            observation, thresholds, self.deadline.may_run if self.deadline else in_time,
+            agree=self.governor is not None)
+        spent = self.clock() - started
+        if self.deadline:
+            self.late += self.deadline.end(decision.level) > self.deadline.limit
+        if self.governor:
+            cost = decision.macs_ratio if self.config.budget > 0 else 1e3 * spent
+            self.governor.record(decision, cost, deep)
+        explored = self.explorer.choose(self.config.epsilon)
+        if explored is not None:
+            decision = decision._replace(action=explored)
+        velocity = self.grid.velocity(decision.action, ahead)
+        return Choice(decision, velocity, spent, explored is not None)
+
+    def state(self) -> dict[str, str]:
+        """Return what steers the exits, for people to read."""
+        state = {
+            'checkpoint': str(self.loaded.path), 'weights': str(self.loaded.weights),
+            'updates': self.loaded.updates}
+        if self.config.epsilon > 0:
+            state['epsilon'] = f'{self.config.epsilon:g}'
+        if self.governor:
+            unit = '' if self.config.budget > 0 else ' ms'
+            thresholds = ', '.join(f'{one:.3f}' for one in self.governor.thresholds())
+            state |= {
+                'budget': f'{self.governor.config.budget:g}{unit}',
+                'budget_spent': f'{self.governor.mean:.4f}{unit}',
+                'deep_for_safety': str(self.governor.forced), 'thresholds': thresholds}
+        else:
+            state |= {'thresholds': ', '.join(f'{one:.3f}' for one in self.thresholds)}
+        if self.deadline:
+            state |= {'deadline': f'{self.config.deadline_ms:g} ms', 'late': str(self.late)}
+        return state
+
+
+def make_brain(
+    config: PolicyConfig, before: Brain | None = None, loaded: Loaded | None = None
+) -> Brain:
+    """
+    Make ready what the settings name; ValueError says what is wrong with them.
+
+    From the brain before it takes what the settings leave as it is, the history always; `loaded`
+    is what they name as checkpoint, if somebody has loaded it already.
+    """
+    if before is None:
+        loaded = loaded or load(config.checkpoint)
+        explorer = Explorer(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
+        return Brain(config, loaded, History(loaded.task.observation), explorer)
+    if config == replace(before.config, epsilon=config.epsilon):
+        before.config = config  # a governor goes on with what it has counted
+        return before
+    if config.checkpoint == before.config.checkpoint:
+        loaded = before.loaded
+    elif loaded is None or loaded.checkpoint != config.checkpoint:
+        loaded = load(config.checkpoint, before.loaded.task)
+    return Brain(config, loaded, before.history, before.explorer, before.clock)

@@ -1,0 +1,1 @@
+"""What the trainer node is made of."""

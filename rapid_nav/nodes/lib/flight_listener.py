@@ -1,0 +1,66 @@
+"""Listens to a flight and keeps its journal."""
+
+import threading
+
+from nav_msgs.msg import Odometry
+import numpy as np
+from rclpy.node import Node
+
+from rapid_nav.drone.flight_stats import Frame, Journal, Thought
+from rapid_nav.msg import ExitLevel, Outcome
+from rapid_nav.nodes.lib import conversions
+
+_UNREAD = 1000  # messages that may wait while a busy machine keeps us from reading
+
+
+class Recorder(Node):
+    """Puts together what was said about the same image; `lock` guards the journal."""
+
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(name, namespace=namespace)
+        self.journal = Journal()
+        self.lock = threading.Lock()
+        self.odometry: dict[int, Odometry] = {}
+        self.outcomes: dict[int, Outcome] = {}
+        self.create_subscription(Odometry, 'odom', self.on_odometry, _UNREAD)
+        self.create_subscription(Outcome, 'outcome', self.on_outcome, _UNREAD)
+        self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, _UNREAD)
+
+    def on_odometry(self, message: Odometry) -> None:
+        """Keep where the drone was until its outcome is there too."""
+        self.odometry[conversions.nanoseconds(message.header.stamp)] = message
+        self.join()
+
+    def on_outcome(self, message: Outcome) -> None:
+        """Keep an outcome until it is known where the drone was."""
+        self.outcomes[conversions.nanoseconds(message.header.stamp)] = message
+        self.join()
+
+    def on_exit_level(self, message: ExitLevel) -> None:
+        """Note a decision."""
+        with self.lock:
+            self.journal.thought(Thought(
+                conversions.nanoseconds(message.header.stamp), message.level, message.num_levels,
+                message.macs_ratio, message.latency))
+
+    def heard(self) -> int:
+        """Return how many frames and decisions have come so far."""
+        with self.lock:
+            return len(self.journal.frames) + len(self.journal.thoughts)
+
+    def complete(self) -> bool:
+        """Return whether the last frame ended its flight and was decided on."""
+        with self.lock:
+            frames = self.journal.frames
+            return bool(frames) and frames[-1].terminal and (
+                frames[-1].stamp_ns in self.journal.thoughts)
+
+    def join(self) -> None:
+        """Note every frame of which both halves have come."""
+        for stamp in sorted(self.odometry.keys() & self.outcomes.keys()):
+            odometry, outcome = self.odometry.pop(stamp), self.outcomes.pop(stamp)
+            p, v = odometry.pose.pose.position, odometry.twist.twist.linear
+            with self.lock:
+                self.journal.saw(Frame(
+                    stamp, outcome.flight, (p.x, p.y, p.z), float(np.hypot(v.x, v.y)),
+                    outcome.clearance, outcome.terminal, outcome.collision))

@@ -1,0 +1,1 @@
+"""What the viewer and the markers are made of."""

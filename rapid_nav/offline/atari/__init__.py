@@ -1,0 +1,1 @@
+"""Atari games as a training environment, with their presets."""

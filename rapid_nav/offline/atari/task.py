@@ -1,0 +1,60 @@
+"""What is asked of an Atari player: the game, and how it is shown and scored."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+import re
+from typing import Any
+
+from rapid_nav.options import check, setting
+
+
+@dataclass(frozen=True)
+class AtariTask:
+    """A game of the Atari 2600 and the usual preprocessing (Mnih et al. 2015)."""
+
+    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
+    size: int = setting(84, 'The grey picture has this side.', unit='px', low=16, high=210)
+    pool: int = setting(
+        1, 'A pixel is the brightest of a square of this side in a larger picture, so that small '
+        'bright things stay visible in small pictures.', low=1, high=4)
+    history: int = setting(4, 'An observation has so many pictures.', low=1, high=16)
+    frame_skip: int = setting(
+        4, 'An action is held for so many frames; the last two are merged.', low=1, high=16)
+    sticky: float = setting(
+        0.0, 'At each frame, the action before is repeated with this chance.', low=0.0, high=1.0)
+    no_ops: int = setting(
+        30, 'At most so many frames pass before the player may act.', low=0, high=1000)
+    life_loss: bool = setting(False, 'A lost life ends the episode for the learner.')
+    clip_rewards: bool = setting(True, 'The learner sees only the sign of rewards.')
+    max_frames: int = setting(108_000, 'An episode is cut off after so many frames.', low=1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'game', snake_case(self.game))
+        check(self)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The observation's shape (C, H, W)."""
+        return (self.history, self.size, self.size)
+
+    @property
+    def max_steps(self) -> int:
+        """The most decisions of an episode."""
+        return self.max_frames // self.frame_skip + 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any], **changed: Any) -> 'AtariTask':
+        """Rebuild it, with some values changed; ValueError if they are not of an Atari task."""
+        try:
+            return replace(AtariTask(**values), **changed)
+        except TypeError as error:
+            raise ValueError(f'not the settings of an Atari game: {error}') from error
+
+
+def snake_case(game: str) -> str:
+    """Return a game's name as ale-py's files have it: SpaceInvaders is space_invaders."""
+    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', game).lower()

@@ -1,0 +1,1 @@
+"""The drone as a training environment, with its presets."""

@@ -1,0 +1,1 @@
+"""Rollouts, baselines, intervals and operating points."""

@@ -1,0 +1,1 @@
+"""Comparisons of training methods and settings."""

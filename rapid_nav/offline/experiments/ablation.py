@@ -1,0 +1,96 @@
+"""`rapid-nav compare settings`: what each piece of the plain learner is worth on small games."""
+
+from dataclasses import asdict, dataclass
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rapid_nav.offline.experiments.exit_training import summary
+from rapid_nav.offline.experiments.play import judge
+from rapid_nav.offline.experiments.runs import Change, Lengths, PLAIN, Run, train
+from rapid_nav.offline.minatar.env import GAMES
+from rapid_nav.offline.training.worker_pool import workers
+from rapid_nav.options import check, setting
+
+CHANGES = {
+    'no-double': Change({'double': False}),
+    'no-duelling': Change(duelling=False),
+    'one-step': Change({'n_step': 1}),
+    'uniform': Change({'priority_exponent': 0.0}),
+    'quantiles': Change({'quantiles': 32}),
+    'noisy': Change({'noisy': 0.5}),
+}
+"""What is changed, one thing each, in the plain learner of `rapid-nav compare minatar`."""
+
+Scores = dict[tuple[str, str, int], float]
+"""Mean scores by game, change (or PLAIN) and seed."""
+
+
+@dataclass(frozen=True)
+class CompareSettingsConfig:
+    """What `rapid-nav compare settings` takes."""
+
+    out: Path = setting(
+        Path('runs/minatar'), 'The runs are in this folder, which may be that of `compare '
+        'minatar`; those that it has are kept.')
+    games: tuple[str, ...] = setting(GAMES, 'These games are played.')
+    changes: tuple[str, ...] = setting(
+        tuple(CHANGES), 'These changes are compared with the learner as it is.')
+    seeds: int = setting(5, 'Each game and change has so many trainings.', low=1, high=1000)
+    steps: int = setting(
+        500_000, 'A network trains for so many steps, all environments together.', low=100)
+    episodes: int = setting(
+        100, 'So many episodes are played afterwards to judge a network.', low=1)
+    jobs: int = setting(
+        2, 'So many trainings run at the same time, a thread each.', low=1, high=256)
+    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+
+    def __post_init__(self) -> None:
+        check(self)
+        if unknown := sorted(set(self.changes) - set(CHANGES)):
+            raise ValueError(f'no change {unknown[0]!r}; choose among {", ".join(CHANGES)}')
+
+
+def main(config: CompareSettingsConfig) -> int:
+    """Make the runs that are missing, then compare; write and print the figures."""
+    config.out.mkdir(parents=True, exist_ok=True)
+    # Seed by seed: whoever cannot wait for the last has all the games and changes of the first.
+    runs = [
+        Run(config.out, game, kind, seed) for seed, game, kind in itertools.product(
+            range(config.seeds), config.games, (PLAIN, *config.changes))]
+    lengths = Lengths(config.steps, config.episodes)
+    with workers(config.jobs) as pool:
+        asked = [pool.submit(one_run, run, lengths) for run in runs]
+        report = compare(config, {
+            (run.game, run.kind, run.seed): future.result()
+            for run, future in zip(runs, asked, strict=True)})
+    print(json.dumps(report['changes'], indent=1))
+    if config.report is not None:
+        config.report.write_text(json.dumps(report, indent=1) + '\n')
+    return 0
+
+
+def one_run(run: Run, lengths: Lengths) -> float:
+    """Train a network unless it is there, and return the mean score of its greedy play."""
+    torch.set_num_threads(1)
+    train(run, lengths, change=CHANGES.get(run.kind, Change()))
+    return float(judge(run, lengths)['learned']['score'])
+
+
+def compare(config: CompareSettingsConfig, scores: Scores) -> dict[str, Any]:
+    """Return for each change its share of the score of the learner as it is, of the same seed."""
+    table = {
+        kind: np.array([[scores[game, kind, seed] for seed in range(config.seeds)]
+                        for game in config.games])  # (G, S)
+        for kind in (PLAIN, *config.changes)}
+    return {
+        'config': json.loads(json.dumps(asdict(config), default=str)),
+        'scores': {kind: dict(zip(config.games, values.tolist(), strict=True))
+                   for kind, values in table.items()},
+        'changes': {kind: summary(config.games, table[kind] / table[PLAIN].clip(min=1e-9))
+                    for kind in config.changes},
+    }

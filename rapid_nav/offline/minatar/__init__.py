@@ -1,0 +1,1 @@
+"""MinAtar games as a training environment."""

@@ -1,0 +1,1 @@
+"""Plots, tables, pages and maps of what was measured."""

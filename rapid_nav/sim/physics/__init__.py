@@ -1,0 +1,1 @@
+"""Rigid-body dynamics, the flight controller and contacts."""

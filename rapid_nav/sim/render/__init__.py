@@ -1,0 +1,1 @@
+"""The cameras: rasterization, shading and ray casting."""

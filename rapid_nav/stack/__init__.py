@@ -1,0 +1,1 @@
+"""Which processes make a flight or a fleet."""

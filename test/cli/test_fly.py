@@ -1,0 +1,107 @@
+"""`rapid-nav fly` from outside: it flies, it can be repeated, and it leaves nothing behind."""
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import signal
+import time
+
+from flight_process import Flight, PARTS
+import pytest
+
+
+@pytest.fixture
+def fly(checkpoint: Path, tmp_path: Path) -> Iterator:
+    flights: list[Flight] = []
+
+    def start(*flags: str) -> Flight:
+        folder = tmp_path / str(len(flights))
+        folder.mkdir()
+        flights.append(Flight(checkpoint, folder, *flags))
+        return flights[-1]
+
+    yield start
+    for flight in flights:
+        for pid in flight.alive():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_two_lockstep_flights_with_one_seed_are_the_same_to_the_last_digit(fly) -> None:
+    flags = ('--lockstep', '--duration', '20', '--seed', '4', '--world', 'pillars')
+    one, other = fly(*flags).wait(), fly(*flags).wait()
+    assert one.pop('latency_ms') and other.pop('latency_ms')
+    assert one == other
+    assert one['decisions'] == pytest.approx(20 / 0.102, abs=2 + one['flights'])
+    assert sum(one['distance_m']) > 5.0
+    assert one['dropped_images'] == 0
+    assert sum(one['exit_shares']) == pytest.approx(1.0)
+
+
+def test_two_flights_side_by_side_do_not_meet(fly) -> None:
+    runs = [fly('--lockstep', '--flights', '2', '--seed', str(seed)) for seed in (1, 8)]
+    one, other = (run.wait(240) for run in runs)
+    assert one['flights'] == other['flights'] == 2
+    assert one['distance_m'] != other['distance_m']
+
+
+@pytest.mark.parametrize(('number', 'moment'), [
+    (signal.SIGTERM, 'setting up'), (signal.SIGINT, 'taking off'),
+    (signal.SIGINT, 'flying'), (signal.SIGTERM, 'flying'),
+])
+def test_it_ends_with_a_summary_and_status_0_whenever_asked_to(
+    fly, number: signal.Signals, moment: str
+) -> None:
+    flight = fly()
+    flight.said({'setting up': 'Waiting', 'taking off': 'Simulating', 'flying': 'flown'}[moment])
+    flight.process.send_signal(number)
+    report = flight.wait(10)
+    assert report['decisions'] > 0 or moment != 'flying'
+    assert 'decisions at' in flight.output.read_text()
+    assert not flight.alive()
+
+
+def test_ctrl_c_after_a_part_was_killed_still_gives_a_summary(fly) -> None:
+    flight = fly().in_the_air()
+    os.kill(flight.part('policy'), signal.SIGKILL)
+    flight.process.send_signal(signal.SIGINT)
+    assert flight.wait(10)['decisions'] > 0
+    assert not flight.alive()
+
+
+def test_a_part_that_is_told_to_end_ends_the_flight_in_good_order(fly) -> None:
+    flight = fly().in_the_air()
+    os.kill(flight.part('scene'), signal.SIGTERM)
+    flight.wait(10)
+    assert 'scene ended with status 0' in flight.output.read_text()
+
+
+@pytest.mark.parametrize('victim', [*PARTS, 'fly'])
+def test_whoever_is_killed_first_nothing_is_left_after_three_seconds(fly, victim: str) -> None:
+    flight = fly().in_the_air()
+    assert len(flight.alive()) == len(PARTS) + 1
+    os.kill(flight.process.pid if victim == 'fly' else flight.part(victim), signal.SIGKILL)
+    deadline = time.monotonic() + 3.0
+    while flight.alive() and time.monotonic() < deadline:
+        flight.process.poll()
+        time.sleep(0.05)
+    assert not flight.alive()
+    if victim != 'fly':
+        assert flight.process.wait(1) == 1
+        assert f'{victim} ended' in flight.output.read_text()
+        assert flight.report.exists()
+
+
+def test_a_world_that_does_not_exist_is_one_clear_line(fly) -> None:
+    flight = fly('--world', 'nowhere.yaml')
+    assert flight.process.wait(30) == 2
+    assert 'nowhere.yaml: there is no such file' in flight.output.read_text()
+
+
+def test_pedras_task_flies_in_the_same_stack_and_repeats(fly, pedra: Path) -> None:
+    flags = ('--checkpoint', str(pedra), '--lockstep', '--flights', '3', '--world', 'pillars')
+    one, other = fly(*flags).wait(), fly(*flags).wait()
+    assert one.pop('latency_ms') and other.pop('latency_ms')
+    assert one == other
+    assert one['flights'] == 3 and one['dropped_images'] == 0
+    steps = one['decisions'] - 3  # the last decision of a flight is not flown
+    assert 0 < sum(one['distance_m']) <= 0.42 * steps

@@ -1,0 +1,146 @@
+"""The join: whatever order messages come in, no transition is made up of two flights or drones."""
+
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import numpy as np
+
+from rapid_nav.drone.transition_assembler import Join, JoinConfig, Judged, Stretch
+
+PERIOD = 102_000_000  # [ns]
+HISTORY = 3
+CONFIG = JoinConfig(patience=6, longest=8)
+
+
+class Truth(NamedTuple):
+    """An image as it was."""
+
+    drone: str
+    stamp: int
+    frame: np.ndarray  # (1, 4) uint8, no two alike
+    action: int
+    judged: Judged
+    run: int  # of the simulator
+
+
+@st.composite
+def fleets(draw, apart: bool = False) -> dict[str, list[Truth]]:
+    """Draw what some drones did: flights of any length, and simulators that began anew."""
+    fleet, count = {}, 0
+    for drone in ('red', 'blue')[:draw(st.integers(1, 2))]:
+        fleet[drone] = []
+        # Later runs may begin earlier: the clock of a simulator begins where it likes.
+        starts = draw(st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=apart))
+        starts = sorted(starts, reverse=draw(st.booleans())) if apart else starts
+        for run, start in enumerate(starts):
+            stamp = start * 10**12 + run
+            number = 10**9 * run  # of a bridge, which counts on from a number of its own
+            for flight in range(draw(st.integers(1, 3))):
+                length = draw(st.integers(1, 25))
+                crash = draw(st.booleans())
+                for k in range(length):
+                    last = k == length - 1
+                    frame = np.array([[count % 256, count // 256, len(drone), run]], np.uint8)
+                    fleet[drone].append(Truth(
+                        drone, stamp, frame, count % 25,
+                        Judged(float(count), last, last and crash, flight, number), run))
+                    stamp, number, count = stamp + PERIOD, number + 1, count + 1
+    return fleet
+
+
+def told(fleet: dict[str, list[Truth]]) -> list[tuple[Truth, str]]:
+    """Return the three messages of every image, drone by drone turn about."""
+    longest = max(map(len, fleet.values()))
+    return [
+        (images[k], part) for k in range(longest) for images in fleet.values() if k < len(images)
+        for part in ('frame', 'action', 'judged')]
+
+
+def unknown(images: list[Truth]) -> set[int]:
+    """Return those in whose stack may lie what nobody heard of: the first ones of every run."""
+    firsts = [k for k, image in enumerate(images)
+              if k == 0 or image.run != images[k - 1].run]
+    return {k for first in firsts for k in range(first, first + HISTORY - 1)
+            if k < len(images) and images[k].judged.flight == images[first].judged.flight}
+
+
+def join(messages: list[tuple[Truth, str]]) -> tuple[Join, list[Stretch]]:
+    """Join them in this order."""
+    joined, stretches = Join(HISTORY, CONFIG), []
+    for image, part in messages:
+        drone = joined.drone(image.drone)
+        stretches += drone.hear(image.stamp, **{part: getattr(image, part)})
+        assert len(drone.pending) <= CONFIG.patience
+        assert len(drone.chain) <= CONFIG.longest + HISTORY
+    return joined, stretches + list(joined.flush())
+
+
+def check(fleet: dict[str, list[Truth]], stretches: list[Stretch]) -> set[tuple[str, int]]:
+    """Hold every stretch against the truth; return the images learned from."""
+    learned = set()
+    for stretch in stretches:
+        images = fleet[stretch.drone]
+        at = {image.frame.tobytes(): k for k, image in enumerate(images)}
+        first = at[stretch.frames[0].tobytes()]
+        seen = images[first:first + len(stretch.frames)]
+        assert [image.frame.tobytes() for image in seen] == [
+            frame.tobytes() for frame in stretch.frames]
+        assert len({(image.run, image.judged.flight) for image in seen}) == 1
+        assert stretch.actions.tolist() == [image.action for image in seen[:-1]]
+        assert stretch.rewards.tolist() == [image.judged.reward for image in seen[1:]]
+        assert stretch.terminated == seen[-1].judged.collision
+        assert stretch.transitions > 0
+        begins = first > 0 and images[first - 1].judged.terminal
+        assert stretch.context in (0, HISTORY - 1) and (begins or stretch.context)
+        for k in range(stretch.context, len(seen) - 1):
+            assert (stretch.drone, first + k) not in learned
+            learned.add((stretch.drone, first + k))
+    return learned
+
+
+@settings(max_examples=50, deadline=None)
+@given(fleets(apart=True))
+def test_everything_that_is_heard_in_order_is_learned_from_once(fleet) -> None:
+    joined, stretches = join(told(fleet))
+    learned = check(fleet, stretches)
+    assert learned == {
+        (drone, k) for drone, images in fleet.items() for k, image in enumerate(images)
+        if not image.judged.terminal and k not in unknown(images)}
+    assert joined.lost_share() == 0.0
+
+
+@settings(max_examples=150, deadline=None)
+@given(fleets(), st.data())
+def test_nothing_mixes_when_messages_are_shuffled_dropped_repeated_and_late(fleet, data) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    messages = told(fleet)
+    spread = data.draw(st.sampled_from([0, 3, 12, 60]))
+    drop, repeat = data.draw(st.sampled_from([(0.0, 0.0), (0.1, 0.1), (0.4, 0.3)]))
+    order = np.arange(len(messages)) + rng.uniform(0, spread + 1e-9, len(messages))
+    heard = [messages[k] for k in np.argsort(order, kind='stable') if rng.random() >= drop]
+    for _ in range(int(repeat * len(heard))):
+        k = int(rng.integers(len(heard)))
+        heard.insert(min(k + int(rng.integers(40)), len(heard)), heard[k])
+    check(fleet, join(heard)[1])
+
+
+def test_a_flight_in_little_disorder_loses_nothing() -> None:
+    images = [Truth('red', k * PERIOD, np.array([[k, 0, 0, 0]], np.uint8), k,
+                    Judged(k, k == 99, k == 99, 0, k), 0) for k in range(100)]
+    messages = told({'red': images})
+    rng = np.random.default_rng(0)
+    shuffled = [messages[k] for k in np.argsort(np.arange(300) + rng.uniform(0, 9, 300))]
+    joined, stretches = join(shuffled)
+    assert len(check({'red': images}, stretches)) == 97  # all but the first two and the last
+    assert joined.counts()['joined'] == 100 and joined.lost_share() == 0.0
+
+
+def test_an_image_that_nobody_heard_of_is_counted_and_never_flown_across() -> None:
+    images = [Truth('red', k * PERIOD, np.array([[k, 0, 0, 0]], np.uint8), k,
+                    Judged(k, k == 19, False, 0, k), 0) for k in range(20)]
+    joined, stretches = join([m for m in told({'red': images}) if m[0].action != 7])
+    learned = {k for _, k in check({'red': images}, stretches)}
+    # 6 has no next image; 8 and 9 only say what was seen before 10, as 0 and 1 before 2.
+    assert learned == set(range(2, 19)) - {6, 7, 8, 9}
+    assert joined.counts()['lost'] == 1 and joined.counts()['joined'] == 19

@@ -1,0 +1,84 @@
+"""A depth camera that shows images to the policy node and listens to what it answers."""
+
+from pathlib import Path
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from listener import Listener, wait_until
+import numpy as np
+from rcl_interfaces.srv import SetParameters
+import rclpy
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from rapid_nav.msg import ExitLevel
+from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.policy import Policy
+
+SOUND = np.full((144, 256), 5.0, np.float32)
+COLOURS = np.random.default_rng(0).integers(1, 256, (180, 320, 3), np.uint8)
+
+
+class Camera:
+    """Shows images to a policy and hears what it makes of them."""
+
+    def __init__(
+        self, ros, checkpoint: Path, topic: str = 'camera/depth',
+        sound: np.ndarray | None = None, **parameters
+    ) -> None:
+        self.running = running = ros(checkpoint=checkpoint, **parameters)
+        self.policy = Policy()
+        self.node = rclpy.create_node('camera')
+        ear = Listener(self.node)
+        self.commands = ear.listen(TwistStamped, 'cmd_vel')
+        self.levels = ear.listen(ExitLevel, 'exit_level')
+        self.diagnostics = ear.listen(DiagnosticArray, '/diagnostics')
+        self.images = self.node.create_publisher(Image, topic, 1)
+        sound = SOUND if sound is None else sound
+        self.parameters = self.node.create_client(SetParameters, 'policy/set_parameters')
+        running.spin(self.policy)
+        running.spin(self.node)
+        # Nobody can see when a best-effort match is complete: show stale images until one counts.
+        wait_until(lambda: self.show(sound, age=10.0) and self.policy.counts['stale_images'])
+        wait_until(self.policy.commands.get_subscription_count)
+        wait_until(self.policy.levels.get_subscription_count)
+        time.sleep(0.1)
+        self.policy.counts.clear()
+
+    def show(self, depth: np.ndarray, age: float = 0.0, **changes) -> int:
+        """Publish an image that is so old [s]; return its stamp."""
+        return self.publish(depth, time.time_ns() - round(age * 1e9), **changes)
+
+    def publish(self, depth: np.ndarray, stamp: int, **changes) -> int:
+        """Publish an image of this stamp [ns]; return the stamp."""
+        message = conversions.image(depth, stamp)
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self.images.publish(message)
+        return stamp
+
+    def answer(self, depth: np.ndarray) -> ExitLevel:
+        """Show an image and return how it was decided on."""
+        stamp = self.show(depth)
+        return wait_until(lambda: next(
+            (m for m in self.levels if conversions.nanoseconds(m.header.stamp) == stamp), None))
+
+    def set(self, **values) -> str:
+        """Set parameters as `ros2 param set` does; return why it was refused, or ''."""
+        assert self.parameters.wait_for_service(10)
+        answer = self.parameters.call_async(SetParameters.Request(parameters=[
+            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]))
+        wait_until(answer.done)
+        return answer.result().results[0].reason
+
+    def told(self, key: str) -> str:
+        """Return what /diagnostics said last of something, or ''."""
+        for message in reversed(self.diagnostics):
+            if message.status[0].name == '/rapid/policy':
+                return {item.key: item.value for item in message.status[0].values}.get(key, '')
+        return ''
+
+    def counted(self, kind: str) -> int:
+        """Return what /diagnostics said last of a count."""
+        return int(self.told(kind) or 0)

@@ -1,0 +1,214 @@
+"""The compiled network says what the trained one says, earlier, and on a robot without PyTorch."""
+
+import dataclasses
+import subprocess
+import sys
+import time
+import zipfile
+
+from networks import THREE_EXITS
+import numpy as np
+import pytest
+import torch
+
+from rapid_nav.agent import checkpoint, macs
+from rapid_nav.agent.checkpoint import Checkpoint, CheckpointError
+from rapid_nav.agent.config import c3f2_stages, Conv, NetworkConfig, Stage
+from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.inference import policy_package
+from rapid_nav.inference.exit_rule import decide
+from rapid_nav.inference.policy import load_policy, Policy
+
+RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
+SHARED = NetworkConfig((2, 10, 10), 4, (
+    Stage((Conv(4, 3, 1),), hidden=8), Stage((), hidden=8), Stage((Conv(8, 3, 2),), hidden=16),
+    Stage((Conv(8, 3, 1, 1), Conv(4, 1, 1)), hidden=16)))
+SHAPES = {
+    'own stems': RAPID,
+    'one trunk': SHARED,
+    'no cascade': dataclasses.replace(SHARED, cascade=False),
+    'no duel': dataclasses.replace(RAPID, duelling=False),
+    'no branches': RAPID.without_branches,
+    'pooled': NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False),
+    'pooled and shared': NetworkConfig((2, 20, 20), 4, (
+        Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
+        Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16),
+        Stage((Conv(8, 3, 1),), 16))),
+    'no convolution': NetworkConfig((2, 4, 5), 3, (Stage((), 4), Stage((Conv(4, 3, 1),), 8))),
+}
+
+
+def make_checkpoint(config, seed=1):
+    torch.manual_seed(seed)
+    network = EarlyExitNetwork(config).eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(1.5)  # so that answers differ from each other by more than rounding
+    return Checkpoint(network, {'name': 'flight'}, {'balanced': (0.5,) * (
+        network.num_levels - 1)}, {'seed': seed})
+
+
+def observe(config, count=50):
+    return np.random.default_rng(0).random((count, 1, *config.input_shape), np.float32)
+
+
+@pytest.mark.parametrize('config', SHAPES.values(), ids=SHAPES)
+def test_onnx_says_what_eager_says_at_every_exit(config):
+    made = make_checkpoint(config)
+    eager, compiled = Policy(made, 'eager'), Policy(made)
+    for observation in observe(config):
+        for theirs, ours in zip(
+                eager.answers(observation), compiled.answers(observation), strict=True):
+            np.testing.assert_allclose(ours.q_values, theirs.q_values, atol=1e-4)
+            np.testing.assert_allclose(ours.confidence, theirs.confidence, atol=1e-4)
+    assert compiled.macs == eager.macs == macs.macs_by_level(made.network)
+
+
+def test_onnx_decides_what_eager_decides():
+    made = make_checkpoint(RAPID)
+    eager, compiled = Policy(made, 'eager'), Policy(made)
+    levels = set()
+    for observation in observe(RAPID):
+        seen = [float(answer.confidence[0]) for answer in eager.answers(observation)]
+        thresholds = [1 / (1 + np.exp(-sure)) + 1e-3 * side
+                      for sure, side in zip(seen[:-1], np.random.default_rng(
+                          len(levels)).choice([-1, 1], 2), strict=True)]
+        theirs, ours = (policy.decide(observation, thresholds) for policy in (eager, compiled))
+        assert (ours.action, ours.level, ours.macs) == (theirs.action, theirs.level, theirs.macs)
+        assert ours.confidences == pytest.approx(theirs.confidences, abs=1e-4)
+        levels.add(ours.level)
+
+
+def test_no_later_stage_runs_after_an_exit():
+    policy = Policy(make_checkpoint(RAPID))
+    for level, thresholds in enumerate([(0.0, 0.0), (1.5, 0.0)]):
+        for stage in policy.stages.stages:
+            stage.q_values[:] = 0.0
+        policy.decide(observe(RAPID, 1)[0], thresholds)
+        ran = [bool(stage.q_values.any()) for stage in policy.stages.stages]
+        assert ran == [index <= level for index in range(3)]
+
+
+@pytest.mark.parametrize('agree', [False, True])
+@pytest.mark.parametrize('config', [RAPID, SHARED, RAPID.without_branches])
+def test_the_fast_decision_is_the_exit_rules(config, agree):
+    policy = Policy(make_checkpoint(config))
+    rng, levels = np.random.default_rng(0), set()
+    for observation in observe(config, 200):
+        thresholds = tuple(rng.normal(0.5, 0.1, policy.num_levels - 1))
+        until = int(rng.integers(1, 6))
+        rule = decide(policy.answers(observation), thresholds, policy.macs,
+                      lambda level, until=until: level < until, agree)
+        assert policy.decide(
+            observation, thresholds, lambda level, until=until: level < until, agree) == rule
+        levels.add(rule.level)
+    assert levels == set(range(policy.num_levels))
+
+
+def test_out_of_time_takes_the_best_answer_there_is():
+    policy = Policy(make_checkpoint(RAPID))
+    observation = observe(RAPID, 1)[0]
+    decision = policy.decide(observation, (1.5, 1.5), may_run=lambda level: level < 2)
+    assert decision.level == 1
+    assert decision.confidence < decision.threshold
+
+
+def test_branches_that_disagree_go_deep():
+    policy = Policy(make_checkpoint(RAPID))
+    deep = 0
+    for observation in observe(RAPID):
+        first, second, _ = [int(answer.q_values.argmax()) for answer in
+                            policy.answers(observation)]
+        decision = policy.decide(observation, (1.5, 0.0), agree=True)
+        assert decision.level == (1 if first == second else 2)
+        deep += decision.level == 2
+    assert deep > 0
+
+
+def test_a_decision_outlives_the_next_one():
+    policy = Policy(make_checkpoint(RAPID))
+    one, two = observe(RAPID, 2)
+    first = policy.decide(one, (0.0, 0.0))
+    policy.decide(two, (0.0, 0.0))
+    assert policy.decide(one, (0.0, 0.0)) == first
+
+
+@pytest.mark.parametrize('runtime', ['onnx', 'eager'])
+def test_what_is_written_where_the_network_reads_decides_as_what_is_handed_in(runtime):
+    policy = Policy(make_checkpoint(RAPID), runtime)
+    for observation in observe(RAPID, 5):
+        handed_in = policy.decide(observation, (0.5, 0.5))
+        policy.observation[:] = 0.0
+        policy.observation[:] = observation
+        assert policy.decide(policy.observation, (0.5, 0.5)) == handed_in
+
+
+@pytest.fixture
+def files(tmp_path):
+    trained, exported = tmp_path / 'policy.safetensors', tmp_path / 'policy.zip'
+    checkpoint.save(trained, make_checkpoint(RAPID))
+    policy_package.export(trained, exported)
+    return trained, exported
+
+
+def test_either_form_of_a_policy_decides_alike(files):
+    trained, exported = (load_policy(path) for path in files)
+    for observation in observe(RAPID, 5):
+        for point in ('balanced', 'full'):
+            thresholds = trained.about.thresholds(point)
+            assert trained.decide(observation, thresholds) == exported.decide(
+                observation, exported.about.thresholds(point))
+    assert exported.about == trained.about
+    assert exported.about.card['seed'] == 1
+
+
+WITHOUT = """
+import sys
+for missing in {missing!r}:
+    sys.modules[missing] = None  # importing it raises ImportError
+import numpy as np
+from rapid_nav.inference.policy import load_policy
+policy = load_policy({path!r})
+print(policy.decide(np.zeros((1, 3, 36, 64), np.float32), policy.about.thresholds('full')).level)
+"""
+
+
+@pytest.mark.parametrize('form, missing', [
+    (0, ['torch', 'safetensors.torch']), (1, ['torch', 'onnx', 'safetensors.torch'])])
+def test_a_machine_without_pytorch_decides(files, form, missing):
+    script = WITHOUT.format(missing=missing, path=str(files[form]))
+    began = time.monotonic()
+    answer = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, check=False)
+    assert answer.stdout.strip() == '2', answer.stderr
+    assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize('share', [0.0, 0.3, 0.999])
+def test_a_truncated_export_is_refused_by_name(files, share):
+    _, path = files
+    content = path.read_bytes()
+    path.write_bytes(content[:int(share * len(content))])
+    with pytest.raises(CheckpointError, match=r'policy.zip: not a whole'):
+        load_policy(path)
+
+
+def test_an_export_with_a_damaged_stage_is_refused_by_name(files):
+    _, path = files
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, content in parts.items():
+            archive.writestr(name, b'nonsense' if name == 'stage_1.onnx' else content)
+    with pytest.raises(CheckpointError, match=r'policy.zip: ONNX Runtime refuses'):
+        load_policy(path)
+
+
+def test_a_wrong_observation_is_refused_with_both_shapes():
+    with pytest.raises(ValueError, match='this network reads'):
+        Policy(make_checkpoint(RAPID)).decide(np.zeros((1, 1, 2, 2), np.float32), (0.5, 0.5))
+
+
+def test_an_unknown_runtime_is_named(files):
+    with pytest.raises(ValueError, match="no runtime 'tpu'; choose one of onnx, eager"):
+        load_policy(files[1], runtime='tpu')
