@@ -71,6 +71,7 @@ runs/evaluation.json: | $(BUILT)
 
 lint: $(BUILT) $(DEV)
 	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
 	@$(ENVIRONMENT); $(VENV)/bin/mypy
 	@$(VENV)/bin/flake8 --config test/ament_flake8.ini rapid_nav launch test setup.py
 

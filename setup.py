@@ -10,11 +10,25 @@ setup(
     description='A drone that flies by its depth camera with an early-exit network',
     license='MIT',
     python_requires='>=3.10',
-    packages=find_packages(include=['rapid_nav', 'rapid_nav.*'], exclude=['rapid_nav.nodes', 'rapid_nav.nodes.*']),
+    packages=find_packages(
+        include=['rapid_nav', 'rapid_nav.*'], exclude=['rapid_nav.nodes', 'rapid_nav.nodes.*']
+    ),
     data_files=[('share/rapid_nav/models', glob('models/*.*'))],
     install_requires=[
-        'numpy>=2.0', 'torch>=2.4', 'safetensors', 'gymnasium>=1.0', 'numba>=0.61', 'msgpack>=1.0',
-        'onnx', 'onnxruntime', 'pyyaml', 'pillow', 'tyro>=0.9', 'rich', 'tensorboard', 'mcap',
+        'numpy>=2.0',
+        'torch>=2.4',
+        'safetensors',
+        'gymnasium>=1.0',
+        'numba>=0.61',
+        'msgpack>=1.0',
+        'onnx',
+        'onnxruntime',
+        'pyyaml',
+        'pillow',
+        'tyro>=0.9',
+        'rich',
+        'tensorboard',
+        'mcap',
         'mcap-ros2-support',
     ],
     extras_require={

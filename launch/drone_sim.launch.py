@@ -28,22 +28,35 @@ def start(context: LaunchContext) -> list[Any]:
         launch_actions.require('rviz2', 'rviz:=true')
     processes = flight.stack(config, flight.port_of(config))
     actions = launch_actions.actions(processes, config.namespace)
-    actions.append(Node(
-        package='rviz2', executable='rviz2', condition=IfCondition(rviz),
-        arguments=['-d', str(resources.share() / 'config' / 'rapid_nav.rviz')]))
-    end = OnProcessExit(on_exit=lambda event, _: EmitEvent(
-        event=Shutdown(reason=f'{event.process_name} ended with {event.returncode}')))
+    actions.append(
+        Node(
+            package='rviz2',
+            executable='rviz2',
+            condition=IfCondition(rviz),
+            arguments=['-d', str(resources.share() / 'config' / 'rapid_nav.rviz')],
+        )
+    )
+    end = OnProcessExit(
+        on_exit=lambda event, _: EmitEvent(
+            event=Shutdown(reason=f'{event.process_name} ended with {event.returncode}')
+        )
+    )
     return [RegisterEventHandler(end), *actions]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments, and the stack they describe."""
-    return LaunchDescription([
-        *launch_actions.arguments(flight.StackConfig),
-        DeclareLaunchArgument(
-            'rviz', default_value='false', choices=['true', 'false'],
-            description='A window of rviz2 shows the flight.'),
-        SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
-        *launch_actions.middleware(),
-        OpaqueFunction(function=start),
-    ])
+    return LaunchDescription(
+        [
+            *launch_actions.arguments(flight.StackConfig),
+            DeclareLaunchArgument(
+                'rviz',
+                default_value='false',
+                choices=['true', 'false'],
+                description='A window of rviz2 shows the flight.',
+            ),
+            SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
+            *launch_actions.middleware(),
+            OpaqueFunction(function=start),
+        ]
+    )

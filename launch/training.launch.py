@@ -32,10 +32,12 @@ def fly(context: LaunchContext, config: FleetConfig, drones: list[Process]) -> l
 
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments, and the fleet they describe."""
-    return LaunchDescription([
-        *launch_actions.arguments(FleetConfig),
-        SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
-        *launch_actions.middleware(),
-        SetEnvironmentVariable('OMP_NUM_THREADS', '1'),  # the learner takes one core at most
-        OpaqueFunction(function=start),
-    ])
+    return LaunchDescription(
+        [
+            *launch_actions.arguments(FleetConfig),
+            SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
+            *launch_actions.middleware(),
+            SetEnvironmentVariable('OMP_NUM_THREADS', '1'),  # the learner takes one core at most
+            OpaqueFunction(function=start),
+        ]
+    )

@@ -24,10 +24,20 @@ from PIL import Image
 
 # Software rendering, and none of Chromium's own errands on the network.
 FLAGS = (
-    '--headless=new', '--no-sandbox', '--no-first-run', '--disable-quic', '--disable-sync',
-    '--disable-background-networking', '--disable-component-update', '--use-gl=angle',
-    '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist',
-    '--hide-scrollbars', '--remote-debugging-pipe')
+    '--headless=new',
+    '--no-sandbox',
+    '--no-first-run',
+    '--disable-quic',
+    '--disable-sync',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--use-gl=angle',
+    '--use-angle=swiftshader',
+    '--enable-unsafe-swiftshader',
+    '--ignore-gpu-blocklist',
+    '--hide-scrollbars',
+    '--remote-debugging-pipe',
+)
 
 
 class Browser:
@@ -39,9 +49,18 @@ class Browser:
         asked, self.ask = os.pipe()
         self.hear, heard = os.pipe()
         self.process = subprocess.Popen(
-            ['bash', '-c', f'exec chromium "$@" 3<&{asked} 4>&{heard}', 'chromium', *FLAGS,
-             f'--user-data-dir={self.profile.name}'],
-            pass_fds=(asked, heard), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                'bash',
+                '-c',
+                f'exec chromium "$@" 3<&{asked} 4>&{heard}',
+                'chromium',
+                *FLAGS,
+                f'--user-data-dir={self.profile.name}',
+            ],
+            pass_fds=(asked, heard),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(asked)
         os.close(heard)
         self.count, self.rest = 0, b''
@@ -77,10 +96,15 @@ def screenshot(url: str, path: Path, seconds: float, width: int, height: int) ->
     """Open a page, give it some time, and keep what it shows."""
     with Browser() as browser:
         target = browser.call('Target.createTarget', url='about:blank')['targetId']
-        session = browser.call(
-            'Target.attachToTarget', targetId=target, flatten=True)['sessionId']
-        browser.call('Emulation.setDeviceMetricsOverride', session, width=width, height=height,
-                     deviceScaleFactor=1, mobile=False)
+        session = browser.call('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
+        browser.call(
+            'Emulation.setDeviceMetricsOverride',
+            session,
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         browser.call('Page.navigate', session, url=url)
         time.sleep(seconds)
         seen = browser.call('Page.captureScreenshot', session, format='png')
@@ -94,12 +118,25 @@ def viewer(flight: str) -> Iterator[str]:
     rerun, data, page = str(Path(sys.executable).with_name('rerun')), free_port(), free_port()
     optimized = Path(flight).with_suffix('.optimized.rrd')  # without a GPU, few chunks load faster
     with optimized.open('wb') as file:
-        subprocess.run([rerun, 'rrd', 'optimize', flight], stdout=file, stderr=subprocess.DEVNULL,
-                       check=True)
+        subprocess.run(
+            [rerun, 'rrd', 'optimize', flight], stdout=file, stderr=subprocess.DEVNULL, check=True
+        )
     server = subprocess.Popen(
-        [rerun, '--serve-web', '--bind', '127.0.0.1', '--port', str(data),
-         '--web-viewer-port', str(page), str(optimized)],
-        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [
+            rerun,
+            '--serve-web',
+            '--bind',
+            '127.0.0.1',
+            '--port',
+            str(data),
+            '--web-viewer-port',
+            str(page),
+            str(optimized),
+        ],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         time.sleep(3.0)
         yield f'http://127.0.0.1:{page}/?url=rerun%2Bhttp://127.0.0.1:{data}/proxy'

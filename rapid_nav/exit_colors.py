@@ -18,5 +18,6 @@ def exit_color(level: int, num_levels: int) -> Color:
     share = place - index
     red, green, blue = (
         (1.0 - share) * low + share * high
-        for low, high in zip(_ANCHORS[index], _ANCHORS[index + 1], strict=True))
+        for low, high in zip(_ANCHORS[index], _ANCHORS[index + 1], strict=True)
+    )
     return red, green, blue

@@ -31,17 +31,13 @@ def orientation_to_ros(wxyz: ArrayLike) -> Array:
     """Return the (..., 4) x, y, z, w of FLU -> ENU, given w, x, y, z of FRD -> NED."""
     w, x, y, z = np.moveaxis(np.asarray(wxyz, np.float64), -1, 0)
     # (0, h, h, 0) * q * (0, 1, 0, 0) written out, with the sign that keeps level-and-north simple.
-    return np.stack(
-        [(x + y) * _HALF, (x - y) * _HALF, (w - z) * _HALF, (w + z) * _HALF], axis=-1
-    )
+    return np.stack([(x + y) * _HALF, (x - y) * _HALF, (w - z) * _HALF, (w + z) * _HALF], axis=-1)
 
 
 def orientation_from_ros(xyzw: ArrayLike) -> Array:
     """Return the (..., 4) w, x, y, z of FRD -> NED, given x, y, z, w of FLU -> ENU."""
     x, y, z, w = np.moveaxis(np.asarray(xyzw, np.float64), -1, 0)
-    return np.stack(
-        [(w + z) * _HALF, (x + y) * _HALF, (x - y) * _HALF, (w - z) * _HALF], axis=-1
-    )
+    return np.stack([(w + z) * _HALF, (x + y) * _HALF, (x - y) * _HALF, (w - z) * _HALF], axis=-1)
 
 
 def mounting_to_ros(wxyz: ArrayLike) -> Array:

@@ -24,8 +24,14 @@ def setting(
     """
     return dataclasses.field(
         default=default,
-        metadata={'help': help, 'unit': unit, 'low': low, 'high': high, 'choices': choices,
-                  'positional': positional},
+        metadata={
+            'help': help,
+            'unit': unit,
+            'low': low,
+            'high': high,
+            'choices': choices,
+            'positional': positional,
+        },
     )
 
 
@@ -51,10 +57,14 @@ def complain(field: dataclasses.Field, value: Any) -> str:
     low, high = about.get('low'), about.get('high')
     if low is None and high is None:
         return ''
-    if math.isnan(value) or (low is not None and value < low) or (
-        high is not None and value > high
+    if (
+        math.isnan(value)
+        or (low is not None and value < low)
+        or (high is not None and value > high)
     ):
         unit = f' {about["unit"]}' if about.get('unit') else ''
-        return f'it must lie in [{low if low is not None else "-inf"}, ' \
-               f'{high if high is not None else "inf"}]{unit}'
+        return (
+            f'it must lie in [{low if low is not None else "-inf"}, '
+            f'{high if high is not None else "inf"}]{unit}'
+        )
     return ''

@@ -61,7 +61,8 @@ def untrained(name: str, folder: Path) -> Path:
     torch.set_num_threads(1)
     task = TASKS[name]
     config = NetworkConfig(
-        task.observation.shape, ActionGrid(task.actions).num_actions, THREE_EXITS)
+        task.observation.shape, ActionGrid(task.actions).num_actions, THREE_EXITS
+    )
     network = EarlyExitNetwork(config)
     path = folder / 'untrained.safetensors'
     save(path, Checkpoint(network, task.to_dict(), {'never': (1.5, 1.5)}))

@@ -40,8 +40,15 @@ def test_the_drone_flies_about_as_far_as_its_baseline_at_a_sixth_of_the_operatio
 
     def fly(name, point):
         policy, macs = loaded(name)
-        return summarise(point, course.fly(FlightTask.from_dict(policy.task), scored_policy(
-            policy.network, learned_confidence, policy.thresholds(point)), len(macs)), macs)
+        return summarise(
+            point,
+            course.fly(
+                FlightTask.from_dict(policy.task),
+                scored_policy(policy.network, learned_confidence, policy.thresholds(point)),
+                len(macs),
+            ),
+            macs,
+        )
 
     balanced, baseline = fly('drone', 'balanced'), fly('drone_baseline', 'full')
     assert balanced['msf_m'] > 0.9 * baseline['msf_m'] > 0.9 * 25.0
@@ -54,8 +61,13 @@ def test_the_drone_flies_about_as_far_as_its_baseline_at_a_sixth_of_the_operatio
 def test_a_player_scores_at_a_fifth_of_the_operations(game, least):
     pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
     policy, macs = loaded(game)
-    row = Arcade(AtariTask.from_dict(policy.task), PROTOCOLS['nature'], 2, JUDGED_SEED).play(
-        scored_policy(policy.network, learned_confidence, policy.thresholds('balanced')),
-        len(macs)).row('balanced', macs)
+    row = (
+        Arcade(AtariTask.from_dict(policy.task), PROTOCOLS['nature'], 2, JUDGED_SEED)
+        .play(
+            scored_policy(policy.network, learned_confidence, policy.thresholds('balanced')),
+            len(macs),
+        )
+        .row('balanced', macs)
+    )
     assert row['score'] > least
     assert row['macs_ratio'] <= 0.2

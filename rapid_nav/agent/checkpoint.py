@@ -56,8 +56,9 @@ def load(path: Path | str, device: str = 'cpu') -> Checkpoint:
     about, weights = read_weights(path)
     network = EarlyExitNetwork(about.network).to(device)
     try:
-        network.load_state_dict({
-            name: torch.from_numpy(weight) for name, weight in weights.items()})
+        network.load_state_dict(
+            {name: torch.from_numpy(weight) for name, weight in weights.items()}
+        )
     except RuntimeError as error:
         raise broken(path, error) from error
     return Checkpoint(network.eval(), about.task, about.operating_points, about.card)

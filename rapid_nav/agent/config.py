@@ -55,7 +55,8 @@ class NetworkConfig:
     num_actions: int
     stages: tuple[Stage, ...]
     duelling: bool = setting(
-        True, 'The last head has a stream for the value and one for advantages.')
+        True, 'The last head has a stream for the value and one for advantages.'
+    )
     cascade: bool = setting(True, 'A branch also reads the answer of the branch before it.')
 
     def __post_init__(self) -> None:
@@ -115,9 +116,15 @@ def c3f2_stages() -> tuple[Stage, ...]:
     return (
         Stage((Conv(8, 4, 4), Conv(16, 3, 2, 1, pool=2, pool_stride=2)), 32, 'input', doubt=32),
         Stage((Conv(64, 3, 1, 1),), hidden=64, doubt=32),
-        Stage((
-            Conv(96, 7, 4, pool=3, pool_stride=2), Conv(64, 5, 1, pool=2, pool_stride=2),
-            Conv(64, 3, 1, 1)), 1024, 'input'),
+        Stage(
+            (
+                Conv(96, 7, 4, pool=3, pool_stride=2),
+                Conv(64, 5, 1, pool=2, pool_stride=2),
+                Conv(64, 3, 1, 1),
+            ),
+            1024,
+            'input',
+        ),
     )
 
 
@@ -129,40 +136,67 @@ class AgentConfig:
         'rapid',
         'Exits are trained by rapid (distilled, confidence about regret), joint (every exit by '
         'Q-learning, confidence about agreement) or paper (joint, one exit after another).',
-        choices=('rapid', 'joint', 'paper'))
+        choices=('rapid', 'joint', 'paper'),
+    )
     full_share: float = setting(
-        0.6, 'In this share of the training, at its start, the full path learns, and then one '
-        'branch after another (mode paper).', low=0.0, high=1.0)
+        0.6,
+        'In this share of the training, at its start, the full path learns, and then one '
+        'branch after another (mode paper).',
+        low=0.0,
+        high=1.0,
+    )
     discount: float = setting(
-        0.98, 'A reward one decision later counts this share.', low=0.0, high=1.0)
+        0.98, 'A reward one decision later counts this share.', low=0.0, high=1.0
+    )
     n_step: int = setting(5, 'So many rewards are summed before bootstrapping.', low=1, high=20)
     double: bool = setting(
-        True, 'The next action is chosen online and valued by the target network.')
+        True, 'The next action is chosen online and valued by the target network.'
+    )
     quantiles: int = setting(
-        1, 'The full path learns so many quantiles of the return and acts by their mean; 1: by '
-        'expected values alone.', low=1, high=1000)
+        1,
+        'The full path learns so many quantiles of the return and acts by their mean; 1: by '
+        'expected values alone.',
+        low=1,
+        high=1000,
+    )
     noisy: float = setting(
-        0.0, "Noise explores, on the full path's dense layers, with this sigma at first and "
-        'learnt ones later; 0 is none.', low=0.0, high=10.0)
+        0.0,
+        "Noise explores, on the full path's dense layers, with this sigma at first and "
+        'learnt ones later; 0 is none.',
+        low=0.0,
+        high=10.0,
+    )
     learning_rate: float = setting(3e-4, 'Adam takes steps of this size.', low=0.0, high=1.0)
     learning_rate_end: float = setting(
-        0.1, "At the end, Adam's steps have this share of their size at the start.",
-        low=0.0, high=1.0)
+        0.1,
+        "At the end, Adam's steps have this share of their size at the start.",
+        low=0.0,
+        high=1.0,
+    )
     adam_epsilon: float = setting(1e-5, "Adam's epsilon is this.", low=0.0, high=1.0)
     batch_size: int = setting(64, 'An update learns from so many transitions.', low=1, high=65536)
     max_grad_norm: float = setting(10.0, 'The norm of gradients is clipped to this.', low=0.0)
     target_period: int = setting(
-        500, 'So many updates lie between two copies to the target network.', low=1)
+        500, 'So many updates lie between two copies to the target network.', low=1
+    )
     priority_exponent: float = setting(
-        0.5, 'Replay is prioritised by the TD error to this power; 0 is uniform.',
-        low=0.0, high=1.0)
+        0.5,
+        'Replay is prioritised by the TD error to this power; 0 is uniform.',
+        low=0.0,
+        high=1.0,
+    )
     importance_exponent: float = setting(
-        0.4, 'Importance weights have this exponent at the start, and 1 at the end.',
-        low=0.0, high=1.0)
+        0.4,
+        'Importance weights have this exponent at the start, and 1 at the end.',
+        low=0.0,
+        high=1.0,
+    )
     regret_tolerance: float = setting(
-        0.02, "Confidence is about a branch's action losing at most this much Q-value.", low=0.0)
+        0.02, "Confidence is about a branch's action losing at most this much Q-value.", low=0.0
+    )
     distil_temperature: float = setting(
-        0.5, 'The teacher is softened by so many mean advantages of the batch.', low=1e-3)
+        0.5, 'The teacher is softened by so many mean advantages of the batch.', low=1e-3
+    )
     confidence_weight: float = setting(1.0, 'The confidence loss has this weight.', low=0.0)
 
     def __post_init__(self) -> None:
@@ -176,24 +210,35 @@ class TrainConfig:
     steps: int = setting(700_000, 'The environments make so many steps in all.', low=1)
     num_envs: int = setting(64, 'So many environments step together.', low=1)
     steps_per_update: int = setting(
-        32, 'So many environment steps are made for each update.', low=1)
+        32, 'So many environment steps are made for each update.', low=1
+    )
     replay_size: int = setting(300_000, 'The replay keeps so many transitions.', low=1)
     learning_starts: int = setting(10_000, 'So many steps come before the first update.', low=0)
     epsilon_start: float = setting(
-        1.0, 'At the start, this share of the actions is random.', low=0.0, high=1.0)
+        1.0, 'At the start, this share of the actions is random.', low=0.0, high=1.0
+    )
     epsilon_end: float = setting(
-        0.02, 'In the end, this share of the actions is random.', low=0.0, high=1.0)
+        0.02, 'In the end, this share of the actions is random.', low=0.0, high=1.0
+    )
     epsilon_share: float = setting(
-        0.05, 'Exploration falls over this share of the steps.', low=0.0, high=1.0)
+        0.05, 'Exploration falls over this share of the steps.', low=0.0, high=1.0
+    )
     early_share: float = setting(
-        0.5, 'Early exits fly this share of the environments while training.', low=0.0, high=1.0)
+        0.5, 'Early exits fly this share of the environments while training.', low=0.0, high=1.0
+    )
     distil_share: float = setting(
         0.3,
         'In this share of the steps, at the end, the full path stands still and its branches '
-        'learn from it on what they meet (mode rapid).', low=0.0, high=1.0)
+        'learn from it on what they meet (mode rapid).',
+        low=0.0,
+        high=1.0,
+    )
     patience: int = setting(
-        5000, 'A training stops after so many updates with dead units, or with collapsed or '
-        'exploded Q-values; 0: never.', low=0)
+        5000,
+        'A training stops after so many updates with dead units, or with collapsed or '
+        'exploded Q-values; 0: never.',
+        low=0,
+    )
     seed: int = setting(0, 'Network, exploration and environments have this seed.', low=0)
     threads: int = setting(1, 'PyTorch uses so many threads.', low=1)
     device: str = setting('cpu', "PyTorch computes on this device, 'cpu' or 'cuda'.")

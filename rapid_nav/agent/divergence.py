@@ -39,18 +39,25 @@ def signs(network: EarlyExitNetwork, observation: torch.Tensor) -> dict[str, flo
         for hook in hooks:
             hook.remove()
     return {
-        'dead_units': max(dead), 'q_max': float(q_values.abs().max()),
-        'q_spread': float(q_values.std(dim=0).max())}
+        'dead_units': max(dead),
+        'q_max': float(q_values.abs().max()),
+        'q_spread': float(q_values.std(dim=0).max()),
+    }
 
 
 def _before_relus(network: EarlyExitNetwork) -> list[nn.Module]:
     """Return the layers of the full path whose output a ReLU cuts."""
     layers: list[nn.Module] = [
-        layer for level, trunk in enumerate(network.trunks) if network.on_full_path(level)
-        for layer in trunk.modules() if isinstance(layer, nn.Conv2d)]
+        layer
+        for level, trunk in enumerate(network.trunks)
+        if network.on_full_path(level)
+        for layer in trunk.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
     head = network.heads[-1]
     return layers + [
-        layer for layer in (head.dense, head.value_dense) if isinstance(layer, nn.Linear)]
+        layer for layer in (head.dense, head.value_dense) if isinstance(layer, nn.Linear)
+    ]
 
 
 class Watch:
@@ -77,7 +84,8 @@ class Watch:
                     f'stopped a hopeless training: {fault}, for the last {updates - first} '
                     'updates; start anew, into another folder, with a smaller '
                     'agent.learning_rate or a larger agent.adam_epsilon (train.patience 0 lets '
-                    'it go on)')
+                    'it go on)'
+                )
         return ''
 
     def faults(

@@ -44,13 +44,17 @@ class Learner:
         self.config = config
         self.device = torch.device(device)
         self.network = network.to(  # type: ignore[call-overload]  # the stubs lack the format
-            self.device, memory_format=torch.channels_last)
+            self.device, memory_format=torch.channels_last
+        )
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.aids = Aids(self.network, config).to(self.device)
         self.target_aids = copy.deepcopy(self.aids).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             [*self.network.parameters(), *self.aids.parameters()],
-            lr=config.learning_rate, eps=config.adam_epsilon, fused=True)
+            lr=config.learning_rate,
+            eps=config.adam_epsilon,
+            fused=True,
+        )
         self.updates = 0
 
     def to_float(self, observation: np.ndarray) -> torch.Tensor:
@@ -71,7 +75,8 @@ class Learner:
         actions = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
         confidences = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
         return Acts(
-            actions.cpu().numpy(), confidences.cpu().numpy(), answers[-1].q_values.cpu().numpy())
+            actions.cpu().numpy(), confidences.cpu().numpy(), answers[-1].q_values.cpu().numpy()
+        )
 
     def bellman_targets(self, batch: Batch) -> torch.Tensor:
         """
@@ -105,8 +110,9 @@ class Learner:
         isolate = self.config.mode != 'joint'
         observation = self.to_float(batch.s_tm1)
         with self.aids.noisy(self.network):
-            answers, hidden = zip(*self.network.answers_with_hidden(
-                observation, isolate), strict=True)
+            answers, hidden = zip(
+                *self.network.answers_with_hidden(observation, isolate), strict=True
+            )
         teacher = self._teacher(answers, observation)
         phase = self._phase(progress, len(answers))
         losses: list[torch.Tensor] = []
@@ -120,13 +126,19 @@ class Learner:
                 chosen = answer.q_values.gather(1, actions[:, None])  # (B, 1)
                 error = (chosen.squeeze(1) - goal).detach().abs()
                 td_error = error if last or phase == level else td_error
-                loss = regression_loss(
-                    self.aids.returns(answer.q_values, hidden[level], actions), targets
-                ) if last else regression_loss(chosen, goal[:, None])
+                loss = (
+                    regression_loss(
+                        self.aids.returns(answer.q_values, hidden[level], actions), targets
+                    )
+                    if last
+                    else regression_loss(chosen, goal[:, None])
+                )
                 losses.append((weights * loss).mean())
                 if last:
                     metrics |= {
-                        'td_error': float(error.mean()), 'q': float(chosen.detach().mean())}
+                        'td_error': float(error.mean()),
+                        'q': float(chosen.detach().mean()),
+                    }
             if not last:
                 losses.append(self._branch_loss(level, answer, teacher, metrics))
         metrics |= self._descend(torch.stack(losses).sum())
@@ -157,7 +169,8 @@ class Learner:
         answers = self.network.answers(observation, isolate=True)
         losses = [
             self._branch_loss(level, next(answers), full, metrics)
-            for level in range(self.network.num_levels - 1)]
+            for level in range(self.network.num_levels - 1)
+        ]
         return metrics | self._descend(torch.stack(losses).sum())
 
     @torch.no_grad()
@@ -196,7 +209,8 @@ class Learner:
         path, *branches = self.network.parameter_groups()
         norms = [
             float(torch.nn.utils.clip_grad_norm_(group, self.config.max_grad_norm))
-            for group in ([*path, *self.aids.parameters()], *branches)]
+            for group in ([*path, *self.aids.parameters()], *branches)
+        ]
         return max(norms)
 
     def to_arrays(self) -> training_state.Arrays:
@@ -241,12 +255,16 @@ class Learner:
         rapid = self.config.mode == 'rapid'
         right = (regret <= self.config.regret_tolerance).float() if rapid else agreed
         loss = self.config.confidence_weight * functional.binary_cross_entropy_with_logits(
-            answer.confidence, right)
+            answer.confidence, right
+        )
         if rapid:
             loss = loss + distillation_loss(
-                answer.q_values, teacher, self.config.distil_temperature)
+                answer.q_values, teacher, self.config.distil_temperature
+            )
         metrics |= {
-            f'regret_{level}': float(regret.mean()), f'agree_{level}': float(agreed.mean()),
+            f'regret_{level}': float(regret.mean()),
+            f'agree_{level}': float(agreed.mean()),
             f'right_{level}': float(right.mean()),
-            f'confidence_{level}': float(torch.sigmoid(answer.confidence.detach()).mean())}
+            f'confidence_{level}': float(torch.sigmoid(answer.confidence.detach()).mean()),
+        }
         return loss

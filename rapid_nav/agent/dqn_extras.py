@@ -57,18 +57,22 @@ class Noise(nn.Module):
     @contextmanager
     def on(self, head: nn.Module, each: bool = False) -> Iterator[None]:
         """Draw noise for whatever a head is asked meanwhile: once a batch, or for `each` row."""
+
         def hook(sigma: nn.Module) -> Any:
-            def add(_: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor
-                    ) -> torch.Tensor:
+            def add(
+                _: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor
+            ) -> torch.Tensor:
                 x = inputs[0]  # (B, in)
                 rows = len(x) if each else 1
                 i, o = _drawn(rows, x.shape[1], x), _drawn(rows, output.shape[1], x)
                 return output + o * sigma(x * i)  # linear in what was drawn: no W is built
+
             return add
 
         hooks = [
             head.get_submodule(name).register_forward_hook(hook(sigma))
-            for name, sigma in self.layers.items()]
+            for name, sigma in self.layers.items()
+        ]
         try:
             yield
         finally:
@@ -88,9 +92,11 @@ class Aids(nn.Module):
     def __init__(self, network: EarlyExitNetwork, config: AgentConfig) -> None:
         super().__init__()
         about = network.config
-        self.quantiles = Quantiles(
-            about.stages[-1].hidden, about.num_actions, config.quantiles
-        ) if config.quantiles > 1 else None
+        self.quantiles = (
+            Quantiles(about.stages[-1].hidden, about.num_actions, config.quantiles)
+            if config.quantiles > 1
+            else None
+        )
         self.noise = Noise(network.heads[-1], config.noisy) if config.noisy > 0 else None
 
     @contextmanager

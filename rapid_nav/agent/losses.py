@@ -11,8 +11,7 @@ def regression_loss(returns: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     Of quantiles it is summed over them and averaged over the targets (Dabney et al., kappa 1).
     """
     if returns.shape[1] == 1:
-        return functional.smooth_l1_loss(
-            returns.squeeze(1), targets.squeeze(1), reduction='none')
+        return functional.smooth_l1_loss(returns.squeeze(1), targets.squeeze(1), reduction='none')
     count = returns.shape[1]
     share = (torch.arange(count, device=returns.device) + 0.5) / count  # (N,)
     error = targets[:, None, :] - returns[:, :, None]  # (B, N, M)
@@ -37,8 +36,11 @@ def distillation_loss(
     soft = scale * temperature
     log_policy = functional.log_softmax(student / soft, dim=1)
     divergence = functional.kl_div(
-        log_policy, functional.log_softmax(teacher / soft, dim=1), log_target=True,
-        reduction='batchmean')
+        log_policy,
+        functional.log_softmax(teacher / soft, dim=1),
+        log_target=True,
+        reduction='batchmean',
+    )
     regret = (teacher.amax(dim=1, keepdim=True) - teacher) / scale  # (B, A)
     cost = (log_policy.exp() * regret).sum(dim=1).mean()
     return divergence + cost + functional.smooth_l1_loss(student / scale, teacher / scale)

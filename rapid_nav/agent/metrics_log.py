@@ -23,7 +23,9 @@ class LearningLog:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.events.close()
@@ -33,8 +35,12 @@ class LearningLog:
         """Write the figures of a step; return how many steps passed in a second so far."""
         seconds = time.monotonic() - self.began
         rate = (step - self.first) / max(seconds, 1e-9)
-        row = {'step': step, 'seconds': round(seconds, 1), 'steps_per_second': round(rate, 1),
-               **metrics}
+        row = {
+            'step': step,
+            'seconds': round(seconds, 1),
+            'steps_per_second': round(rate, 1),
+            **metrics,
+        }
         self.lines.write(json.dumps(row) + '\n')
         self.lines.flush()
         for name, value in row.items():

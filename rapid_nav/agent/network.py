@@ -13,7 +13,12 @@ class Head(nn.Module):
     """A stage's dense part: features to Q-values and, for a branch, a confidence logit."""
 
     def __init__(
-        self, features: int, hidden: int, num_actions: int, duelling: bool, branch: bool,
+        self,
+        features: int,
+        hidden: int,
+        num_actions: int,
+        duelling: bool,
+        branch: bool,
         doubt: int = 0,
     ) -> None:
         super().__init__()
@@ -58,15 +63,23 @@ class EarlyExitNetwork(nn.Module):
         carried = 0  # what a branch hands to the next one: hidden units and Q-values
         for level, stage in enumerate(config.stages):
             last = level == len(config.stages) - 1
-            trunk, shape = make_trunk(stage, config.input_shape if config.reads_input(
-                level) else shape)
+            trunk, shape = make_trunk(
+                stage, config.input_shape if config.reads_input(level) else shape
+            )
             features = shape[0] * shape[1] * shape[2]
             if config.cascade and not last:
                 features += carried
             self.trunks.append(trunk)
-            self.heads.append(Head(
-                features, stage.hidden, config.num_actions,
-                duelling=config.duelling and last, branch=not last, doubt=stage.doubt))
+            self.heads.append(
+                Head(
+                    features,
+                    stage.hidden,
+                    config.num_actions,
+                    duelling=config.duelling and last,
+                    branch=not last,
+                    doubt=stage.doubt,
+                )
+            )
             carried = stage.width + config.num_actions
 
     @property
@@ -90,12 +103,12 @@ class EarlyExitNetwork(nn.Module):
         if tuple(observation.shape[1:]) != self.config.input_shape:
             raise ValueError(
                 f'observation is {tuple(observation.shape)}; this network reads '
-                f'(B, {", ".join(map(str, self.config.input_shape))})')
+                f'(B, {", ".join(map(str, self.config.input_shape))})'
+            )
         features = observation
         carried: torch.Tensor | None = None
         for level in range(self.num_levels):
-            answer, features, hidden = self.stage(
-                level, observation, features, carried, isolate)
+            answer, features, hidden = self.stage(level, observation, features, carried, isolate)
             yield answer, hidden
             # A branch learns from the one before, it does not teach it.
             carried = torch.cat([hidden, answer.q_values], dim=1).detach()
@@ -136,7 +149,7 @@ class EarlyExitNetwork(nn.Module):
 
     def on_full_path(self, level: int) -> bool:
         """Return whether the last exit reads this stage's feature map."""
-        return all(later.source == 'previous' for later in self.config.stages[level + 1:])
+        return all(later.source == 'previous' for later in self.config.stages[level + 1 :])
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Return the parameters of the full path, and those of each side branch."""
@@ -175,10 +188,12 @@ class EarlyExitNetwork(nn.Module):
     ) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
         """Yield the weights of the full path, each beside that of the plain network."""
         path = [
-            weight for level, trunk in enumerate(self.trunks) if self.on_full_path(level)
-            for weight in trunk.parameters()]
-        yield from zip(
-            [*path, *self.heads[-1].parameters()], plain.parameters(), strict=True)
+            weight
+            for level, trunk in enumerate(self.trunks)
+            if self.on_full_path(level)
+            for weight in trunk.parameters()
+        ]
+        yield from zip([*path, *self.heads[-1].parameters()], plain.parameters(), strict=True)
 
 
 def make_trunk(
@@ -188,8 +203,7 @@ def make_trunk(
     channels, height, width = shape
     layers: list[nn.Module] = []
     for conv in stage.convs:
-        layers.append(
-            nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding))
+        layers.append(nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding))
         layers.append(nn.ReLU())
         if conv.pool:
             layers.append(nn.MaxPool2d(conv.pool, conv.pool_stride))

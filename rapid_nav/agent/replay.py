@@ -137,8 +137,8 @@ class Replay:
         if ready >= 0:
             ready %= self.rows
             self.tree.set(
-                self._index(np.array([ready])),
-                np.where(self.valid[ready], self.max_priority, 0.0))
+                self._index(np.array([ready])), np.where(self.valid[ready], self.max_priority, 0.0)
+            )
 
     def _index(self, rows: np.ndarray) -> np.ndarray:
         return (rows[:, None] * self.num_envs + np.arange(self.num_envs)).ravel()
@@ -171,10 +171,15 @@ class Replay:
             discount_t = np.where(running & self.terminated[at, env], 0, discount_t)
             running &= ~(self.terminated[at, env] | self.truncated[at, env])
         return Batch(
-            self.stack(row, env), self.action[row, env].astype(np.int64), r_t,
-            discount_t.astype(np.float32), self.stack((last + 1) % self.rows, env),
-            (weights / weights.max()).astype(np.float32), index,
-            self.taught[row, env] if self.taught.shape[2] else None)
+            self.stack(row, env),
+            self.action[row, env].astype(np.int64),
+            r_t,
+            discount_t.astype(np.float32),
+            self.stack((last + 1) % self.rows, env),
+            (weights / weights.max()).astype(np.float32),
+            index,
+            self.taught[row, env] if self.taught.shape[2] else None,
+        )
 
     def excerpt(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return all rewards held (rows, N), and observations (count, C, H, W) spread evenly."""
@@ -184,7 +189,7 @@ class Replay:
 
     def forget_priorities(self) -> None:
         """Make every transition as likely as any other."""
-        index = self.tree.nodes[self.tree.leaves:].nonzero()[0]
+        index = self.tree.nodes[self.tree.leaves :].nonzero()[0]
         self.tree.set(index, np.ones(len(index)))
         self.max_priority = 1.0
 
@@ -199,15 +204,16 @@ class Replay:
         rows = min(self.added, self.rows)
         return {
             **{name: getattr(self, name)[:rows] for name in _COLUMNS},
-            'priority': self.tree.nodes[self.tree.leaves:][:rows * self.num_envs],
-            'added': np.array(self.added), 'max_priority': np.array(self.max_priority),
+            'priority': self.tree.nodes[self.tree.leaves :][: rows * self.num_envs],
+            'added': np.array(self.added),
+            'max_priority': np.array(self.max_priority),
             'rng': training_state.from_generator(self.rng),
         }
 
     def from_arrays(self, arrays: training_state.Arrays) -> None:
         """Take over what `to_arrays` returned, from a replay of the same settings."""
         for name in _COLUMNS:
-            getattr(self, name)[:len(arrays[name])] = arrays[name]
+            getattr(self, name)[: len(arrays[name])] = arrays[name]
         priority = arrays['priority']
         self.tree.set(np.arange(len(priority)), priority)
         self.added, self.max_priority = int(arrays['added']), float(arrays['max_priority'])

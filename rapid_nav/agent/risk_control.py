@@ -46,12 +46,18 @@ def cautious_first(
     """
     return [
         tuple(float(sure) for sure in np.quantile(confidences, 1.0 - share, axis=0))
-        if share < 1.0 else (0.0,) * confidences.shape[1] for share in shares]
+        if share < 1.0
+        else (0.0,) * confidences.shape[1]
+        for share in shares
+    ]
 
 
 def calibrate(
-    losses: Sequence[np.ndarray], confidences: Sequence[np.ndarray], risk: float,
-    confidence: float, sequence: Sequence[float] = CAUTIOUS_FIRST,
+    losses: Sequence[np.ndarray],
+    confidences: Sequence[np.ndarray],
+    risk: float,
+    confidence: float,
+    sequence: Sequence[float] = CAUTIOUS_FIRST,
 ) -> Calibrated:
     """
     Choose one threshold for all branches from logged units.
@@ -70,7 +76,8 @@ def calibrate(
         return np.add.reduceat(taken(together, sure, thresholds), starts) / lengths
 
     return fixed_sequence(
-        [(threshold,) * sure.shape[1] for threshold in sequence], losses_at, risk, confidence)
+        [(threshold,) * sure.shape[1] for threshold in sequence], losses_at, risk, confidence
+    )
 
 
 def fixed_sequence(
@@ -95,7 +102,8 @@ def fixed_sequence(
         if len(losses) < enough:
             raise ValueError(
                 f'{len(losses)} units can promise nothing for a risk of {risk} with confidence '
-                f'{confidence}; give at least {enough}, and several times that to leave early')
+                f'{confidence}; give at least {enough}, and several times that to leave early'
+            )
         p_value = excess_p_value(losses, risk)
         if p_value > 1.0 - confidence:
             break
@@ -108,7 +116,8 @@ def fixed_sequence(
 def taken(losses: np.ndarray, confidences: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     """Return the loss (T,) of the exit that each of T decisions takes; see `calibrate`."""
     sure = np.concatenate(
-        [confidences >= np.asarray(thresholds), np.ones((len(losses), 1), bool)], axis=1)
+        [confidences >= np.asarray(thresholds), np.ones((len(losses), 1), bool)], axis=1
+    )
     return losses[np.arange(len(losses)), sure.argmax(axis=1)]
 
 
@@ -143,7 +152,7 @@ def betting(losses: np.ndarray, risk: float) -> float:
     a capital above 1 / p is as rare as p.
     """
     halvings = np.arange(10)
-    bets, weights = 0.5 ** halvings / (1.0 - risk), 0.5 ** (halvings + 1.0)
+    bets, weights = 0.5**halvings / (1.0 - risk), 0.5 ** (halvings + 1.0)
     with np.errstate(divide='ignore'):  # the highest bet loses everything on a loss of 1
         capital = np.log(np.maximum(1.0 + bets[:, None] * (risk - losses), 0.0)).sum(axis=1)
     most = capital.max()
@@ -157,9 +166,14 @@ def units_needed(risk: float, confidence: float) -> int:
 
 def binomial_cdf(successes: int, trials: int, chance: float) -> float:
     """Return the probability of at most so many successes."""
-    logs = [math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1)
-            + k * math.log(chance) + (trials - k) * math.log1p(-chance)
-            for k in range(min(successes, trials) + 1)]
+    logs = [
+        math.lgamma(trials + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(trials - k + 1)
+        + k * math.log(chance)
+        + (trials - k) * math.log1p(-chance)
+        for k in range(min(successes, trials) + 1)
+    ]
     return min(1.0, math.fsum(map(math.exp, logs)))
 
 

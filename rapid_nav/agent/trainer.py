@@ -27,14 +27,25 @@ class Pupil:
         self.learner = Learner(EarlyExitNetwork(network), agent, config.device)
         channels, height, width = network.input_shape
         self.replay = Replay(
-            config.replay_size, 1, (channels // history, height, width), history, agent.n_step,
-            agent.discount, agent.priority_exponent, config.seed)
+            config.replay_size,
+            1,
+            (channels // history, height, width),
+            history,
+            agent.n_step,
+            agent.discount,
+            agent.priority_exponent,
+            config.seed,
+        )
         self.step = 0  # transitions remembered, ever
         self.metrics: dict[str, float] = {}
         self.distilled = False  # whether the last phase has begun
 
     def remember(
-        self, frames: np.ndarray, actions: np.ndarray, rewards: np.ndarray, terminated: bool,
+        self,
+        frames: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        terminated: bool,
         context: int = 0,
     ) -> None:
         """
@@ -47,9 +58,14 @@ class Pupil:
         for k, frame in enumerate(frames):
             end = k == last - 1
             self.replay.add(
-                frame[None], np.array([k]), actions[k:k + 1] if k < last else np.zeros(1),
-                rewards[k:k + 1] if k < last else np.zeros(1), np.array([end and terminated]),
-                np.array([end and not terminated]), np.array([context <= k < last]))
+                frame[None],
+                np.array([k]),
+                actions[k : k + 1] if k < last else np.zeros(1),
+                rewards[k : k + 1] if k < last else np.zeros(1),
+                np.array([end and terminated]),
+                np.array([end and not terminated]),
+                np.array([context <= k < last]),
+            )
         self.step += last - context
 
     @property
@@ -108,8 +124,9 @@ class Pupil:
             **training_state.prefixed('learner', self.learner.to_arrays()),
             **training_state.prefixed('replay', self.replay.to_arrays()),
             'torch_rng': torch.get_rng_state().numpy(),
-            'counters': training_state.from_json({
-                'step': self.step, 'metrics': self.metrics, 'distilled': self.distilled}),
+            'counters': training_state.from_json(
+                {'step': self.step, 'metrics': self.metrics, 'distilled': self.distilled}
+            ),
         }
 
     def from_arrays(self, arrays: training_state.Arrays) -> None:

@@ -23,7 +23,8 @@ def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.part')
     safetensors.numpy.save_file(
-        {name: np.asarray(array, order='C') for name, array in arrays.items()}, str(temporary))
+        {name: np.asarray(array, order='C') for name, array in arrays.items()}, str(temporary)
+    )
     with temporary.open('rb') as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -47,7 +48,7 @@ def prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
 def part(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
     """Return the arrays that `prefixed` put under the prefix."""
     start = f'{prefix}.'
-    return {name[len(start):]: array for name, array in arrays.items() if name.startswith(start)}
+    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
 
 
 def from_json(value: object) -> np.ndarray:
@@ -72,8 +73,9 @@ def to_generator(rng: np.random.Generator, array: np.ndarray) -> None:
 
 def from_module(module: torch.nn.Module) -> Arrays:
     """Return a module's weights."""
-    return {name: tensor.detach().cpu().numpy().copy()
-            for name, tensor in module.state_dict().items()}
+    return {
+        name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()
+    }
 
 
 def to_module(module: torch.nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
@@ -83,9 +85,11 @@ def to_module(module: torch.nn.Module, arrays: Mapping[str, np.ndarray]) -> None
 
 def from_optimizer(optimizer: torch.optim.Optimizer) -> Arrays:
     """Return the moments and step counts of an optimizer."""
-    return {f'{index}.{name}': value.detach().cpu().numpy().copy()
-            for index, moments in optimizer.state_dict()['state'].items()
-            for name, value in moments.items()}
+    return {
+        f'{index}.{name}': value.detach().cpu().numpy().copy()
+        for index, moments in optimizer.state_dict()['state'].items()
+        for name, value in moments.items()
+    }
 
 
 def to_optimizer(optimizer: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:

@@ -57,7 +57,7 @@ def _decode_value(unpacker: msgpack.Unpacker, message: bytes) -> Any:
     if not (0x90 <= head <= 0x9F or head in (0xDC, 0xDD)):
         return unpacker.unpack()
     wide = {0xDC: 2, 0xDD: 4}.get(head, 0)
-    count = int.from_bytes(message[at + 1:at + 1 + wide], 'big') if wide else head & 0x0F
+    count = int.from_bytes(message[at + 1 : at + 1 + wide], 'big') if wide else head & 0x0F
     first = at + 1 + wide
     if count >= _LONG_ARRAY and len(message) >= first + count * _FLOATS.itemsize:
         floats = np.frombuffer(message, _FLOATS, count, first)

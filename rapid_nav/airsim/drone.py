@@ -75,7 +75,11 @@ class AirSimDrone:
             stamp_ns, found = airsim_images.pictures(images.get(), types)
         collided, self._unreported = self._unreported, False
         return readings.sense(
-            stamp_ns, found.get(DEPTH_PLANAR), found.get(SCENE), state, collided,
+            stamp_ns,
+            found.get(DEPTH_PLANAR),
+            found.get(SCENE),
+            state,
+            collided,
             collision.object_name,
         )
 
@@ -103,8 +107,13 @@ class AirSimDrone:
         body = self._client.simGetVehiclePose(self._vehicle)
         yaw = float(geometry.yaw_of(readings.quaternion(body.orientation)))
         turned = yaw - velocity.yaw_rate * seconds
-        way = geometry.rotate(geometry.yaw_to_quaternion(yaw), geometry.flu_to_frd(
-            [velocity.forward, velocity.left, velocity.up])) * seconds
+        way = (
+            geometry.rotate(
+                geometry.yaw_to_quaternion(yaw),
+                geometry.flu_to_frd([velocity.forward, velocity.left, velocity.up]),
+            )
+            * seconds
+        )
         x, y, z = (readings.vector(body.position) + way).tolist()
         there = airsim.Pose(airsim.Vector3r(x, y, z), airsim.to_quaternion(0, 0, turned))
         self._client.simSetVehiclePose(there, False, self._vehicle)
@@ -185,9 +194,7 @@ class AirSimDrone:
 
     def camera_info(self) -> readings.CameraInfo:
         """Return the camera's size, opening and mounting. Best asked while standing still."""
-        depth = self._client.simGetImages(
-            self._requests([DEPTH_PLANAR]), self._vehicle
-        )[0]
+        depth = self._client.simGetImages(self._requests([DEPTH_PLANAR]), self._vehicle)[0]
         info = self._client.simGetCameraInfo(self._camera, self._vehicle)
         body = self._client.simGetVehiclePose(self._vehicle)
         unturn = geometry.conjugate(readings.quaternion(body.orientation))

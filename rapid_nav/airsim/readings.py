@@ -129,8 +129,12 @@ def mount(position: Array, wxyz: Array) -> Pose:
 
 
 def sense(
-    stamp_ns: int, depth: NDArray[np.float32] | None, rgb: NDArray[np.uint8] | None, state: Any,
-    collided: bool, collision_name: str,
+    stamp_ns: int,
+    depth: NDArray[np.float32] | None,
+    rgb: NDArray[np.uint8] | None,
+    state: Any,
+    collided: bool,
+    collision_name: str,
 ) -> Sense:
     """Return a look, given images and AirSim's MultirotorState."""
     motion = state.kinematics_estimated

@@ -28,10 +28,12 @@ class LatencyConfig:
 
     checkpoint: str = setting('', 'The file of the network; if empty, the shipped one is timed.')
     rate: float = setting(
-        20.0, 'The camera shows images at this rate.', unit='Hz', low=0.1, high=1000.0)
+        20.0, 'The camera shows images at this rate.', unit='Hz', low=0.1, high=1000.0
+    )
     images: int = setting(400, 'So many images are timed.', low=2, high=1000000)
     trainer: bool = setting(
-        False, 'As many are timed beside a trainer that learns from them without a rest.')
+        False, 'As many are timed beside a trainer that learns from them without a rest.'
+    )
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
@@ -44,8 +46,7 @@ def main(config: LatencyConfig) -> int:
     from rapid_nav.benchmarks import rpc
 
     waits, overhead = image_to_command(config)
-    figures = {
-        'image_to_command_ms': waits, **rpc.run(), **exits.run(checkpoint_of(config))}
+    figures = {'image_to_command_ms': waits, **rpc.run(), **exits.run(checkpoint_of(config))}
     for block in figures['threads'].values():
         block['callback_overhead_ms_p50'] = overhead
     if config.trainer:
@@ -87,14 +88,26 @@ def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
     """
     period = 1.0 / config.rate
     waits: dict[int, list[float]] = {signal.SIGSTOP: [], signal.SIGCONT: []}
-    with tempfile.TemporaryDirectory() as out, _policy(config, operating_point='full') as (
-            processes, stopwatch):
+    with (
+        tempfile.TemporaryDirectory() as out,
+        _policy(config, operating_point='full') as (processes, stopwatch),
+    ):
         stopwatch.measure(1, period, _START_S)
         lesson = LessonConfig(
-            out=out, start=str(checkpoint_of(config)), learning_starts=50, steps_per_update=1,
-            offer_seconds=5.0)
-        processes.start('trainer', flight.Process('trainer', 'trainer', parameters={
-            **dataclasses.asdict(lesson), 'use_sim_time': False}).command('rapid'))
+            out=out,
+            start=str(checkpoint_of(config)),
+            learning_starts=50,
+            steps_per_update=1,
+            offer_seconds=5.0,
+        )
+        processes.start(
+            'trainer',
+            flight.Process(
+                'trainer',
+                'trainer',
+                parameters={**dataclasses.asdict(lesson), 'use_sim_time': False},
+            ).command('rapid'),
+        )
         # The file it was given, that of the trainer's start, and one of what it has learned.
         stopwatch.show_until(lambda: len(stopwatch.flown) > 2, period, 2 * _START_S)
         for number in _TURNS * tuple(waits):
@@ -102,8 +115,11 @@ def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
             waits[number] += stopwatch.measure(config.images // _TURNS, period, _START_S)
         processes.running['trainer'].send_signal(signal.SIGCONT)
     alone, beside = (percentiles(waits[number]) for number in (signal.SIGSTOP, signal.SIGCONT))
-    return {'full_path_ms': alone, 'full_path_beside_trainer_ms': beside,
-            'beside_trainer_p99_ratio': beside['p99'] / alone['p99']}
+    return {
+        'full_path_ms': alone,
+        'full_path_beside_trainer_ms': beside,
+        'beside_trainer_p99_ratio': beside['p99'] / alone['p99'],
+    }
 
 
 def percentiles(waits: list[float]) -> dict[str, float]:
@@ -114,13 +130,14 @@ def percentiles(waits: list[float]) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _policy(
-    config: LatencyConfig, **parameters: str
-) -> Iterator[tuple[Processes, 'Stopwatch']]:
+def _policy(config: LatencyConfig, **parameters: str) -> Iterator[tuple[Processes, 'Stopwatch']]:
     """Yield a running policy and who shows it images."""
     # Nobody tells the time here but the wall.
-    policy = flight.Process('policy', 'policy', parameters={
-        'checkpoint': str(checkpoint_of(config)), 'use_sim_time': False, **parameters})
+    policy = flight.Process(
+        'policy',
+        'policy',
+        parameters={'checkpoint': str(checkpoint_of(config)), 'use_sim_time': False, **parameters},
+    )
     with flight.reserve_domain() as domain:
         environment = flight.environment(domain)
         os.environ.update(environment)

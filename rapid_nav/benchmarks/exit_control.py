@@ -30,14 +30,18 @@ class SteeringConfig:
 
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     budgets: tuple[float, ...] = setting(
-        (0.1, 0.2, 0.4), 'These shares of the operations are each flown through all the scenes.')
+        (0.1, 0.2, 0.4), 'These shares of the operations are each flown through all the scenes.'
+    )
     decisions: int = setting(500, 'Each scene takes so many decisions.', low=1)
     clearance: float = setting(
-        0.6, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0)
+        0.6, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0
+    )
     deadline_ms: float = setting(
-        10.0, "An image's answer is due after this time.", unit='ms', low=0.01)
+        10.0, "An image's answer is due after this time.", unit='ms', low=0.01
+    )
     rate: float = setting(
-        20.0, 'Under load, images come at this rate.', unit='Hz', low=0.1, high=1000.0)
+        20.0, 'Under load, images come at this rate.', unit='Hz', low=0.1, high=1000.0
+    )
     seconds: float = setting(20.0, 'Decisions under load go on for so long.', unit='s', low=0.1)
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
     plot: Path | None = setting(None, 'The running means are drawn in this picture, .png or .svg.')
@@ -55,9 +59,11 @@ def main(config: SteeringConfig) -> int:
 
         budgets_held(held, config.decisions, config.plot)
     figures = {
-        'checkpoint': str(config.checkpoint), 'scenes': list(GENERATED),
+        'checkpoint': str(config.checkpoint),
+        'scenes': list(GENERATED),
         'budgets': [{key: value for key, value in row.items() if key != 'spent'} for row in held],
-        'deadline': hold_deadline(policy, config)}
+        'deadline': hold_deadline(policy, config),
+    }
     print(json.dumps(figures, indent=1))
     if config.report is not None:
         config.report.write_text(json.dumps(figures, indent=1) + '\n')
@@ -82,15 +88,20 @@ def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[s
         for _ in range(config.decisions):
             deep = bool(env.free[0] < config.clearance)
             decision = policy.decide(
-                seen.astype(np.float32) / np.float32(255), governor.thresholds(deep), agree=True)
+                seen.astype(np.float32) / np.float32(255), governor.thresholds(deep), agree=True
+            )
             governor.record(decision, decision.macs_ratio, deep)
             spent.append(decision.macs_ratio)
             seen, *_ = env.step(np.array([decision.action]))
     mean = np.cumsum(spent) / np.arange(1, len(spent) + 1)
-    off = np.abs(mean[governor.config.window:] / budget - 1.0)
+    off = np.abs(mean[governor.config.window :] / budget - 1.0)
     return {
-        'budget': budget, 'mean': float(mean[-1]), 'deep': governor.forced / len(spent),
-        'worst_off_after_200': float(off.max()) if len(off) else None, 'spent': spent}
+        'budget': budget,
+        'mean': float(mean[-1]),
+        'deep': governor.forced / len(spent),
+        'worst_off_after_200': float(off.max()) if len(off) else None,
+        'spent': spent,
+    }
 
 
 def hold_deadline(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
@@ -98,8 +109,13 @@ def hold_deadline(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
     idle = decide_in_time(policy, config)
     with busy_cores():
         loaded = decide_in_time(policy, config)
-    return {'deadline_ms': config.deadline_ms, 'rate_hz': config.rate,
-            'busy_processes': os.cpu_count(), 'idle': idle, 'loaded': loaded}
+    return {
+        'deadline_ms': config.deadline_ms,
+        'rate_hz': config.rate,
+        'busy_processes': os.cpu_count(),
+        'idle': idle,
+        'loaded': loaded,
+    }
 
 
 def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
@@ -126,16 +142,20 @@ def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
         due = max(due, time.perf_counter() - 1.0 / config.rate)  # a late image is not made up
     times = 1e3 * np.array(spent)
     return {
-        'decisions': len(spent), 'inside': float(np.mean(times <= config.deadline_ms)),
+        'decisions': len(spent),
+        'inside': float(np.mean(times <= config.deadline_ms)),
         'ms': {f'p{q}': float(np.percentile(times, q)) for q in (50, 99)},
-        'exit_shares': (levels / levels.sum()).tolist()}
+        'exit_shares': (levels / levels.sum()).tolist(),
+    }
 
 
 @contextlib.contextmanager
 def busy_cores() -> Iterator[None]:
     """Keep every core busy meanwhile, with a process each at the priority of this one."""
-    load = [subprocess.Popen([sys.executable, '-c', 'while True: pass'])
-            for _ in range(os.cpu_count() or 1)]
+    load = [
+        subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+        for _ in range(os.cpu_count() or 1)
+    ]
     try:
         yield
     finally:

@@ -28,8 +28,12 @@ Candidate = tuple[Callable[[], object], Callable[[], object]]
 
 
 def run(
-    policy: Path | None = None, runtime: str = 'onnx', threads: tuple[int, ...] = (1, 2),
-    calls: int = 2000, operating_point: str = 'balanced', report: Path | None = None,
+    policy: Path | None = None,
+    runtime: str = 'onnx',
+    threads: tuple[int, ...] = (1, 2),
+    calls: int = 2000,
+    operating_point: str = 'balanced',
+    report: Path | None = None,
 ) -> dict[str, Any]:
     """
     Return under 'threads' for each number of threads what `measure` does.
@@ -40,9 +44,14 @@ def run(
     seen = random_observations(made) if policy is None else flown_observations(made)
     before = torch.get_num_threads()
     try:
-        figures = {'checkpoint': policy and str(policy), 'calls': calls, 'threads': {
-            str(count): measure(made, seen, runtime, count, calls, operating_point)
-            for count in threads}}
+        figures = {
+            'checkpoint': policy and str(policy),
+            'calls': calls,
+            'threads': {
+                str(count): measure(made, seen, runtime, count, calls, operating_point)
+                for count in threads
+            },
+        }
     finally:
         torch.set_num_threads(before)
     if report is not None:
@@ -51,7 +60,11 @@ def run(
 
 
 def measure(
-    made: Checkpoint, seen: np.ndarray, runtime: str, threads: int, calls: int,
+    made: Checkpoint,
+    seen: np.ndarray,
+    runtime: str,
+    threads: int,
+    calls: int,
     operating_point: str,
 ) -> dict[str, Any]:
     """
@@ -67,21 +80,29 @@ def measure(
     eager = Policy(made, 'eager', threads)
     last = ours.num_levels - 1
     exits = {level: deciding(ours, only_exit(level, last), seen) for level in range(last + 1)}
-    times = in_turns({
-        **exits, 'plain': deciding(theirs, (), seen), 'idle': as_long_as(exits[0])}, calls)
+    times = in_turns(
+        {**exits, 'plain': deciding(theirs, (), seen), 'idle': as_long_as(exits[0])}, calls
+    )
     times |= in_turns({'eager': deciding(eager, only_exit(last, last), seen)}, calls)
     p50 = {name: float(np.median(spent)) for name, spent in times.items()}
     p99 = {name: float(np.percentile(spent, 99)) for name, spent in times.items()}
     figures = {
         'runtime': runtime,
         'first_exit_compiled': ours.stages is not None and ours.stages.compiled is not None,
-        'exits': [{
-            'level': level, 'macs_ratio': ours.macs[level] / ours.macs[-1],
-            'ms_p50': p50[level], 'ms_p99': p99[level],
-            'time_ratio': turn_by_turn(times[level], times[last]),
-        } for level in range(last + 1)],
-        'idle_ms_p50': p50['idle'], 'idle_ms_p99': p99['idle'],
-        'eager_full_ms': p50['eager'], 'plain_ms': p50['plain'],
+        'exits': [
+            {
+                'level': level,
+                'macs_ratio': ours.macs[level] / ours.macs[-1],
+                'ms_p50': p50[level],
+                'ms_p99': p99[level],
+                'time_ratio': turn_by_turn(times[level], times[last]),
+            }
+            for level in range(last + 1)
+        ],
+        'idle_ms_p50': p50['idle'],
+        'idle_ms_p99': p99['idle'],
+        'eager_full_ms': p50['eager'],
+        'plain_ms': p50['plain'],
         'fall_through_ratio': turn_by_turn(times[last], times['plain']),
         'fall_through_macs_ratio': ours.macs[-1] / macs.plain_macs(made.network),
     }
@@ -130,8 +151,10 @@ def measure_flight(
     early, full = np.median(spent, axis=1).mean(axis=1)
     early_of_all, full_of_all = spent.mean(axis=(1, 2))
     return {
-        'operating_point': operating_point, 'decisions': len(seen),
-        'macs_ratio': float(np.mean(ratios)), 'mean_ms': 1e3 * float(early),
+        'operating_point': operating_point,
+        'decisions': len(seen),
+        'macs_ratio': float(np.mean(ratios)),
+        'mean_ms': 1e3 * float(early),
         'mean_time_ratio': float(early / full),
         'interrupted_time_ratio': float(early_of_all / full_of_all),
     }
@@ -145,8 +168,10 @@ def only_exit(level: int, last: int) -> tuple[float, ...]:
 def deciding(policy: Policy, thresholds: tuple[float, ...], seen: np.ndarray) -> Candidate:
     """Return what puts the next observation where the policy node makes it, and decides on it."""
     observations = itertools.cycle(seen)
-    return (lambda: np.copyto(policy.observation, next(observations)),
-            lambda: policy.decide(policy.observation, thresholds))
+    return (
+        lambda: np.copyto(policy.observation, next(observations)),
+        lambda: policy.decide(policy.observation, thresholds),
+    )
 
 
 def as_long_as(candidate: Candidate) -> Candidate:

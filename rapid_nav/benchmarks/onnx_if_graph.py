@@ -17,11 +17,14 @@ def make(
     """Return a call of the graph: observation, full -> Q-values (A,) and the branch's logit."""
     network = deployed.about.network
     session = onnxruntime.InferenceSession(
-        build(deployed), options, providers=['CPUExecutionProvider'])
+        build(deployed), options, providers=['CPUExecutionProvider']
+    )
     buffers = {
         'source': np.zeros((1, *network.input_shape), np.float32),
-        'needed': np.zeros((1, 1), np.float32), 'logit': np.zeros((1, 1), np.float32),
-        'final': np.zeros((1, network.num_actions), np.float32)}
+        'needed': np.zeros((1, 1), np.float32),
+        'logit': np.zeros((1, 1), np.float32),
+        'final': np.zeros((1, network.num_actions), np.float32),
+    }
     binding = bind(session, buffers)
 
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
@@ -47,33 +50,43 @@ def build(deployed: Deployed) -> bytes:
     constants = [
         *first.graph.initializer,
         numpy_helper.from_array(np.array([[slope]], np.float32), 'slope'),
-        *(numpy_helper.from_array(np.array([value]), f'at_{value}')
-          for value in (0, 1, actions, actions + 1))]
+        *(
+            numpy_helper.from_array(np.array([value]), f'at_{value}')
+            for value in (0, 1, actions, actions + 1)
+        ),
+    ]
     deep = helper.make_graph(
-        [*last.graph.node, helper.make_node('Flatten', ['full_answer'], ['full'])], 'deep', [],
+        [*last.graph.node, helper.make_node('Flatten', ['full_answer'], ['full'])],
+        'deep',
+        [],
         [tensor('full', 1, actions)],
-        list(last.graph.initializer))
+        list(last.graph.initializer),
+    )
     early = helper.make_graph(
-        [helper.make_node('Identity', ['q'], ['kept'])], 'early', [],
-        [tensor('kept', 1, actions)])
+        [helper.make_node('Identity', ['q'], ['kept'])], 'early', [], [tensor('kept', 1, actions)]
+    )
     nodes = [
         *first.graph.node,
         helper.make_node('Flatten', ['branch_answer'], ['branch']),
         helper.make_node('Slice', ['branch', 'at_0', f'at_{actions}', 'at_1'], ['q']),
         helper.make_node(
-            'Slice', ['branch', f'at_{actions}', f'at_{actions + 1}', 'at_1'], ['raw']),
+            'Slice', ['branch', f'at_{actions}', f'at_{actions + 1}', 'at_1'], ['raw']
+        ),
         helper.make_node('ReduceMax', ['q'], ['best'], axes=[1], keepdims=1),
         helper.make_node('Mul', ['best', 'slope'], ['spread']),
         helper.make_node('Sub', ['raw', 'spread'], ['logit']),
         helper.make_node('Less', ['logit', 'needed'], ['unsure']),
         helper.make_node('Squeeze', ['unsure'], ['go_on']),
-        helper.make_node('If', ['go_on'], ['final'], then_branch=deep, else_branch=early)]
+        helper.make_node('If', ['go_on'], ['final'], then_branch=deep, else_branch=early),
+    ]
     graph = helper.make_graph(
-        nodes, 'stages', [tensor('source', 1, *deployed.about.network.input_shape),
-                          tensor('needed', 1, 1)],
-        [tensor('final', 1, actions), tensor('logit', 1, 1)], constants)
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+        nodes,
+        'stages',
+        [tensor('source', 1, *deployed.about.network.input_shape), tensor('needed', 1, 1)],
+        [tensor('final', 1, actions), tensor('logit', 1, 1)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 

@@ -15,7 +15,9 @@ ROUNDS, IMAGES = 3, 40  # images a round
 _WARM_UP = 5  # images
 _PATIENCE_S = 120.0
 _SERVE = 'from rapid_nav.sim.main import main, SimConfig; main(SimConfig(port=0))'
-_MEASURE = 'import sys; from rapid_nav.benchmarks.rpc import measure; measure(*map(int, sys.argv[1:]))'
+_MEASURE = (
+    'import sys; from rapid_nav.benchmarks.rpc import measure; measure(*map(int, sys.argv[1:]))'
+)
 
 
 def run(rounds: int = ROUNDS, images: int = IMAGES) -> dict[str, float | None]:
@@ -51,6 +53,7 @@ def measure(port: int, images: int, ours: int) -> None:
     """Print how long each image took [ms]; for a process of its own, as transports exclude."""
     if ours:
         from rapid_nav.airsim import rpc_client
+
         rpc_client.install()
     import airsim
 
@@ -70,7 +73,10 @@ def _child(port: int, images: int, ours: bool) -> list[float]:
     done = subprocess.run(
         [sys.executable, '-c', _MEASURE, str(port), str(images), str(int(ours))],
         env=environment if ours else stock_environment(),
-        capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f'the RPC benchmark failed: {done.stderr.strip()[-2000:]}')

@@ -39,8 +39,10 @@ class RuntimesConfig:
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy, with one branch, is timed.')
     calls: int = setting(2000, 'Each exit is called so often in each runtime.', low=20)
     flights: int = setting(
-        0, 'So many held-out flights are flown by 8-bit integers and by floats; 0 flies none.',
-        low=0)
+        0,
+        'So many held-out flights are flown by 8-bit integers and by floats; 0 flies none.',
+        low=0,
+    )
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
@@ -53,8 +55,10 @@ def main(config: RuntimesConfig) -> int:
     made = checkpoint.load(config.checkpoint)
     seen = flown_observations(made)
     figures: dict[str, Any] = {
-        'checkpoint': str(config.checkpoint), 'calls': config.calls,
-        'runtimes': measure(made, seen, config.calls)}
+        'checkpoint': str(config.checkpoint),
+        'calls': config.calls,
+        'runtimes': measure(made, seen, config.calls),
+    }
     if config.flights:
         figures['int8_flights'] = fly_both(made, seen, config.flights)
     print(json.dumps(figures, indent=1))
@@ -71,20 +75,28 @@ def measure(made: Checkpoint, seen: np.ndarray, calls: int) -> list[dict[str, An
     W), `agreement` the share of them on which the full network's greedy action is the same.
     """
     runs = runtimes(made, seen)
-    times = in_turns({
-        (name, full): _calling(run, seen, full)
-        for name, run in runs.items() for full in (False, True)}, calls)
+    times = in_turns(
+        {
+            (name, full): _calling(run, seen, full)
+            for name, run in runs.items()
+            for full in (False, True)
+        },
+        calls,
+    )
     # Copies: a runtime answers into the same buffer every time.
     truth = np.stack([runs['PyTorch, eager'](one, True)[0].copy() for one in seen])
     rows = []
     for name, run in runs.items():
         answers = np.stack([run(one, True)[0].copy() for one in seen])
-        rows.append({
-            'runtime': name,
-            'first_exit_ms': float(np.median(times[name, False])),
-            'full_ms': float(np.median(times[name, True])),
-            'worst_q': float(np.abs(answers - truth).max()),
-            'agreement': float(np.mean(answers.argmax(1) == truth.argmax(1)))})
+        rows.append(
+            {
+                'runtime': name,
+                'first_exit_ms': float(np.median(times[name, False])),
+                'full_ms': float(np.median(times[name, True])),
+                'worst_q': float(np.abs(answers - truth).max()),
+                'agreement': float(np.mean(answers.argmax(1) == truth.argmax(1))),
+            }
+        )
     return rows
 
 
@@ -93,8 +105,10 @@ def runtimes(made: Checkpoint, seen: np.ndarray) -> dict[str, Run]:
     stages = made.network.config.stages
     if len(stages) != 2 or stages[-1].source != 'input':
         raise ValueError('runtimes are compared on policies with one branch and two stems')
-    deployed = policy_package.from_weights(made.about, {
-        name: weight.detach().numpy() for name, weight in made.network.state_dict().items()})
+    deployed = policy_package.from_weights(
+        made.about,
+        {name: weight.detach().numpy() for name, weight in made.network.state_dict().items()},
+    )
     found = {
         'PyTorch, eager': eager(made),
         'ONNX Runtime, stages': staged(OnnxStages(replace(deployed, first={}))),
@@ -125,6 +139,7 @@ def eager(made: Checkpoint) -> Run:
 
 def staged(stages: OnnxStages) -> Run:
     """Return a call of stages as the policy makes it."""
+
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
         answers = stages.answers(observation)
         answer = next(answers)
@@ -139,14 +154,18 @@ def openvino_stages(deployed: Deployed) -> Run:
     import openvino
 
     core = openvino.Core()
-    options = {'INFERENCE_NUM_THREADS': 1, 'PERFORMANCE_HINT': 'LATENCY',
-               'INFERENCE_PRECISION_HINT': 'f32'}
+    options = {
+        'INFERENCE_NUM_THREADS': 1,
+        'PERFORMANCE_HINT': 'LATENCY',
+        'INFERENCE_PRECISION_HINT': 'f32',
+    }
     shape = (1, *deployed.about.network.input_shape)
     source = np.zeros(shape, np.float32)
     requests = []
     for model in deployed.models:
         request = core.compile_model(
-            core.read_model(model=model), 'CPU', options).create_infer_request()
+            core.read_model(model=model), 'CPU', options
+        ).create_infer_request()
         request.set_input_tensor(openvino.Tensor(source, shared_memory=True))
         requests.append(request)
     slope, actions = branch_slope(deployed), deployed.about.network.num_actions
@@ -189,8 +208,12 @@ def quantised(deployed: Deployed, seen: np.ndarray) -> Deployed:
         for level, model in enumerate(deployed.models):
             out = Path(folder) / f'{level}.onnx'
             quantize_static(
-                onnx.load_from_string(model), out, _Calibration(seen), per_channel=True,
-                weight_type=QuantType.QInt8)
+                onnx.load_from_string(model),
+                out,
+                _Calibration(seen),
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+            )
             models.append(out.read_bytes())
     return replace(deployed, models=tuple(models), first={})
 
@@ -199,8 +222,10 @@ def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]
     """Fly held-out worlds at the first operating point, by floats and by 8-bit integers."""
     point = next(iter(made.operating_points), 'full')
     floats = Policy(made)
-    whole = policy_package.from_weights(made.about, {
-        name: weight.detach().numpy() for name, weight in made.network.state_dict().items()})
+    whole = policy_package.from_weights(
+        made.about,
+        {name: weight.detach().numpy() for name, weight in made.network.state_dict().items()},
+    )
     integers = Policy(quantised(whole, seen))
     course = Course(GENERATED, flights, HELD_OUT_SEED, 100.0)
     task = FlightTask.from_dict(made.task)
@@ -216,8 +241,10 @@ def _one_by_one(policy: Policy, point: str) -> Callable[..., Choice]:
     thresholds: Sequence[float] = policy.about.thresholds(point)
 
     def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
-        made = [policy.decide(one[None].astype(np.float32) / np.float32(255), thresholds)
-                for one in observation]
+        made = [
+            policy.decide(one[None].astype(np.float32) / np.float32(255), thresholds)
+            for one in observation
+        ]
         return np.array([one.action for one in made]), np.array([one.level for one in made])
 
     return choose

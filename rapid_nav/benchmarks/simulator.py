@@ -60,8 +60,10 @@ def run(report: Path | None = None, poses: int = POSES) -> dict[str, float]:
 def crowded_world() -> World:
     """Return the first world of rooms with enough primitives."""
     return next(
-        world for world in (make_world('rooms', seed) for seed in range(1000))
-        if len(world.primitives) >= PRIMITIVES)
+        world
+        for world in (make_world('rooms', seed) for seed in range(1000))
+        if len(world.primitives) >= PRIMITIVES
+    )
 
 
 class Embree:
@@ -101,8 +103,7 @@ def triangulate(world: World) -> np.ndarray:
         if primitive.kind == 'box':
             mesh = creation.box(extents=size)
         elif primitive.kind == 'cylinder':
-            mesh = creation.cylinder(
-                radius=size[0] / 2, height=size[2], sections=_ROUND_SECTIONS)
+            mesh = creation.cylinder(radius=size[0] / 2, height=size[2], sections=_ROUND_SECTIONS)
         elif primitive.kind == 'sphere':
             mesh = creation.icosphere(subdivisions=_BALL_SUBDIVISIONS, radius=size[0] / 2)
         else:
@@ -164,7 +165,8 @@ def env_step_time(steps: int = 300) -> float:
     env = DroneVectorEnv(FlightTask(), worlds, ENVIRONMENTS)
     env.reset(seed=0)
     actions = np.random.default_rng(0).integers(
-        env.velocities.shape[0], size=(steps, ENVIRONMENTS))
+        env.velocities.shape[0], size=(steps, ENVIRONMENTS)
+    )
     times = []
     for row in actions:
         began = time.perf_counter()

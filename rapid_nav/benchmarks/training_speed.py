@@ -31,13 +31,16 @@ class BenchTrainingConfig:
     """What `rapid-nav bench training` takes."""
 
     task: str = setting(
-        'drone', 'Both learn to fly, or to play Pong as in 2015 (84x84, Nature network).',
-        choices=('drone', 'atari'))
+        'drone',
+        'Both learn to fly, or to play Pong as in 2015 (84x84, Nature network).',
+        choices=('drone', 'atari'),
+    )
     seconds: float = setting(20.0, 'Each turn of each learner takes so long.', unit='s', low=0.1)
     turns: int = setting(3, 'Each learner has so many turns, one after the other.', low=1)
     batch_size: int = setting(32, 'An update of either learns from so many transitions.', low=1)
     steps_per_update: int = setting(
-        4, 'Either makes so many environment steps for each update.', low=1)
+        4, 'Either makes so many environment steps for each update.', low=1
+    )
     threads: int = setting(2, 'Either uses so many threads of PyTorch.', low=1)
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
@@ -60,19 +63,24 @@ def main(config: BenchTrainingConfig) -> dict[str, Any]:
     torch.set_num_threads(config.threads)
     problem = _drone() if config.task == 'drone' else _atari()
     learners = {
-        'ours': _ours(config, problem), 'sb3': _sb3(config, problem),
+        'ours': _ours(config, problem),
+        'sb3': _sb3(config, problem),
         'ours_collect': _collect(problem.vector()),
-        'sb3_collect': _collect(gymnasium.vector.SyncVectorEnv([problem.single]))}
+        'sb3_collect': _collect(gymnasium.vector.SyncVectorEnv([problem.single])),
+    }
     rates: dict[str, list[float]] = {name: [] for name in learners}
     for _ in range(config.turns):
         for name, advance in learners.items():
             rates[name].append(_rate(advance, config.seconds))
     speed = {name: median(turns) for name, turns in rates.items()}
     report = {
-        'task': config.task, **{f'{name}_steps_s': rate for name, rate in speed.items()},
+        'task': config.task,
+        **{f'{name}_steps_s': rate for name, rate in speed.items()},
         'ratio': speed['ours'] / speed['sb3'],
-        'collect_ratio': speed['ours_collect'] / speed['sb3_collect'], 'turns': rates,
-        'batch_size': config.batch_size, 'steps_per_update': config.steps_per_update,
+        'collect_ratio': speed['ours_collect'] / speed['sb3_collect'],
+        'turns': rates,
+        'batch_size': config.batch_size,
+        'steps_per_update': config.steps_per_update,
         'threads': config.threads,
     }
     print(json.dumps(report, indent=1))
@@ -84,15 +92,21 @@ def main(config: BenchTrainingConfig) -> dict[str, Any]:
 def _drone() -> Problem:
     task, worlds = FlightTask(), [make_world('pillars', seed) for seed in range(4)]
     return Problem(
-        lambda: DroneVectorEnv(task, worlds, 32), lambda: DroneEnv(task, worlds),
-        network_for(task, 'plain'), task.observation.history)
+        lambda: DroneVectorEnv(task, worlds, 32),
+        lambda: DroneEnv(task, worlds),
+        network_for(task, 'plain'),
+        task.observation.history,
+    )
 
 
 def _atari() -> Problem:
     task = NATURE.task
     return Problem(
-        lambda: AtariVectorEnv(task, 16), lambda: standard_env(task),
-        NATURE.network(6, branches=False), task.history)
+        lambda: AtariVectorEnv(task, 16),
+        lambda: standard_env(task),
+        NATURE.network(6, branches=False),
+        task.history,
+    )
 
 
 def _rate(advance: Callable[[], int], seconds: float) -> float:
@@ -118,13 +132,19 @@ def _collect(env: Any) -> Callable[[], int]:
 def _ours(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
     env = problem.vector()
     trainer = Trainer(
-        env, problem.network,
+        env,
+        problem.network,
         # What Stable-Baselines3's DQN does, and no more: it is neither double nor prioritised.
-        AgentConfig(
-            batch_size=config.batch_size, priority_exponent=0.0, n_step=1, double=False),
-        TrainConfig(num_envs=env.num_envs, steps_per_update=config.steps_per_update,
-                    replay_size=20_000, learning_starts=WARM_UP, threads=config.threads),
-        history=problem.history)
+        AgentConfig(batch_size=config.batch_size, priority_exponent=0.0, n_step=1, double=False),
+        TrainConfig(
+            num_envs=env.num_envs,
+            steps_per_update=config.steps_per_update,
+            replay_size=20_000,
+            learning_starts=WARM_UP,
+            threads=config.threads,
+        ),
+        history=problem.history,
+    )
 
     def advance() -> int:
         trainer.advance()
@@ -142,7 +162,8 @@ def _sb3(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
         from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"{error.name} is not installed; pip install '.[bench]' brings it") from error
+            f"{error.name} is not installed; pip install '.[bench]' brings it"
+        ) from error
 
     class Body(BaseFeaturesExtractor):  # type: ignore[misc, unused-ignore]
         """Our plain network, whose Q-values SB3's own last layer passes on."""
@@ -155,10 +176,18 @@ def _sb3(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
             return self.body(observation)
 
     model = DQN(
-        'CnnPolicy', problem.single(), batch_size=config.batch_size, buffer_size=20_000,
-        train_freq=config.steps_per_update, gradient_steps=1, learning_starts=WARM_UP,
-        target_update_interval=500, seed=0, device='cpu', policy_kwargs={
-            'features_extractor_class': Body, 'net_arch': [], 'normalize_images': True})
+        'CnnPolicy',
+        problem.single(),
+        batch_size=config.batch_size,
+        buffer_size=20_000,
+        train_freq=config.steps_per_update,
+        gradient_steps=1,
+        learning_starts=WARM_UP,
+        target_update_interval=500,
+        seed=0,
+        device='cpu',
+        policy_kwargs={'features_extractor_class': Body, 'net_arch': [], 'normalize_images': True},
+    )
     model.learn(WARM_UP)
 
     def advance() -> int:

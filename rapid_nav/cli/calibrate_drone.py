@@ -38,20 +38,24 @@ class CalibrateDroneConfig:
     """What `rapid-nav calibrate drone` takes."""
 
     checkpoint: Path = setting(
-        shipped_checkpoint(), 'This policy is calibrated, and the operating point stored in it.')
+        shipped_checkpoint(), 'This policy is calibrated, and the operating point stored in it.'
+    )
     risk: float = setting(0.05, "A decision's expected loss is at most this.", low=0.0, high=1.0)
     confidence: float = setting(0.95, 'That is promised with this probability.', low=0.0, high=1.0)
     loss: str = setting(
         'regret',
         "The loss is regret, the share of the full network's range of Q-values that an action "
         "gives away, or disagreement, whether it is another than the full network's.",
-        choices=('regret', 'disagreement'))
+        choices=('regret', 'disagreement'),
+    )
     flights: int = setting(
-        200, 'So many flights, each in a world of its own, are the units of the promise.', low=1)
+        200, 'So many flights, each in a world of its own, are the units of the promise.', low=1
+    )
     cap_m: float = setting(100.0, 'A flight ends after this distance.', unit='m', low=1.0)
     name: str = setting('calibrated', 'The operating point has this name.')
     check_flights: int = setting(
-        0, 'The loss is then measured again on so many fresh flights; 0 does not.', low=0)
+        0, 'The loss is then measured again on so many fresh flights; 0 does not.', low=0
+    )
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
@@ -75,20 +79,32 @@ def main(config: CalibrateDroneConfig) -> dict[str, Any]:
         return losses
 
     found = fixed_sequence(
-        cautious_first(validation_confidences(task, network, config.cap_m)), losses_at,
-        config.risk, config.confidence)
+        cautious_first(validation_confidences(task, network, config.cap_m)),
+        losses_at,
+        config.risk,
+        config.confidence,
+    )
     report = {
         'method': 'Learn then Test: fixed sequence, Hoeffding-Bentkus and betting',
-        'loss': config.loss, 'unit': 'flight',
-        'risk': config.risk, 'confidence': config.confidence,
-        'cap_m': config.cap_m, 'seed_base': CALIBRATION_SEED, 'calibrated': found._asdict(),
+        'loss': config.loss,
+        'unit': 'flight',
+        'risk': config.risk,
+        'confidence': config.confidence,
+        'cap_m': config.cap_m,
+        'seed_base': CALIBRATION_SEED,
+        'calibrated': found._asdict(),
     }
     if config.check_flights:
         report['fresh'] = measure_fresh(config, task, network, found.thresholds)
     calibrations = {**policy.card.get('calibrations', {}), config.name: report}
-    checkpoint.save(config.checkpoint, dataclasses.replace(
-        policy, operating_points={**policy.operating_points, config.name: found.thresholds},
-        card={**policy.card, 'calibrations': calibrations}))
+    checkpoint.save(
+        config.checkpoint,
+        dataclasses.replace(
+            policy,
+            operating_points={**policy.operating_points, config.name: found.thresholds},
+            card={**policy.card, 'calibrations': calibrations},
+        ),
+    )
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
     return report
@@ -106,7 +122,9 @@ def validation_confidences(
 
 
 def measure_fresh(
-    config: CalibrateDroneConfig, task: FlightTask, network: EarlyExitNetwork,
+    config: CalibrateDroneConfig,
+    task: FlightTask,
+    network: EarlyExitNetwork,
     thresholds: tuple[float, ...],
 ) -> dict[str, Any]:
     """Return the loss and the operations of flights that the calibration has not seen."""
@@ -115,14 +133,20 @@ def measure_fresh(
     macs = np.asarray(cost.macs_by_level(network))
     shares = flown.levels.sum(axis=0) / flown.levels.sum()
     return {
-        'flights': config.check_flights, 'seed_base': FRESH_SEED, 'loss': float(losses.mean()),
-        'kept': bool(losses.mean() <= config.risk), 'macs_ratio': float(shares @ macs / macs[-1]),
+        'flights': config.check_flights,
+        'seed_base': FRESH_SEED,
+        'loss': float(losses.mean()),
+        'kept': bool(losses.mean() <= config.risk),
+        'macs_ratio': float(shares @ macs / macs[-1]),
         'msf_m': float(flown.distance_m.mean()),
     }
 
 
 def fly_and_compare(
-    course: Course, task: FlightTask, network: EarlyExitNetwork, thresholds: Sequence[float],
+    course: Course,
+    task: FlightTask,
+    network: EarlyExitNetwork,
+    thresholds: Sequence[float],
     loss: str,
 ) -> tuple[np.ndarray, Flights]:
     """Fly a course and ask the full network about every decision; return flights' losses (F,)."""
@@ -147,7 +171,8 @@ def fly_and_compare(
         count[flight[flying]] += 1
 
     flown = fly(
-        task, course.worlds, course.starts, choose, network.num_levels, course.cap_m, watch=watch)
+        task, course.worlds, course.starts, choose, network.num_levels, course.cap_m, watch=watch
+    )
     return total / count, flown
 
 
@@ -165,4 +190,6 @@ def disagreement(full: Answer, action: torch.Tensor) -> torch.Tensor:
 
 
 LOSSES: dict[str, Callable[[Answer, torch.Tensor], torch.Tensor]] = {
-    'regret': regret, 'disagreement': disagreement}
+    'regret': regret,
+    'disagreement': disagreement,
+}

@@ -40,7 +40,8 @@ class CompletionConfig:
     """What `rapid-nav completion` takes."""
 
     shell: str = setting(
-        'bash', 'This shell is to complete.', choices=('bash', 'zsh'), positional=True)
+        'bash', 'This shell is to complete.', choices=('bash', 'zsh'), positional=True
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -64,21 +65,32 @@ def script() -> str:
             second.setdefault(words[0], []).append(words[1])
         pattern = f"'{' '.join(words)}'" if len(words) == 2 else f"'{words[0]} '*"
         given = list(flags_of(module))
-        names = ' '.join(['--help', *(
-            word for flag, values in given for word in ([flag] if flag else values))])
-        switches |= {word for flag, _ in given if negative(flag) in dict(given)
-                     for word in (flag, negative(flag))}
+        names = ' '.join(
+            ['--help', *(word for flag, values in given for word in ([flag] if flag else values))]
+        )
+        switches |= {
+            word
+            for flag, _ in given
+            if negative(flag) in dict(given)
+            for word in (flag, negative(flag))
+        }
         flags.append(f"    {pattern}) flags='{names}' ;;")
         choices += [
             f"    {pattern}{'*' * (len(words) == 2)}' {flag}') "
             f'COMPREPLY=($(compgen -W "{" ".join(values)}" -- "$cur")); return ;;'
-            for flag, values in given if flag and values]
+            for flag, values in given
+            if flag and values
+        ]
     first = dict.fromkeys(words[0] for words in COMMANDS)
     return BASH.format(
-        flags='\n'.join(flags), choices='\n'.join(choices), first=' '.join(first),
+        flags='\n'.join(flags),
+        choices='\n'.join(choices),
+        first=' '.join(first),
         switches='|'.join(sorted(switches)),
         second='\n'.join(
-            f"      {word}) flags='{' '.join(rest)}' ;;" for word, rest in second.items()))
+            f"      {word}) flags='{' '.join(rest)}' ;;" for word, rest in second.items()
+        ),
+    )
 
 
 def flags_of(module: str) -> Iterator[tuple[str, list[str]]]:

@@ -43,8 +43,10 @@ class Dashboard:
         elif time.monotonic() >= self.next_line and journal.frames:
             self.next_line = time.monotonic() + _LINE_EVERY_S
             self.console.print(
-                ', '.join(f'{name} {value}' for name, value in facts(journal)), markup=False,
-                soft_wrap=True)
+                ', '.join(f'{name} {value}' for name, value in facts(journal)),
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def table(title: str, journal: Journal) -> Table:
@@ -88,7 +90,7 @@ def summary(report: dict[str, Any]) -> str:
         f'{sum(distances):.1f} m (the longest {farthest:.1f} m), '
         f'{report["collisions"]} collisions, {report["coverage"]:.2f} new cells a metre',
         f'{report["decisions"]} decisions at '
-        f'{number(report["macs_ratio"], ".0%")} of the full network\'s operations, exits '
+        f"{number(report['macs_ratio'], '.0%')} of the full network's operations, exits "
         + (' '.join(f'{share:.0%}' for share in report['exit_shares']) or '-'),
         f'{report["image_rate_hz"]:.1f} images/s, {report["dropped_images"]} dropped, latency '
         f'{number(latency["p50"], ".1f")} ms (p99 {number(latency["p99"], ".1f")} ms)',

@@ -41,25 +41,33 @@ class EvaluateAtariConfig:
 
     game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
     checkpoint: Path | None = setting(
-        None, "This policy plays; none: the game's shipped one, and its baseline.")
+        None, "This policy plays; none: the game's shipped one, and its baseline."
+    )
     baseline: Path | None = setting(
-        None, 'A DQN without branches plays the same games, to compare with.')
+        None, 'A DQN without branches plays the same games, to compare with.'
+    )
     policy: str = setting(
-        'checkpoint', 'The checkpoint plays, or random actions do.',
-        choices=('checkpoint', 'random'))
+        'checkpoint',
+        'The checkpoint plays, or random actions do.',
+        choices=('checkpoint', 'random'),
+    )
     protocol: str = setting(
-        'nature', 'Games are played as by nature (no-op starts, 2015) or machado (sticky, 2018).',
-        choices=tuple(PROTOCOLS))
+        'nature',
+        'Games are played as by nature (no-op starts, 2015) or machado (sticky, 2018).',
+        choices=tuple(PROTOCOLS),
+    )
     episodes: int = setting(
-        30, 'So many games are played at each point, side by side.', low=1, high=1000)
+        30, 'So many games are played at each point, side by side.', low=1, high=1000
+    )
     seed: int = setting(JUDGED_SEED, 'The games have this seed.', low=0)
     sweep: tuple[float, ...] = setting(
-        (), 'These thresholds play beside the operating points, each for every branch.')
-    controls: bool = setting(
-        False, 'The controls play too, at the operations of `balanced`.')
+        (), 'These thresholds play beside the operating points, each for every branch.'
+    )
+    controls: bool = setting(False, 'The controls play too, at the operations of `balanced`.')
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
     plot: Path | None = setting(
-        None, 'Score against operations is drawn in this picture, .png or .svg.')
+        None, 'Score against operations is drawn in this picture, .png or .svg.'
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -70,8 +78,13 @@ def main(config: EvaluateAtariConfig) -> dict[str, Any]:
     torch.set_num_threads(1)
     game, protocol = snake_case(config.game), PROTOCOLS[config.protocol]
     report: dict[str, Any] = {
-        'game': game, 'protocol': config.protocol, 'protocol_about': protocol.about,
-        'episodes': config.episodes, 'seed': config.seed, 'policy': config.policy}
+        'game': game,
+        'protocol': config.protocol,
+        'protocol_about': protocol.about,
+        'episodes': config.episodes,
+        'seed': config.seed,
+        'policy': config.policy,
+    }
     player = None if config.policy == 'random' else load_player(config.checkpoint, game)
     task = AtariTask(game=game, size=42) if player is None else AtariTask.from_dict(player.task)
     arcade = Arcade(task, protocol, config.episodes, config.seed)
@@ -90,8 +103,11 @@ def main(config: EvaluateAtariConfig) -> dict[str, Any]:
         if baseline is not None:
             report['baseline'] = _baseline(baseline, player, config, report['points'])
     for row in [*report['points'], *report.get('controls', [])]:
-        row['score_vs_baseline'] = None if 'baseline' not in report else share(
-            row['score'], random['score'], report['baseline']['score'])
+        row['score_vs_baseline'] = (
+            None
+            if 'baseline' not in report
+            else share(row['score'], random['score'], report['baseline']['score'])
+        )
     show(report)
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
@@ -108,35 +124,53 @@ def load_player(path: Path | None, game: str) -> Checkpoint:
     player = checkpoint.load(path)
     plays = player.task.get('game')
     if plays != game:
-        raise ValueError(f'{path} plays {plays or "no Atari game"}, not {game}; name its --game, '
-                         'or another --checkpoint')
+        raise ValueError(
+            f'{path} plays {plays or "no Atari game"}, not {game}; name its --game, '
+            'or another --checkpoint'
+        )
     return player
 
 
 def about(player: Checkpoint, task: AtariTask, path: Path | None) -> dict[str, Any]:
     """Return what a report says of where a player came from."""
     named = shipped_model(task.game) if path is None else path
-    return {'checkpoint': named.name, 'task': task.to_dict(), 'trained': {
-        key: player.card.get(key) for key in ('preset', 'steps', 'updates', 'seed')}}
+    return {
+        'checkpoint': named.name,
+        'task': task.to_dict(),
+        'trained': {key: player.card.get(key) for key in ('preset', 'steps', 'updates', 'seed')},
+    }
 
 
 def show(report: dict[str, Any]) -> None:
     """Print the report as a table."""
-    table = Table(title=f'{report["game"]}: {report["episodes"]} games, protocol '
-                        f'{report["protocol"]} ({report["protocol_about"]})')
-    for column in ('', 'operations', 'score', 'of the baseline', 'of a human',
-                   'of the DQN of 2015', 'exits'):
+    table = Table(
+        title=f'{report["game"]}: {report["episodes"]} games, protocol '
+        f'{report["protocol"]} ({report["protocol_about"]})'
+    )
+    for column in (
+        '',
+        'operations',
+        'score',
+        'of the baseline',
+        'of a human',
+        'of the DQN of 2015',
+        'exits',
+    ):
         table.add_column(column)
     rows = [*report['points'], *report.get('controls', [])]
     rows += [report['baseline']] if 'baseline' in report else []
     for row in rows:
         low, high = row['score_ci95']
         table.add_row(
-            row['name'], f'{row["macs_ratio"]:.3f}x',
+            row['name'],
+            f'{row["macs_ratio"]:.3f}x',
             f'{row["score"]:.1f} ({low:.1f} to {high:.1f})',
-            *('-' if row.get(key) is None else f'{row[key]:.2f}x' for key in (
-                'score_vs_baseline', 'human_normalised', 'dqn_normalised')),
-            ' '.join(f'{taken:.2f}' for taken in row['exit_shares']))
+            *(
+                '-' if row.get(key) is None else f'{row[key]:.2f}x'
+                for key in ('score_vs_baseline', 'human_normalised', 'dqn_normalised')
+            ),
+            ' '.join(f'{taken:.2f}' for taken in row['exit_shares']),
+        )
     Console().print(table)
 
 
@@ -158,7 +192,8 @@ def _controls(
     """Play what could have spent the operations of `balanced` without a learned confidence."""
     protocol = PROTOCOLS[config.protocol]
     seen = Arcade(task, protocol, 2, VALIDATION_SEED).observations(
-        scored_policy(player.network, learned_confidence, player.thresholds('full')))
+        scored_policy(player.network, learned_confidence, player.thresholds('full'))
+    )
     arcade = Arcade(task, protocol, config.episodes, config.seed)
     return judge_controls(player, _judge(arcade), points, seen)
 
@@ -173,8 +208,11 @@ def _baseline(
         row = next(row for row in points if row['name'] == 'full')
         return {**row, 'name': 'baseline'}
     arcade = Arcade(
-        AtariTask.from_dict(baseline.task), PROTOCOLS[config.protocol], config.episodes,
-        config.seed)
+        AtariTask.from_dict(baseline.task),
+        PROTOCOLS[config.protocol],
+        config.episodes,
+        config.seed,
+    )
     return judge_plain('baseline', baseline, _judge(arcade))
 
 

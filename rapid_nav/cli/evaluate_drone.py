@@ -45,29 +45,39 @@ class EvaluateDroneConfig:
 
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     baseline: Path | None = setting(
-        None, 'A DQN without branches is flown on the same course, to compare with.')
+        None, 'A DQN without branches is flown on the same course, to compare with.'
+    )
     static: tuple[Path, ...] = setting(
-        (), 'Static networks of fewer operations are flown on it too, as controls.')
+        (), 'Static networks of fewer operations are flown on it too, as controls.'
+    )
     policy: str = setting(
-        'checkpoint', 'The checkpoint flies, or random actions do, or always straight ahead.',
-        choices=('checkpoint', 'random', 'straight'))
+        'checkpoint',
+        'The checkpoint flies, or random actions do, or always straight ahead.',
+        choices=('checkpoint', 'random', 'straight'),
+    )
     task: str = setting(
-        'drone', 'Random actions and straight ahead fly this task; a checkpoint flies its own.',
-        choices=tuple(TASKS))
+        'drone',
+        'Random actions and straight ahead fly this task; a checkpoint flies its own.',
+        choices=tuple(TASKS),
+    )
     worlds: tuple[str, ...] = setting(
         GENERATED,
         "Flights are in these generators' worlds (several may be joined by commas) and world or "
-        'map files.')
+        'map files.',
+    )
     seed_base: int = setting(
-        HELD_OUT_SEED, 'The worlds of each generator have the seeds N, N+1, ...', low=0)
+        HELD_OUT_SEED, 'The worlds of each generator have the seeds N, N+1, ...', low=0
+    )
     flights: int = setting(40, 'So many flights are shared evenly among the worlds.', low=1)
     cap_m: float = setting(100.0, 'A flight ends after this distance.', unit='m', low=1.0)
     sweep: tuple[float, ...] = setting(
-        (), 'These thresholds are flown beside the operating points, each for every branch.')
+        (), 'These thresholds are flown beside the operating points, each for every branch.'
+    )
     controls: bool = setting(False, 'The controls are flown too, at the operations of `balanced`.')
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
     plot: Path | None = setting(
-        None, 'Distance against operations is drawn in this picture, .png or .svg.')
+        None, 'Distance against operations is drawn in this picture, .png or .svg.'
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -78,8 +88,10 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
     torch.set_num_threads(1)
     course = Course(config.worlds, config.flights, config.seed_base, config.cap_m)
     report: dict[str, Any] = {
-        'flights': config.flights, 'cap_m': config.cap_m,
-        'worlds': list(dict.fromkeys(course.names)), 'seed_base': config.seed_base,
+        'flights': config.flights,
+        'cap_m': config.cap_m,
+        'worlds': list(dict.fromkeys(course.names)),
+        'seed_base': config.seed_base,
         'policy': config.policy,
     }
     if config.policy == 'checkpoint':
@@ -90,15 +102,19 @@ def main(config: EvaluateDroneConfig) -> dict[str, Any]:
             report['controls'] = _fly_controls(policy, course, report['points'])
         if config.static:
             report.setdefault('controls', []).extend(
-                _fly_static(path, policy, course) for path in config.static)
+                _fly_static(path, policy, course) for path in config.static
+            )
         for control in report.get('controls', []):
             control['behind'] = lead(controlled(report['points']), control)
         if config.baseline is not None:
             report['baseline'] = _fly_baseline(config.baseline, course, report['points'])
     else:
         task = TASKS[config.task]
-        chooser = (straight_policy(task) if config.policy == 'straight'
-                   else random_policy(ActionGrid(task.actions).num_actions))
+        chooser = (
+            straight_policy(task)
+            if config.policy == 'straight'
+            else random_policy(ActionGrid(task.actions).num_actions)
+        )
         report['points'] = [_fly(config.policy, course, task, chooser, (1,))]
     show(report)
     if config.report is not None:
@@ -128,7 +144,8 @@ def _fly(
     flown = course.fly(task, chooser, len(macs))
     row = summarise(name, flown, macs) | {
         'by_world': course.mean_by_world(flown),
-        'exit_shares_by_world': course.exit_shares_by_world(flown)}
+        'exit_shares_by_world': course.exit_shares_by_world(flown),
+    }
     log.info('%s', {key: value for key, value in row.items() if key != 'distances_m'})
     return row
 
@@ -147,8 +164,10 @@ def _fly_controls(
 ) -> list[dict[str, Any]]:
     """Fly what could have spent the operations of `balanced` without a learned confidence."""
     seen = observations_on(
-        Course(GENERATED, 16, VALIDATION_SEED, 30.0), FlightTask.from_dict(policy.task),
-        scored_policy(policy.network, learned_confidence, policy.thresholds('full')))
+        Course(GENERATED, 16, VALIDATION_SEED, 30.0),
+        FlightTask.from_dict(policy.task),
+        scored_policy(policy.network, learned_confidence, policy.thresholds('full')),
+    )
     return judge_controls(policy, judge_on(course, policy), points, seen)
 
 
@@ -159,7 +178,8 @@ def _fly_baseline(path: Path, course: Course, points: list[dict[str, Any]]) -> d
     for point in points:
         point['msf_vs_baseline'] = point['msf_m'] / row['msf_m']
         point['msf_vs_baseline_ci95'] = paired_ratio_ci95(
-            np.array(point['distances_m']), np.array(row['distances_m']))
+            np.array(point['distances_m']), np.array(row['distances_m'])
+        )
         point['coverage_vs_baseline'] = point['coverage'] / row['coverage']
     return row
 

@@ -17,12 +17,12 @@ class ExportConfig:
 
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy is exported.')
     out: Path = setting(
-        Path('drone.zip'), 'ONNX stages and settings are written to this zip file.')
+        Path('drone.zip'), 'ONNX stages and settings are written to this zip file.'
+    )
 
 
 def main(config: ExportConfig) -> int:
     """Write the policy's stages, settings and operating points into one file."""
     deployed = policy_package.export(config.checkpoint, config.out)
-    log.info('%s: %d exits, %d bytes', config.out, len(deployed.macs),
-             config.out.stat().st_size)
+    log.info('%s: %d exits, %d bytes', config.out, len(deployed.macs), config.out.stat().st_size)
     return 0

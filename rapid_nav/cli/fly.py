@@ -94,8 +94,11 @@ def _report(config: FlyConfig, recorder: 'Recorder') -> dict[str, Any]:
         account = recorder.journal.report()
     embedded = config.simulator == 'embedded'
     return {
-        'world': config.world if embedded else config.simulator, 'seed': config.seed,
-        'lockstep': config.lockstep, 'checkpoint': str(flight.checkpoint_of(config)), **account,
+        'world': config.world if embedded else config.simulator,
+        'seed': config.seed,
+        'lockstep': config.lockstep,
+        'checkpoint': str(flight.checkpoint_of(config)),
+        **account,
     }
 
 

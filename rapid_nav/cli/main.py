@@ -20,40 +20,66 @@ COMMANDS = {
     ('fly',): ('rapid_nav.cli.fly', 'Fly through a simulated world, all in one.'),
     ('sim',): ('rapid_nav.sim.main', "Run the simulator behind AirSim's RPC."),
     ('train', 'drone'): ('rapid_nav.cli.train_drone', 'Train a network to fly.'),
-    ('train', 'fleet'): (
-        'rapid_nav.cli.train_fleet', 'Train while drones fly, over ROS 2.'),
-    ('train', 'atari'): (
-        'rapid_nav.cli.train_atari', 'Train a network to play an Atari game.'),
+    ('train', 'fleet'): ('rapid_nav.cli.train_fleet', 'Train while drones fly, over ROS 2.'),
+    ('train', 'atari'): ('rapid_nav.cli.train_atari', 'Train a network to play an Atari game.'),
     ('evaluate', 'drone'): (
-        'rapid_nav.cli.evaluate_drone', 'Measure a policy in worlds it has not seen.'),
+        'rapid_nav.cli.evaluate_drone',
+        'Measure a policy in worlds it has not seen.',
+    ),
     ('evaluate', 'atari'): (
-        'rapid_nav.cli.evaluate_atari', 'Measure a policy in Atari games it has not seen.'),
-    ('play', 'atari'): (
-        'rapid_nav.cli.play_atari', 'Play an Atari game into a video.'),
+        'rapid_nav.cli.evaluate_atari',
+        'Measure a policy in Atari games it has not seen.',
+    ),
+    ('play', 'atari'): ('rapid_nav.cli.play_atari', 'Play an Atari game into a video.'),
     ('table', 'atari'): (
-        'rapid_nav.offline.reporting.atari_table', 'Turn reports on Atari games into one table.'),
+        'rapid_nav.offline.reporting.atari_table',
+        'Turn reports on Atari games into one table.',
+    ),
     ('report',): (
-        'rapid_nav.offline.reporting.report', 'Turn reports into one page of figures and pictures.'),
+        'rapid_nav.offline.reporting.report',
+        'Turn reports into one page of figures and pictures.',
+    ),
     ('draw',): (
-        'rapid_nav.offline.reporting.flight_map', 'Draw a flight from above, with what the camera saw.'),
+        'rapid_nav.offline.reporting.flight_map',
+        'Draw a flight from above, with what the camera saw.',
+    ),
     ('calibrate', 'drone'): (
-        'rapid_nav.cli.calibrate_drone', 'Choose thresholds with a guarantee.'),
+        'rapid_nav.cli.calibrate_drone',
+        'Choose thresholds with a guarantee.',
+    ),
     ('export',): ('rapid_nav.cli.export', 'Write a policy that needs no PyTorch.'),
     ('compare', 'minatar'): (
-        'rapid_nav.offline.experiments.exit_training', 'Compare ways of training exits on small games.'),
+        'rapid_nav.offline.experiments.exit_training',
+        'Compare ways of training exits on small games.',
+    ),
     ('compare', 'settings'): (
-        'rapid_nav.offline.experiments.ablation', 'Compare settings of a learner on small games.'),
+        'rapid_nav.offline.experiments.ablation',
+        'Compare settings of a learner on small games.',
+    ),
     ('bench', 'simulator'): (
-        'rapid_nav.benchmarks.simulator', 'Time camera and physics, beside Embree.'),
+        'rapid_nav.benchmarks.simulator',
+        'Time camera and physics, beside Embree.',
+    ),
     ('bench', 'latency'): (
-        'rapid_nav.benchmarks.end_to_end_latency', 'Time a frame over ROS 2 and over RPC.'),
+        'rapid_nav.benchmarks.end_to_end_latency',
+        'Time a frame over ROS 2 and over RPC.',
+    ),
     ('bench', 'steering'): (
-        'rapid_nav.benchmarks.exit_control', 'Hold budgets in flight, deadlines under load.'),
+        'rapid_nav.benchmarks.exit_control',
+        'Hold budgets in flight, deadlines under load.',
+    ),
     ('bench', 'runtimes'): (
-        'rapid_nav.benchmarks.runtimes', 'Time a policy in other inference runtimes.'),
+        'rapid_nav.benchmarks.runtimes',
+        'Time a policy in other inference runtimes.',
+    ),
     ('bench', 'training'): (
-        'rapid_nav.benchmarks.training_speed', 'Time learning, beside Stable-Baselines3.'),
-    ('completion',): ('rapid_nav.cli.completion', "Print what makes a shell complete these words."),
+        'rapid_nav.benchmarks.training_speed',
+        'Time learning, beside Stable-Baselines3.',
+    ),
+    ('completion',): (
+        'rapid_nav.cli.completion',
+        'Print what makes a shell complete these words.',
+    ),
 }
 VERSION = '0.1.0'
 _VERBOSE = {'-v': logging.INFO, '--verbose': logging.INFO, '-vv': logging.DEBUG}
@@ -95,10 +121,16 @@ def usage(arguments: list[str]) -> str:
     shown = shown or {words: about for words, (_, about) in COMMANDS.items()}
     width = max(len(' '.join(words)) for words in shown)
     lines = [f'  {" ".join(words):{width}}  {about}' for words, about in shown.items()]
-    return '\n'.join([
-        'usage: rapid-nav [-v] COMMAND [--help] [flags]', '', *lines, '',
-        '-v shows logs, -vv all of them. For completion in this shell:',
-        '  source <(rapid-nav completion bash)'])
+    return '\n'.join(
+        [
+            'usage: rapid-nav [-v] COMMAND [--help] [flags]',
+            '',
+            *lines,
+            '',
+            '-v shows logs, -vv all of them. For completion in this shell:',
+            '  source <(rapid-nav completion bash)',
+        ]
+    )
 
 
 def run(words: tuple[str, ...], arguments: list[str]) -> int:
@@ -112,8 +144,11 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
         result = command(parse(name, about, config_class, arguments))
     except ModuleNotFoundError as error:
         ours = str(error.name).startswith('rapid_nav')
-        return complain(name, f'{error.name} is not installed, and this command needs it'
-                        + ('; build the package again' if ours else ''))
+        return complain(
+            name,
+            f'{error.name} is not installed, and this command needs it'
+            + ('; build the package again' if ours else ''),
+        )
     except BrokenPipeError:  # whoever read the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -130,8 +165,12 @@ def parse(name: str, about: str, config_class: type[Any], arguments: list[str]) 
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                config_class, prog=f'rapid-nav {name}', description=about, args=arguments,
-                **defaults_of(config_class, arguments))
+                config_class,
+                prog=f'rapid-nav {name}',
+                description=about,
+                args=arguments,
+                **defaults_of(config_class, arguments),
+            )
     except SystemExit as end:
         if not end.code:
             raise
@@ -154,7 +193,7 @@ def one_line(box: str) -> str:
     """Return what tyro complains of in a box, and the flags that it proposes, as one line."""
     lines = [line.strip('│╭╮╰╯ ') for line in box.splitlines()[1:]]  # without the title
     lines = [line if any(map(str.isalnum, line)) else '' for line in lines]
-    lines = lines[next((i for i, line in enumerate(lines) if line), 0):]
+    lines = lines[next((i for i, line in enumerate(lines) if line), 0) :]
     end = lines.index('') if '' in lines else len(lines)
     why = re.sub(r'^Error parsing \w+: ', '', ' '.join(lines[:end])).rstrip('.')
     flags = [line.split()[0] for line in lines[end:] if line.startswith('--')]
@@ -192,8 +231,9 @@ def help_of(about: Any) -> str:
     if about['choices']:
         words.append(f'{{{",".join(map(str, about["choices"]))}}}')
     elif about['low'] is not None or about['high'] is not None:
-        low, high = ('' if bound is None else f'{bound:g}'
-                     for bound in (about['low'], about['high']))
+        low, high = (
+            '' if bound is None else f'{bound:g}' for bound in (about['low'], about['high'])
+        )
         words.append(f'{{{low}..{high}}}')
     return ' '.join(words)
 

@@ -33,13 +33,14 @@ class PlayAtariConfig:
     """What `rapid-nav play atari` takes."""
 
     game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
-    checkpoint: Path | None = setting(
-        None, "This policy plays; none: the game's shipped one.")
+    checkpoint: Path | None = setting(None, "This policy plays; none: the game's shipped one.")
     video: Path = setting(Path('atari.mp4'), 'The video is written to this file.')
     operating_point: str = setting('', 'The policy plays at this point; empty: its first.')
     protocol: str = setting(
-        'nature', 'Games are played as by nature (no-op starts, 2015) or machado (sticky, 2018).',
-        choices=tuple(PROTOCOLS))
+        'nature',
+        'Games are played as by nature (no-op starts, 2015) or machado (sticky, 2018).',
+        choices=tuple(PROTOCOLS),
+    )
     seed: int = setting(JUDGED_SEED, 'The game has this seed.', low=0)
     steps: int = setting(0, 'The video ends after so many decisions; 0: with the game.', low=0)
 
@@ -71,8 +72,10 @@ def main(config: PlayAtariConfig) -> int:
             video.send(np.asarray(draw(moment, point, exits, macs[-1])))
             if config.steps and count + 1 >= config.steps:
                 break
-    print(f'{config.video}: {count + 1} decisions at {point}, score {moment.score:g}, '
-          f'{moment.spent:.3f}x of the operations')
+    print(
+        f'{config.video}: {count + 1} decisions at {point}, score {moment.score:g}, '
+        f'{moment.spent:.3f}x of the operations'
+    )
     return 0
 
 
@@ -91,7 +94,9 @@ def moments(
         with torch.inference_mode():
             decision = decide(
                 player.network.answers(torch.from_numpy(observation).float() / 255),
-                thresholds, macs)
+                thresholds,
+                macs,
+            )
         action = decision.action
         if rng.random() < protocol.epsilon:
             action = int(rng.integers(env.num_actions))
@@ -121,23 +126,36 @@ def draw(moment: Moment, point: str, exits: list[int], full_macs: int) -> Image.
     """Draw a moment: the screen, and below it who decided, how sure, and at what cost."""
     height, width = moment.screen.shape[:2]
     picture = Image.new('RGB', (width * SCALE, height * SCALE + PANEL), 'black')
-    picture.paste(Image.fromarray(moment.screen).resize(
-        (width * SCALE, height * SCALE), Image.Resampling.NEAREST))
+    picture.paste(
+        Image.fromarray(moment.screen).resize(
+            (width * SCALE, height * SCALE), Image.Resampling.NEAREST
+        )
+    )
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
     decision, top = moment.decision, height * SCALE + 6
     pen.rectangle((8, top, 34, top + 26), fill=colour_of(decision.level, decision.num_levels))
     last = decision.level == decision.num_levels - 1
     name = 'full network' if last else f'exit {decision.level}, {decision.confidence:.0%} sure'
     pen.text((44, top), f'{name}   {decision.macs / 1e6:.3f} M operations', 'white', font)
-    pen.text((44, top + 20), f'{point}: {moment.spent:.3f}x of the full network, '
-             f'{moment.spent * full_macs / NATURE_DQN_MACS:.4f}x of a Nature DQN', 'white', font)
+    pen.text(
+        (44, top + 20),
+        f'{point}: {moment.spent:.3f}x of the full network, '
+        f'{moment.spent * full_macs / NATURE_DQN_MACS:.4f}x of a Nature DQN',
+        'white',
+        font,
+    )
     wide = (width * SCALE - 16) / KEPT
     for index, level in enumerate(exits):
         left = 8 + index * wide
-        pen.rectangle((left, top + 48, left + wide - 2, top + 62),
-                      fill=colour_of(level, decision.num_levels))
-    pen.text((8, top + 66), f'score {moment.score:g}     exits of the last decisions above',
-             'white', font)
+        pen.rectangle(
+            (left, top + 48, left + wide - 2, top + 62), fill=colour_of(level, decision.num_levels)
+        )
+    pen.text(
+        (8, top + 66),
+        f'score {moment.score:g}     exits of the last decisions above',
+        'white',
+        font,
+    )
     return picture
 
 
@@ -153,10 +171,12 @@ def open_video(path: Path) -> Iterator[Any]:
         import imageio_ffmpeg
     except ModuleNotFoundError as error:
         raise ValueError(
-            "imageio-ffmpeg is not installed; pip install '.[atari]' brings it") from error
+            "imageio-ffmpeg is not installed; pip install '.[atari]' brings it"
+        ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = imageio_ffmpeg.write_frames(
-        str(path), (160 * SCALE, 210 * SCALE + PANEL), fps=15, macro_block_size=2)
+        str(path), (160 * SCALE, 210 * SCALE + PANEL), fps=15, macro_block_size=2
+    )
     writer.send(None)
     try:
         yield writer

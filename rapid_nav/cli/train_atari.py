@@ -21,25 +21,35 @@ class TrainAtariConfig:
 
     game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
     preset: str = setting(
-        'fast', 'Settings are fast, which learns soonest on two cores, or nature, those of 2015.',
-        choices=tuple(PRESETS))
+        'fast',
+        'Settings are fast, which learns soonest on two cores, or nature, those of 2015.',
+        choices=tuple(PRESETS),
+    )
     change: tuple[str, ...] = setting(
-        (), "These settings are not the preset's, as train.num_envs=8 agent.n_step=3.")
+        (), "These settings are not the preset's, as train.num_envs=8 agent.n_step=3."
+    )
     out: Path = setting(Path('runs/atari'), 'Checkpoint and log are written to this folder.')
     steps: int | None = setting(None, "The games make so many steps in all; none: the preset's.")
     seed: int = setting(0, 'Network, exploration and games have this seed.', low=0)
     network: str = setting(
-        'rapid', 'The network is rapid, with side branches, or plain, its full path alone.',
-        choices=('rapid', 'plain'))
+        'rapid',
+        'The network is rapid, with side branches, or plain, its full path alone.',
+        choices=('rapid', 'plain'),
+    )
     teacher: Path | None = setting(
-        None, 'This trained plain network becomes the full path as it is; from the first step on, '
-        'the branches alone learn.')
+        None,
+        'This trained plain network becomes the full path as it is; from the first step on, '
+        'the branches alone learn.',
+    )
     save_seconds: float = setting(
-        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0)
+        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0
+    )
     resume: bool = setting(
-        True, 'The training goes on from the state in the folder, if there is one.')
+        True, 'The training goes on from the state in the folder, if there is one.'
+    )
     points: bool = setting(
-        True, 'Operating points are chosen in other games when the training is over.')
+        True, 'Operating points are chosen in other games when the training is over.'
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -49,10 +59,13 @@ def preset_of(config: TrainAtariConfig) -> Preset:
     """Return the settings that a command line asks for."""
     preset = PRESETS[config.preset].changed(config.change)
     train = dataclasses.replace(
-        preset.train, seed=config.seed, steps=config.steps or preset.train.steps)
+        preset.train, seed=config.seed, steps=config.steps or preset.train.steps
+    )
     return dataclasses.replace(
-        preset, task=dataclasses.replace(preset.task, game=config.game),
-        train=train if config.teacher is None else only_distilling(train))
+        preset,
+        task=dataclasses.replace(preset.task, game=config.game),
+        train=train if config.teacher is None else only_distilling(train),
+    )
 
 
 def main(config: TrainAtariConfig) -> int:
@@ -66,7 +79,10 @@ def main(config: TrainAtariConfig) -> int:
     initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
     trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
     card: dict[str, Any] = {
-        'task': 'atari', 'preset': config.preset, 'change': list(config.change)}
+        'task': 'atari',
+        'preset': config.preset,
+        'change': list(config.change),
+    }
     if teacher is not None:
         trainer.learner.follow(teacher.network)
         card['teacher'] = teacher.card

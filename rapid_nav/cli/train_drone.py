@@ -27,33 +27,48 @@ class TrainDroneConfig:
     task: str = setting(
         'drone',
         'The task is drone, or pedra or pedra-velocity, those of PEDRA with steps by pose or with '
-        'velocities; it gives the defaults of flight., agent. and train.', choices=tuple(TASKS))
+        'velocities; it gives the defaults of flight., agent. and train.',
+        choices=tuple(TASKS),
+    )
     out: Path = setting(Path('runs/drone'), 'Checkpoint and log are written to this folder.')
     worlds: str = setting(
-        ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas.")
+        ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas."
+    )
     worlds_each: int = setting(
-        64, 'Each generator makes so many training worlds.', low=1, high=HELD_OUT_SEED)
+        64, 'Each generator makes so many training worlds.', low=1, high=HELD_OUT_SEED
+    )
     tight_share: float = setting(
-        0.0, 'This share of the training worlds is shrunk to 0.4 to 0.8 of its size: branches '
+        0.0,
+        'This share of the training worlds is shrunk to 0.4 to 0.8 of its size: branches '
         'that learn from a teacher are then of one mind with it in narrow places too.',
-        low=0.0, high=1.0)
+        low=0.0,
+        high=1.0,
+    )
     network: str = setting(
         'rapid',
         'The network is rapid, with side branches; plain, its full path alone, the baseline; or '
-        'small, a static network of some of the operations, a control.', choices=NETWORKS)
+        'small, a static network of some of the operations, a control.',
+        choices=NETWORKS,
+    )
     teacher: Path | None = setting(
         None,
         'This trained plain network becomes the full path as it is; from the first step on, the '
-        'branches alone learn.')
+        'branches alone learn.',
+    )
     bag: tuple[Path, ...] = setting(
-        (), 'These recorded flights (.mcap) are learned from, and none are flown; the updates are '
-        'as many as train.steps / train.steps_per_update.')
+        (),
+        'These recorded flights (.mcap) are learned from, and none are flown; the updates are '
+        'as many as train.steps / train.steps_per_update.',
+    )
     save_seconds: float = setting(
-        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0)
+        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0
+    )
     resume: bool = setting(
-        True, 'The training goes on from the state in the folder, if there is one.')
+        True, 'The training goes on from the state in the folder, if there is one.'
+    )
     points: bool = setting(
-        True, 'Operating points are chosen on validation worlds when the training is over.')
+        True, 'Operating points are chosen on validation worlds when the training is over.'
+    )
     flight: FlightTask = field(default_factory=FlightTask)
     agent: AgentConfig = field(default_factory=AgentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -63,7 +78,8 @@ class TrainDroneConfig:
         if (kind := name_of(self.flight)) != self.task:
             raise ValueError(
                 f'task is {self.task}, but what flight. sees and how it moves is {kind}; '
-                f'choose --task {kind}')
+                f'choose --task {kind}'
+            )
 
     @classmethod
     def of(cls, task: str) -> 'TrainDroneConfig':
@@ -86,8 +102,11 @@ def training_worlds(names: str, each: int, tight_share: float = 0.0) -> list[Wor
 def main(config: TrainDroneConfig) -> int:
     """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
     network, task = network_for(config.flight, config.network), config.flight.to_dict()
-    teacher = None if config.teacher is None else load_teacher(
-        config.teacher, network, config.flight, FlightTask.from_dict)
+    teacher = (
+        None
+        if config.teacher is None
+        else load_teacher(config.teacher, network, config.flight, FlightTask.from_dict)
+    )
     train = config.train if teacher is None else only_distilling(config.train)
     if config.bag:
         from rapid_nav.offline.training import (
@@ -95,19 +114,22 @@ def main(config: TrainDroneConfig) -> int:
         )
 
         from_bag.train(
-            config.bag, config.out, config.flight, network, config.agent, train, teacher)
+            config.bag, config.out, config.flight, network, config.agent, train, teacher
+        )
         return 0
     worlds = training_worlds(config.worlds, config.worlds_each, config.tight_share)
     env = DroneVectorEnv(config.flight, worlds, config.train.num_envs)
-    trainer = Trainer(
-        env, network, config.agent, train, history=config.flight.observation.history)
+    trainer = Trainer(env, network, config.agent, train, history=config.flight.observation.history)
     name = name_of(config.flight)
     if PRESETS[name].centred:
         initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
         trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
     card: dict[str, Any] = {
-        'task': name, 'worlds': config.worlds, 'worlds_each': config.worlds_each,
-        'tight_share': config.tight_share}
+        'task': name,
+        'worlds': config.worlds,
+        'worlds_each': config.worlds_each,
+        'tight_share': config.tight_share,
+    }
     if teacher is not None:
         trainer.learner.follow(teacher.network)
         card['teacher'] = teacher.card

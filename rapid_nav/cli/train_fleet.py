@@ -30,10 +30,13 @@ def main(config: TrainFleetConfig) -> int:
     drones = [drone(config, index) for index in range(config.drones)]
     with domain_of_this_run() as domain, asked_to_stop() as stop:
         environment = flight.environment(domain)
-        print(f'Training {config.drones} drones into {config.out}, ROS_DOMAIN_ID={domain}',
-              flush=True)
-        with Processes(environment, lambda name, line: print(f'[{name}] {line}', flush=True),
-                       patience=10.0) as processes:
+        print(
+            f'Training {config.drones} drones into {config.out}, ROS_DOMAIN_ID={domain}',
+            flush=True,
+        )
+        with Processes(
+            environment, lambda name, line: print(f'[{name}] {line}', flush=True), patience=10.0
+        ) as processes:
             started = time.time()
             processes.keep('trainer', trainer(config).command(config.namespace))
             _await_weights(config.policy, processes, stop)
@@ -66,9 +69,11 @@ def _watch(
         figures = _figures(config)
         if figures and figures != shown:
             shown = figures
-            print(f'{figures["step"]:,} transitions, {figures["steps_per_second"]:.0f}/s  ' + '  '
-                  .join(f'{name} {figures[name]:.4g}' for name in _SHOWN if name in figures),
-                  flush=True)
+            print(
+                f'{figures["step"]:,} transitions, {figures["steps_per_second"]:.0f}/s  '
+                + '  '.join(f'{name} {figures[name]:.4g}' for name in _SHOWN if name in figures),
+                flush=True,
+            )
         if config.duration and time.time() - started >= config.duration:
             return
 

@@ -23,31 +23,53 @@ class ActionConfig:
     """PEDRA's grid of directions (5 x 5, up to 12 and 21.3 degrees)."""
 
     pitch_steps: int = setting(
-        5, 'The grid has so many directions from up to down.', low=1, high=15)
+        5, 'The grid has so many directions from up to down.', low=1, high=15
+    )
     yaw_steps: int = setting(
-        5, 'The grid has so many directions from left to right.', low=1, high=15)
+        5, 'The grid has so many directions from left to right.', low=1, high=15
+    )
     max_pitch: float = setting(
-        12.0, 'The steepest direction has this angle.', unit='deg', low=0.0, high=80.0)
+        12.0, 'The steepest direction has this angle.', unit='deg', low=0.0, high=80.0
+    )
     max_yaw: float = setting(
-        21.3, 'The widest direction has this angle.', unit='deg', low=0.0, high=80.0)
+        21.3, 'The widest direction has this angle.', unit='deg', low=0.0, high=80.0
+    )
     speed: float = setting(
-        3.0, 'The drone flies at this speed along the chosen direction.',
-        unit='m/s', low=0.0, high=20.0)
+        3.0,
+        'The drone flies at this speed along the chosen direction.',
+        unit='m/s',
+        low=0.0,
+        high=20.0,
+    )
     slow_distance: float = setting(
-        4.0, 'Where less way is free ahead, the speed shrinks in proportion; at 0 it never does.',
-        unit='m', low=0.0, high=100.0)
+        4.0,
+        'Where less way is free ahead, the speed shrinks in proportion; at 0 it never does.',
+        unit='m',
+        low=0.0,
+        high=100.0,
+    )
     slowest: float = setting(
-        0.15, 'However narrow it is, this share of the speed is flown.', low=0.0, high=1.0)
+        0.15, 'However narrow it is, this share of the speed is flown.', low=0.0, high=1.0
+    )
     turn_time: float = setting(
-        0.2, 'The nose turns into the chosen direction in this time.',
-        unit='s', low=0.01, high=10.0)
+        0.2,
+        'The nose turns into the chosen direction in this time.',
+        unit='s',
+        low=0.01,
+        high=10.0,
+    )
     motion: str = setting(
         'velocity',
         'A direction is flown at its velocity, or the drone is put, by pose, to where that would '
-        'lead until the next decision.', choices=('velocity', 'pose'))
+        'lead until the next decision.',
+        choices=('velocity', 'pose'),
+    )
     noise: float = setting(
-        0.0, 'A step by pose errs by up to this share of what lies between two directions.',
-        low=0.0, high=1.0)
+        0.0,
+        'A step by pose errs by up to this share of what lies between two directions.',
+        low=0.0,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -61,14 +83,24 @@ class ActionGrid:
         self.num_actions = config.pitch_steps * config.yaw_steps
         rows, columns = np.divmod(np.arange(self.num_actions), config.yaw_steps)
         # (A, 2) [rad] up and to the left, and what lies between two neighbours (2,).
-        self.angles = np.radians(np.stack([
-            config.max_pitch * _spread(rows, config.pitch_steps),
-            config.max_yaw * _spread(columns, config.yaw_steps)], axis=1))
-        self.cell = np.radians([
-            2 * config.max_pitch / max(config.pitch_steps - 1, 1),
-            2 * config.max_yaw / max(config.yaw_steps - 1, 1)])
+        self.angles = np.radians(
+            np.stack(
+                [
+                    config.max_pitch * _spread(rows, config.pitch_steps),
+                    config.max_yaw * _spread(columns, config.yaw_steps),
+                ],
+                axis=1,
+            )
+        )
+        self.cell = np.radians(
+            [
+                2 * config.max_pitch / max(config.pitch_steps - 1, 1),
+                2 * config.max_yaw / max(config.yaw_steps - 1, 1),
+            ]
+        )
         self.velocities = tuple(
-            BodyVelocity(*velocity) for velocity in self._along(self.angles).tolist())
+            BodyVelocity(*velocity) for velocity in self._along(self.angles).tolist()
+        )
 
     @property
     def straight(self) -> int:
@@ -86,7 +118,8 @@ class ActionGrid:
             raise IndexError(f'action {action}: the grid has 0 to {self.num_actions - 1}')
         fast, share = self.velocities[action], float(self.speed_share(np.float64(free)))
         return BodyVelocity(
-            fast.forward * share, fast.left * share, fast.up * share, fast.yaw_rate)
+            fast.forward * share, fast.left * share, fast.up * share, fast.yaw_rate
+        )
 
     def speed_share(self, free: np.ndarray | np.float64) -> np.ndarray:
         """Return which share of the speed is flown with so much free way ahead [m], any shape."""
@@ -108,15 +141,21 @@ class ActionGrid:
         """Return forward, left, up [m/s] and yaw rate [rad/s] (N, 4) of directions (N, 2)."""
         pitch, yaw = angles.T
         along = self.config.speed * np.cos(pitch)
-        return np.stack([
-            along * np.cos(yaw), along * np.sin(yaw), self.config.speed * np.sin(pitch),
-            yaw / self.config.turn_time], axis=1)
+        return np.stack(
+            [
+                along * np.cos(yaw),
+                along * np.sin(yaw),
+                self.config.speed * np.sin(pitch),
+                yaw / self.config.turn_time,
+            ],
+            axis=1,
+        )
 
 
 def free_way(depth: np.ndarray) -> np.ndarray:
     """Return the nearest thing ahead (...) [m], in the middle of depth images (..., H, W) [m]."""
     height, width = depth.shape[-2:]
-    ahead = depth[..., height // 3:height - height // 3, width // 4:width - width // 4]
+    ahead = depth[..., height // 3 : height - height // 3, width // 4 : width - width // 4]
     return ahead.min(axis=(-2, -1))
 
 

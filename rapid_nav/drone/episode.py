@@ -53,8 +53,7 @@ class Episode:
     def judge(self, depth: np.ndarray, position: np.ndarray, collided: bool) -> Verdict:
         """Judge a look: depth (H, W) [m], position (3,) [m], collided since the last one."""
         fresh = self.progress.to(position)
-        value, crashed = reward(
-            self.config, depth[None], np.array([collided]), np.array([fresh]))
+        value, crashed = reward(self.config, depth[None], np.array([collided]), np.array([fresh]))
         ahead = float(clearance(depth, self.config.depth_clip)) * self.config.depth_clip
         terminal = bool(crashed[0]) or self.progress.distance >= self.cap
         return Verdict(float(value[0]), terminal, bool(crashed[0]), ahead)

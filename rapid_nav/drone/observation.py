@@ -18,14 +18,20 @@ class ObservationConfig:
     """How an image becomes an observation (C, H, W) uint8."""
 
     kind: str = setting(
-        'depth', 'An image is depth, seen as nearness, or rgb, a colour picture.',
-        choices=('depth', 'rgb'))
+        'depth',
+        'An image is depth, seen as nearness, or rgb, a colour picture.',
+        choices=('depth', 'rgb'),
+    )
     width: int = setting(64, 'The observation is so wide.', unit='px', low=4, high=512)
     height: int = setting(36, 'The observation is so high.', unit='px', low=4, high=512)
     history: int = setting(3, 'An observation holds so many images.', low=1, high=16)
     half_depth: float = setting(
-        2.0, 'This depth is seen as half-way between touching and infinity.',
-        unit='m', low=0.05, high=100.0)
+        2.0,
+        'This depth is seen as half-way between touching and infinity.',
+        unit='m',
+        low=0.05,
+        high=100.0,
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -15,9 +15,11 @@ class RewardConfig:
     new_ground: float = setting(0.1, 'Each new 1 m cell of the floor earns this.', low=0.0)
     crash: float = setting(-1.0, 'A collision earns this.', high=0.0)
     depth_clip: float = setting(
-        19.6, 'From this depth on, the way counts as free.', unit='m', low=0.1)
+        19.6, 'From this depth on, the way counts as free.', unit='m', low=0.1
+    )
     near: float = setting(
-        0.0, 'A clearance below this share of depth_clip counts as a crash.', low=0.0, high=1.0)
+        0.0, 'A clearance below this share of depth_clip counts as a crash.', low=0.0, high=1.0
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -45,7 +47,7 @@ def clearance(depth: np.ndarray, depth_clip: float) -> np.ndarray:
         rows, columns = max(int(height / n), 1), max(int(width / n), 1)
         top = max((height - rows) // 2 - rows // 8, 0)
         left = (width - columns) // 2
-        window = image[top:top + rows, left:left + columns].ravel()
+        window = image[top : top + rows, left : left + columns].ravel()
         count = max(round(0.05 * window.size), 1)
         result[index] = np.partition(window, count - 1)[:count].mean()
     return result.reshape(depth.shape[:-2])

@@ -23,11 +23,14 @@ class FlightTask:
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     decision_steps: int = setting(
-        34, 'So many physics steps of 3 ms lie between two decisions.', low=1, high=1000)
+        34, 'So many physics steps of 3 ms lie between two decisions.', low=1, high=1000
+    )
     fov: float = setting(
-        90.0, 'The camera has this horizontal field of view.', unit='deg', low=20.0, high=150.0)
+        90.0, 'The camera has this horizontal field of view.', unit='deg', low=20.0, high=150.0
+    )
     aspect: float = setting(
-        16 / 9, "The camera's colour image is so many times as wide as high.", low=0.2, high=5.0)
+        16 / 9, "The camera's colour image is so many times as wide as high.", low=0.2, high=5.0
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -48,12 +51,14 @@ class FlightTask:
         if values.pop('name', None) != 'flight':
             raise ValueError('this checkpoint was not trained to fly; choose one that was')
         try:
-            return FlightTask(**{
-                **values,
-                'actions': ActionConfig(**values['actions']),
-                'observation': ObservationConfig(**values['observation']),
-                'reward': RewardConfig(**values['reward']),
-            })
+            return FlightTask(
+                **{
+                    **values,
+                    'actions': ActionConfig(**values['actions']),
+                    'observation': ObservationConfig(**values['observation']),
+                    'reward': RewardConfig(**values['reward']),
+                }
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f'not a flight task: {error}') from error
 
@@ -74,19 +79,26 @@ def _pedra(motion: str) -> FlightTask:
     return FlightTask(
         actions=ActionConfig(
             max_yaw=64 / 3,  # two fifths of 80 degrees / 1.5
-            speed=_STRIDE / period if pose else _SPEED, slow_distance=0.0, turn_time=period,
-            motion=motion, noise=1 / 6 if pose else 0.0),
+            speed=_STRIDE / period if pose else _SPEED,
+            slow_distance=0.0,
+            turn_time=period,
+            motion=motion,
+            noise=1 / 6 if pose else 0.0,
+        ),
         observation=ObservationConfig(kind='rgb', width=103, height=103, history=1),
-        reward=reward.pedra(), decision_steps=steps, fov=80.0)
+        reward=reward.pedra(),
+        decision_steps=steps,
+        fov=80.0,
+    )
 
 
-TASKS = {
-    'drone': FlightTask(), 'pedra': _pedra('pose'), 'pedra-velocity': _pedra('velocity')}
+TASKS = {'drone': FlightTask(), 'pedra': _pedra('pose'), 'pedra-velocity': _pedra('velocity')}
 """Whole tasks by their names: ours, and PEDRA's with either way to move."""
 
 
 def name_of(task: FlightTask) -> str:
     """Return the name of the task that sees and moves as this one does, 'drone' if none does."""
+
     def kind(one: FlightTask) -> tuple[str, str]:
         return one.observation.kind, one.actions.motion
 

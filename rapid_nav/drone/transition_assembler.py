@@ -17,10 +17,12 @@ class JoinConfig:
     """How long is waited for the rest of an image, and where a flight is cut."""
 
     patience: int = setting(
-        30, 'An incomplete image is waited for until there are so many newer ones.', low=1)
+        30, 'An incomplete image is waited for until there are so many newer ones.', low=1
+    )
     longest: int = setting(64, 'A stretch is so many transitions long, at most.', low=1)
     pause: float = setting(
-        0.5, 'After so long between two images, no action counts as flown.', unit='s', low=0.001)
+        0.5, 'After so long between two images, no action counts as flown.', unit='s', low=0.001
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -87,7 +89,10 @@ class DroneJoin:
         self.seen = self.flown = False  # before both are heard of, nothing can be lost
 
     def hear(
-        self, stamp: int, frame: np.ndarray | None = None, action: int | None = None,
+        self,
+        stamp: int,
+        frame: np.ndarray | None = None,
+        action: int | None = None,
         judged: Judged | None = None,
     ) -> Iterator[Stretch]:
         """Take one part of the image of this stamp [ns]; yield what is complete by it."""
@@ -130,8 +135,11 @@ class DroneJoin:
         else:
             if not self._follows(image):
                 yield from self._cut(ended=True)
-                fresh = last is not None and judged.image == last.image + 1 and (
-                    last.terminal or last.flight != judged.flight)
+                fresh = (
+                    last is not None
+                    and judged.image == last.image + 1
+                    and (last.terminal or last.flight != judged.flight)
+                )
                 self.context = 0 if fresh else self.history - 1
             self.chain.append(image)
             if judged.terminal or image.action is None:
@@ -149,23 +157,28 @@ class DroneJoin:
         pause = (image.stamp - before.stamp) / 1e9
         return (
             image.judged.image == before.judged.image + 1
-            and image.judged.flight == before.judged.flight and 0 < pause <= self.config.pause)
+            and image.judged.flight == before.judged.flight
+            and 0 < pause <= self.config.pause
+        )
 
     def _cut(self, ended: bool) -> Iterator[Stretch]:
         """Yield the chain; unless it has ended, its last images are kept to go on from."""
         chain, context = self.chain, self.context
         self.chain, self.context = [], 0
         if not ended:
-            self.chain, self.context = chain[-self.history:], min(self.history, len(chain)) - 1
+            self.chain, self.context = chain[-self.history :], min(self.history, len(chain)) - 1
         if len(chain) - 1 <= context:
             return
         last = chain[-1].judged
         assert last is not None, 'every image of a chain was judged'
         yield Stretch(
-            self.drone, np.stack([image.frame for image in chain if image.frame is not None]),
+            self.drone,
+            np.stack([image.frame for image in chain if image.frame is not None]),
             np.array([image.action for image in chain[:-1]], np.int64),
             np.array([image.judged.reward for image in chain[1:] if image.judged], np.float32),
-            last.terminal and last.collision, context)
+            last.terminal and last.collision,
+            context,
+        )
 
 
 class Join:

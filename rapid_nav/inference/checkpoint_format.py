@@ -43,14 +43,16 @@ class About:
 
     def to_json(self, **more: Any) -> str:
         """Return it as JSON, with further entries."""
-        return json.dumps({
-            'format': FORMAT,
-            'network': to_dict(self.network),
-            'task': dict(self.task),
-            'operating_points': {k: list(v) for k, v in self.operating_points.items()},
-            'card': dict(self.card),
-            **more,
-        })
+        return json.dumps(
+            {
+                'format': FORMAT,
+                'network': to_dict(self.network),
+                'task': dict(self.task),
+                'operating_points': {k: list(v) for k, v in self.operating_points.items()},
+                'card': dict(self.card),
+                **more,
+            }
+        )
 
     @staticmethod
     def from_json(text: str | bytes) -> 'About':
@@ -58,8 +60,9 @@ class About:
         about = json.loads(text)
         if about['format'] != FORMAT:
             raise ValueError(f'format {about["format"]}, this version reads {FORMAT}')
-        points = {name: tuple(map(float, point))
-                  for name, point in about['operating_points'].items()}
+        points = {
+            name: tuple(map(float, point)) for name, point in about['operating_points'].items()
+        }
         return About(network_from_dict(about['network']), about['task'], points, about['card'])
 
 
@@ -67,9 +70,7 @@ def read_weights(path: Path) -> tuple[About, dict[str, np.ndarray]]:
     """Read a checkpoint's settings and weights (float32); CheckpointError if it is not whole."""
     with _opened(path) as file:
         about = About.from_json((file.metadata() or {})['rapid_nav'])
-        return about, {
-            name: file.get_tensor(name).astype(np.float32)
-            for name in file.keys()}  # noqa: SIM118  (it is no dict)
+        return about, {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118  (it is no dict)
 
 
 def read_about(path: Path) -> About:
@@ -85,15 +86,22 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safetensors.safe_open(str(path), framework='np') as file:
             yield file
-    except (OSError, KeyError, ValueError, TypeError, AttributeError,
-            safetensors.SafetensorError) as error:
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        safetensors.SafetensorError,
+    ) as error:
         raise broken(path, error) from error
 
 
 def broken(path: Path, error: Exception) -> CheckpointError:
     """Return the error that says what is wrong with a file and what to do."""
     return CheckpointError(
-        f'{path}: not a whole rapid_nav checkpoint ({error}); copy or train it again')
+        f'{path}: not a whole rapid_nav checkpoint ({error}); copy or train it again'
+    )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

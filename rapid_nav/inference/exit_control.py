@@ -17,14 +17,18 @@ class GovernorConfig:
     """How a budget is held."""
 
     budget: float = setting(
-        0.25, "A decision costs this in the mean, in the unit of the exits' costs.", low=0.0)
+        0.25, "A decision costs this in the mean, in the unit of the exits' costs.", low=0.0
+    )
     window: int = setting(200, 'The mean holds after so many decisions.', low=10)
     tolerance: float = setting(
-        0.05, 'The mean may then be off by this share of the budget.', low=0.001, high=1.0)
+        0.05, 'The mean may then be off by this share of the budget.', low=0.001, high=1.0
+    )
     horizon: float = setting(
-        10.0, 'A debt is to be paid within so many decisions.', low=1.0, high=1000.0)
+        10.0, 'A debt is to be paid within so many decisions.', low=1.0, high=1000.0
+    )
     memory: int = setting(
-        64, 'So many confidences of each exit are remembered.', low=2, high=10_000)
+        64, 'So many confidences of each exit are remembered.', low=2, high=10_000
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -39,10 +39,12 @@ def check_thresholds(thresholds: Sequence[float], num_levels: int) -> tuple[floa
     if len(thresholds) != num_levels - 1:
         raise ValueError(
             f'{len(thresholds)} thresholds for {num_levels - 1} branches; give one for each, '
-            'or one for all')
+            'or one for all'
+        )
     if any(not 0.0 <= threshold <= 2.0 for threshold in thresholds):
         raise ValueError(
-            f'thresholds {tuple(thresholds)}: each is a confidence in [0, 1]; above 1 never exits')
+            f'thresholds {tuple(thresholds)}: each is a confidence in [0, 1]; above 1 never exits'
+        )
     return tuple(float(threshold) for threshold in thresholds)
 
 
@@ -52,8 +54,11 @@ def in_time(_level: int) -> bool:
 
 
 def decide(
-    answers: Iterable[Answer], thresholds: Sequence[float], macs: Sequence[int],
-    may_run: Callable[[int], bool] = in_time, agree: bool = False,
+    answers: Iterable[Answer],
+    thresholds: Sequence[float],
+    macs: Sequence[int],
+    may_run: Callable[[int], bool] = in_time,
+    agree: bool = False,
 ) -> Decision:
     """
     Take the first answer that is sure enough; no later stage runs.
@@ -76,8 +81,15 @@ def decide(
         sure = confidence >= threshold and not (agree and not last and before not in (-1, action))
         if sure or not may_run(level + 1):
             return Decision(
-                action, level, num_levels, confidence, threshold, macs[level],
-                macs[level] / macs[-1], tuple(confidences))
+                action,
+                level,
+                num_levels,
+                confidence,
+                threshold,
+                macs[level],
+                macs[level] / macs[-1],
+                tuple(confidences),
+            )
         before = action
     raise ValueError(f'{num_levels} exits were counted, but the network gave fewer answers')
 

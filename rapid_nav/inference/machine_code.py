@@ -46,9 +46,14 @@ def fits(config: NetworkConfig) -> bool:
     if config.cascade and len(config.stages) > 2:
         return False
     convs = config.stages[0].convs
-    return bool(convs) and convs[0].padding == 0 and all(
-        not conv.pool and conv.channels % WIDTH == 0 and conv.padding < conv.kernel
-        for conv in convs)
+    return (
+        bool(convs)
+        and convs[0].padding == 0
+        and all(
+            not conv.pool and conv.channels % WIDTH == 0 and conv.padding < conv.kernel
+            for conv in convs
+        )
+    )
 
 
 def compiled(
@@ -73,8 +78,10 @@ def compiled(
         return None
     # It is over before another thread could do anything: not worth letting go of the GIL.
     run = functools.partial(
-        ctypes.PYFUNCTYPE(None)(program.address), ctypes.c_void_p(observation.ctypes.data),
-        ctypes.c_void_p(room.ctypes.data))
+        ctypes.PYFUNCTYPE(None)(program.address),
+        ctypes.c_void_p(observation.ctypes.data),
+        ctypes.c_void_p(room.ctypes.data),
+    )
     return Compiled(run, room[program.room.answer], (program, room, observation))
 
 
@@ -90,8 +97,8 @@ def _program(config: NetworkConfig) -> _Program:
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(stage_code.write(room))
     machine = llvm.Target.from_default_triple().create_target_machine(
-        opt=3, cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten())
+        opt=3, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
+    )
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     passes.getModulePassManager().run(module, passes)
     engine = llvm.create_mcjit_compiler(module, machine)

@@ -32,7 +32,8 @@ class OnnxStage(NamedTuple):
 
 # A third of the time of Decision(...), which is Python: arguments by name, then this.
 _decision = cast(
-    Callable[[tuple[object, ...]], Decision], functools.partial(tuple.__new__, Decision))
+    Callable[[tuple[object, ...]], Decision], functools.partial(tuple.__new__, Decision)
+)
 
 
 class OnnxStages:
@@ -49,8 +50,8 @@ class OnnxStages:
         network = deployed.about.network
         actions = network.num_actions
         self.observation = (
-            np.zeros((1, *network.input_shape), np.float32) if observation is None
-            else observation)
+            np.zeros((1, *network.input_shape), np.float32) if observation is None else observation
+        )
         self.buffers: list[np.ndarray] = []  # kept alive: the bindings point at them
         self.stages: list[OnnxStage] = []
         self.compiled: Compiled | None = None  # the first stage, kept alive like the buffers
@@ -58,12 +59,13 @@ class OnnxStages:
         carried: np.ndarray = self.observation
         for level, (stage, model) in enumerate(zip(network.stages, deployed.models, strict=True)):
             session = onnxruntime.InferenceSession(
-                model, session_options(threads), providers=['CPUExecutionProvider'])
+                model, session_options(threads), providers=['CPUExecutionProvider']
+            )
             outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
             source = self.observation if network.reads_input(level) else features
             # The hidden layer and the answer side by side: together they are 'carried'.
             kept = np.zeros((1, stage.width + actions + 1), np.float32)
-            answer = kept[:, stage.width:]
+            answer = kept[:, stage.width :]
             bound = {'source': source, 'carried': carried, 'hidden': kept, 'answer': answer}
             if 'features' in outputs:
                 features = bound['features'] = np.zeros(outputs['features'], np.float32)
@@ -74,9 +76,17 @@ class OnnxStages:
             if level == 0 and (faster := self._compile(deployed, run, answer)) is not None:
                 run, answer = faster.run, faster.answer[None]
                 q_values = answer[:, :actions]
-            self.stages.append(OnnxStage(
-                run, q_values, q_values[0].argmax, memoryview(answer[0]), slope, macs,
-                macs / deployed.macs[-1]))
+            self.stages.append(
+                OnnxStage(
+                    run,
+                    q_values,
+                    q_values[0].argmax,
+                    memoryview(answer[0]),
+                    slope,
+                    macs,
+                    macs / deployed.macs[-1],
+                )
+            )
             carried = kept
         self.branches, self.last = tuple(self.stages[:-1]), self.stages[-1]
 
@@ -87,8 +97,9 @@ class OnnxStages:
         self.compiled = compiled(deployed.about.network, deployed.first, self.observation)
         if self.compiled is None:
             return None
-        np.copyto(self.observation, np.random.default_rng(0).random(
-            self.observation.shape, np.float32))
+        np.copyto(
+            self.observation, np.random.default_rng(0).random(self.observation.shape, np.float32)
+        )
         run()
         self.compiled.run()
         self.observation[:] = 0.0
@@ -108,8 +119,11 @@ class OnnxStages:
         yield Answer(self.last.q_values, (inf,))
 
     def decide(
-        self, observation: np.ndarray, thresholds: Sequence[float],
-        may_run: Callable[[int], bool] = in_time, agree: bool = False,
+        self,
+        observation: np.ndarray,
+        thresholds: Sequence[float],
+        may_run: Callable[[int], bool] = in_time,
+        agree: bool = False,
     ) -> Decision:
         """
         Return what exits.decide would make of `answers`, in half the time outside of ONNX.
@@ -132,19 +146,30 @@ class OnnxStages:
             threshold = thresholds[level]
             sure = confidence >= threshold and not (agree and before not in (-1, action))
             if sure or not may_run(level + 1):
-                return _decision((
-                    action, level, len(self.stages), confidence, threshold, macs, ratio,
-                    confidences))
+                return _decision(
+                    (
+                        action,
+                        level,
+                        len(self.stages),
+                        confidence,
+                        threshold,
+                        macs,
+                        ratio,
+                        confidences,
+                    )
+                )
             before, level = action, level + 1
         run, _, argmax, _, _, macs, ratio = self.last
         run()
-        return _decision((
-            int(argmax()), level, level + 1, 1.0, 0.0, macs, ratio, (*confidences, 1.0)))
+        return _decision(
+            (int(argmax()), level, level + 1, 1.0, 0.0, macs, ratio, (*confidences, 1.0))
+        )
 
     def _see(self, observation: np.ndarray) -> None:
         if observation.shape != self.observation.shape:
-            raise ValueError(f'observation is {observation.shape}; this network reads '
-                             f'{self.observation.shape}')
+            raise ValueError(
+                f'observation is {observation.shape}; this network reads {self.observation.shape}'
+            )
         np.copyto(self.observation, observation)
 
 
@@ -154,8 +179,9 @@ def bind(
     """Bind a session's inputs and outputs to buffers by their names."""
     binding = session.io_binding()
     for tensors, attach in (
-            (session.get_inputs(), binding.bind_input),
-            (session.get_outputs(), binding.bind_output)):
+        (session.get_inputs(), binding.bind_input),
+        (session.get_outputs(), binding.bind_output),
+    ):
         for tensor in tensors:
             buffer = buffers[tensor.name]
             attach(tensor.name, 'cpu', 0, np.float32, tensor.shape, buffer.ctypes.data)
@@ -184,4 +210,5 @@ def quick_call(
     options = onnxruntime.RunOptions()
     options.add_run_config_entry('disable_synchronize_execution_providers', '1')
     return functools.partial(
-        session._sess.run_with_iobinding, binding._iobinding, options)  # pinned: run.txt
+        session._sess.run_with_iobinding, binding._iobinding, options
+    )  # pinned: run.txt

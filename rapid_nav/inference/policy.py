@@ -42,12 +42,21 @@ class Policy:
             if isinstance(policy, Deployed):
                 raise ValueError('an exported policy has no PyTorch network; name its checkpoint')
             from rapid_nav.agent.macs import macs_by_level
+
             self.answers = eager_answers(policy, threads)
             self.macs = macs_by_level(policy.network)
         elif runtime == 'onnx':
-            deployed = policy if isinstance(policy, Deployed) else policy_package.from_weights(
-                policy.about, {name: weight.detach().cpu().float().numpy()
-                               for name, weight in policy.network.state_dict().items()})
+            deployed = (
+                policy
+                if isinstance(policy, Deployed)
+                else policy_package.from_weights(
+                    policy.about,
+                    {
+                        name: weight.detach().cpu().float().numpy()
+                        for name, weight in policy.network.state_dict().items()
+                    },
+                )
+            )
             self.stages = OnnxStages(deployed, threads, self.observation)
             self.answers = self.stages.answers
             self.macs = deployed.macs
@@ -60,8 +69,11 @@ class Policy:
         return len(self.macs)
 
     def decide(
-        self, observation: np.ndarray, thresholds: Sequence[float],
-        may_run: Callable[[int], bool] = in_time, agree: bool = False,
+        self,
+        observation: np.ndarray,
+        thresholds: Sequence[float],
+        may_run: Callable[[int], bool] = in_time,
+        agree: bool = False,
     ) -> Decision:
         """Decide for observation (1, C, H, W) float32 in [0, 1]; see exits.decide."""
         if self.stages is not None:
@@ -73,18 +85,21 @@ def load_policy(path: Path | str, runtime: str = 'onnx', threads: int = 1) -> Po
     """Load a checkpoint or what was exported from one; CheckpointError names file and fault."""
     if runtime == 'eager':
         from rapid_nav.agent import checkpoint
+
         return Policy(checkpoint.load(path), runtime, threads)
     deployed = policy_package.load(path)
     try:
         return Policy(deployed, runtime, threads)
     except Exception as error:  # ONNX Runtime's errors have no class of their own
-        raise CheckpointError(f'{path}: ONNX Runtime refuses it ({error}); export it again'
-                              ) from error
+        raise CheckpointError(
+            f'{path}: ONNX Runtime refuses it ({error}); export it again'
+        ) from error
 
 
 def eager_answers(checkpoint: Checkpoint, threads: int = 1) -> Answers:
     """Return the answers of the network as PyTorch runs it, operation by operation."""
     import torch
+
     torch.set_num_threads(threads)
     network = checkpoint.network.eval()
 

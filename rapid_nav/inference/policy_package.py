@@ -34,6 +34,7 @@ class Deployed:
 def from_weights(about: About, weights: Mapping[str, np.ndarray]) -> Deployed:
     """Assemble the stages of a network from its weights (float32)."""
     from rapid_nav.inference import onnx_export  # the robot that gets the zip needs no onnx
+
     return Deployed(about, *onnx_export.build(about.network, weights))
 
 
@@ -72,8 +73,7 @@ def load(path: Path | str) -> Deployed:
             if FIRST in archive.namelist():  # not in what was exported before there was any
                 with np.load(io.BytesIO(archive.read(FIRST)), allow_pickle=False) as layers:
                     first = dict(layers)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError,
-            zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise broken(path, error) from error
     return Deployed(about, models, macs, first)
 
@@ -86,8 +86,7 @@ def about_of(path: Path | str) -> About:
     try:
         with zipfile.ZipFile(path) as archive:
             return About.from_json(archive.read(ABOUT))
-    except (OSError, KeyError, ValueError, TypeError, AttributeError,
-            zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise broken(path, error) from error
 
 

@@ -22,7 +22,8 @@ def write(room: Room) -> str:
     """Return the function 'run' of an observation's address and a filled room's."""
     module = ir.Module()
     function = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), (ir.PointerType(), ir.PointerType())), 'run')
+        module, ir.FunctionType(ir.VoidType(), (ir.PointerType(), ir.PointerType())), 'run'
+    )
     for argument in function.args:
         argument.add_attribute('noalias')
     builder = ir.IRBuilder(function.append_basic_block())
@@ -61,14 +62,16 @@ class _Layer:
             rows = self._rows_inside(y)
             corner = self._at(
                 (y, layer.stride * layer.source.row),
-                layer.source.first - layer.padding * (layer.source.row + layer.source.pixel))
+                layer.source.first - layer.padding * (layer.source.row + layer.source.pixel),
+            )
             target = self._at((y, out.row), out.first + part.first)
 
             def pixels(count: int, before: int) -> Body:
                 def some(group: ir.Value, _: Sequence[ir.Value]) -> Sequence[ir.Value]:
                     x = self._at((group, count), before)
-                    sums = self._sum(part, count, rows, self._at(
-                        (x, layer.stride * layer.source.pixel), corner))
+                    sums = self._sum(
+                        part, count, rows, self._at((x, layer.stride * layer.source.pixel), corner)
+                    )
                     self._store(part, sums, self._at((x, out.pixel), target))
                     return []
 
@@ -91,8 +94,10 @@ class _Layer:
         below = builder.sub(_index(layer.padding + layer.source.shape[1]), top)
         return (
             builder.select(builder.icmp_signed('>', above, _index(0)), above, _index(0)),
-            builder.select(builder.icmp_signed('<', below, _index(layer.kernel)), below,
-                           _index(layer.kernel)))
+            builder.select(
+                builder.icmp_signed('<', below, _index(layer.kernel)), below, _index(layer.kernel)
+            ),
+        )
 
     def _sum(
         self, part: Filters, count: int, rows: tuple[ir.Value, ir.Value], start: ir.Value
@@ -114,16 +119,22 @@ class _Layer:
                     for offset in range(step):
                         i = self._at((index, step), offset)
                         sums = self._products(
-                            part, count, sums, self._at((i, 1), here),
-                            self._at((i, part.wide), there))
+                            part,
+                            count,
+                            sums,
+                            self._at((i, 1), here),
+                            self._at((i, part.wide), there),
+                        )
                     return sums
 
                 return self._loop(0, run // step, sums, steps)
 
             return self._loop(*rows, sums, line)
 
-        biases = [self._load(self.memory, part.bias + WIDTH * index, VECTOR)
-                  for index in range(part.vectors)]
+        biases = [
+            self._load(self.memory, part.bias + WIDTH * index, VECTOR)
+            for index in range(part.vectors)
+        ]
         return self._loop(0, source.planes, biases * count, plane)
 
     def _products(
@@ -131,19 +142,24 @@ class _Layer:
     ) -> Sequence[ir.Value]:
         """Write the sums with one more product in each."""
         builder, across = self.builder, self.layer.stride * self.layer.source.pixel
-        weights = [self._load(self.memory, self._at((w, 1), WIDTH * index), VECTOR)
-                   for index in range(part.vectors)]
+        weights = [
+            self._load(self.memory, self._at((w, 1), WIDTH * index), VECTOR)
+            for index in range(part.vectors)
+        ]
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), None)
         results = []
         for pixel in range(count):
             value = self._load(self.source, self._at((x, 1), pixel * across), FLOAT)
             one = builder.insert_element(
-                ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+                ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
+            )
             spread = builder.shuffle_vector(one, ir.Constant(VECTOR, ir.Undefined), zeros)
             results += [
                 builder.fadd(before, builder.fmul(spread, weight, flags=FUSED), flags=FUSED)
                 for before, weight in zip(
-                    sums[pixel * part.vectors:(pixel + 1) * part.vectors], weights, strict=True)]
+                    sums[pixel * part.vectors : (pixel + 1) * part.vectors], weights, strict=True
+                )
+            ]
         return results
 
     def _store(self, part: Filters, sums: Sequence[ir.Value], target: ir.Value) -> None:
@@ -151,7 +167,8 @@ class _Layer:
             pixel, index = divmod(position, part.vectors)
             if self.layer.relu:
                 value = self.builder.select(
-                    self.builder.fcmp_ordered('<', value, ZEROS), ZEROS, value)
+                    self.builder.fcmp_ordered('<', value, ZEROS), ZEROS, value
+                )
             place = self._at((target, 1), pixel * self.layer.out.pixel + WIDTH * index)
             self.builder.store(value, self._address(self.memory, place), align=4 * WIDTH)
 
@@ -186,7 +203,8 @@ class _Layer:
     def _load(self, base: ir.Value, index: Any, kind: ir.Type) -> ir.Value:
         """Write the reading of a number or a vector of them."""
         return self.builder.load(
-            self._address(base, index), align=4 if kind is FLOAT else 4 * WIDTH, typ=kind)
+            self._address(base, index), align=4 if kind is FLOAT else 4 * WIDTH, typ=kind
+        )
 
     def _address(self, base: ir.Value, index: Any) -> ir.Value:
         return self.builder.gep(base, [_index(index)], source_etype=FLOAT)

@@ -59,7 +59,7 @@ class Layer(NamedTuple):
     @property
     def inputs(self) -> int:
         """Floats that a sum is of."""
-        return self.source.planes * self.kernel ** 2 * self.source.pixel
+        return self.source.planes * self.kernel**2 * self.source.pixel
 
 
 class Room:
@@ -80,8 +80,15 @@ class Room:
             shape = (conv.channels, conv.size(place.shape[1]), conv.size(place.shape[2]))
             margin = stage.convs[index + 1].padding if index + 1 < len(stage.convs) else 0
             place = self._layer(
-                f'conv{index}', place, shape, (place.shape[0], conv.kernel, conv.kernel),
-                conv.kernel, conv.stride, conv.padding, margin=margin)
+                f'conv{index}',
+                place,
+                shape,
+                (place.shape[0], conv.kernel, conv.kernel),
+                conv.kernel,
+                conv.stride,
+                conv.padding,
+                margin=margin,
+            )
         channels, height, width = place.shape
         flat = Place(place.first, (channels * height * width, 1, 1), 1, 0)
         hidden = self._layer('dense', flat, (stage.width, 1, 1), place.shape)
@@ -97,7 +104,7 @@ class Room:
         """
         room = np.zeros(self.size + LINE, np.float32)
         start = -(room.ctypes.data // 4) % LINE  # of a cache line
-        room = room[start:start + self.size]
+        room = room[start : start + self.size]
         for layer in self.layers:
             order = (1, 2, 3, 0) if layer.source.planes > 1 else (2, 3, 1, 0)
             given = layers[f'{layer.name}.weight'].reshape(layer.shape)
@@ -108,13 +115,23 @@ class Room:
             bias = np.pad(bias, (0, beyond))
             for part in layer.parts:
                 some = slice(part.first, part.first + part.wide)
-                room[part.weight:part.weight + layer.inputs * part.wide] = weight[:, some].ravel()
-                room[part.bias:part.bias + part.wide] = bias[some]
+                room[part.weight : part.weight + layer.inputs * part.wide] = weight[
+                    :, some
+                ].ravel()
+                room[part.bias : part.bias + part.wide] = bias[some]
         return room
 
     def _layer(
-        self, name: str, source: Place, shape: tuple[int, int, int], weight: tuple[int, int, int],
-        kernel: int = 1, stride: int = 1, padding: int = 0, margin: int = 0, relu: bool = True,
+        self,
+        name: str,
+        source: Place,
+        shape: tuple[int, int, int],
+        weight: tuple[int, int, int],
+        kernel: int = 1,
+        stride: int = 1,
+        padding: int = 0,
+        margin: int = 0,
+        relu: bool = True,
     ) -> Place:
         """Make room for a layer that says an image of a shape (C, H, W); return the image's."""
         filters, height, width = shape
@@ -125,9 +142,15 @@ class Room:
         layer = Layer(name, (filters, *weight), source, out, kernel, stride, padding, relu, ())
         most = WIDTH * (SUMS if width == 1 else SUMS // 3)
         step = _padded(math.ceil(wide / math.ceil(wide / most)))
-        self.layers.append(layer._replace(parts=tuple(
-            Filters(self._take(layer.inputs * some), self._take(some), begin, some)
-            for begin in range(0, wide, step) for some in [min(step, wide - begin)])))
+        self.layers.append(
+            layer._replace(
+                parts=tuple(
+                    Filters(self._take(layer.inputs * some), self._take(some), begin, some)
+                    for begin in range(0, wide, step)
+                    for some in [min(step, wide - begin)]
+                )
+            )
+        )
         return out
 
     def _take(self, size: int) -> int:

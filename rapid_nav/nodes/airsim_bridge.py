@@ -48,7 +48,8 @@ class AirSimBridge(Node):
         self.decides_on_rgb = TASKS[self.config.task].observation.kind == 'rgb'
         self.depth = self.create_publisher(Image, 'camera/depth', IMAGES)
         self.image = self.create_publisher(
-            Image, 'camera/image', IMAGES if self.decides_on_rgb else 1)
+            Image, 'camera/image', IMAGES if self.decides_on_rgb else 1
+        )
         self.camera_info = self.create_publisher(CameraInfo, 'camera/camera_info', 1)
         self.odom = self.create_publisher(Odometry, 'odom', RECORD)
         self.outcome = self.create_publisher(Outcome, 'outcome', RECORD)
@@ -69,8 +70,7 @@ class AirSimBridge(Node):
 
     def wants_rgb(self) -> bool:
         """Return whether somebody looks at the colour image, or is to decide on it."""
-        return self.decides_on_rgb or (
-            self.config.rgb and self.image.get_subscription_count() > 0)
+        return self.decides_on_rgb or (self.config.rgb and self.image.get_subscription_count() > 0)
 
     def publish(
         self, sense: readings.Sense, camera: readings.CameraInfo, verdict: Verdict, flight: int
@@ -80,11 +80,18 @@ class AirSimBridge(Node):
         if self.config.publish_clock:
             self.clock.publish(Clock(clock=conversions.time(stamp)))
         self.odom.publish(conversions.odometry(sense))
-        self.outcome.publish(Outcome(
-            header=conversions.header(stamp, conversions.CAMERA_OPTICAL), reward=verdict.reward,
-            terminal=verdict.terminal, collision=verdict.collision, clearance=verdict.clearance,
-            collided_with=sense.collision_name if verdict.collision else '', flight=flight,
-            image=self.loop.look))
+        self.outcome.publish(
+            Outcome(
+                header=conversions.header(stamp, conversions.CAMERA_OPTICAL),
+                reward=verdict.reward,
+                terminal=verdict.terminal,
+                collision=verdict.collision,
+                clearance=verdict.clearance,
+                collided_with=sense.collision_name if verdict.collision else '',
+                flight=flight,
+                image=self.loop.look,
+            )
+        )
         self.camera_info.publish(conversions.camera_info(camera, stamp))
         if self.decides_on_rgb:
             self._publish_depth(sense)
@@ -148,9 +155,14 @@ class AirSimBridge(Node):
 
     def diagnose(self) -> None:
         """Publish what was counted since the start."""
-        self.diagnostics.publish(conversions.diagnostics(
-            self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
-            self.counts))
+        self.diagnostics.publish(
+            conversions.diagnostics(
+                self.get_clock().now().to_msg(),
+                self.get_fully_qualified_name(),
+                self.trouble,
+                self.counts,
+            )
+        )
 
     def finish(self) -> None:
         """Wait until everybody has heard the end."""

@@ -19,8 +19,12 @@ from rapid_nav.options import check, setting
 
 # Enough to see the flight again, to judge it and to learn from it.
 TOPICS = {
-    'camera/depth': Image, 'camera/camera_info': CameraInfo, 'odom': Odometry,
-    'outcome': Outcome, 'exit_level': ExitLevel, 'cmd_vel': TwistStamped,
+    'camera/depth': Image,
+    'camera/camera_info': CameraInfo,
+    'odom': Odometry,
+    'outcome': Outcome,
+    'exit_level': ExitLevel,
+    'cmd_vel': TwistStamped,
 }
 _UNREAD = 200  # messages that may wait while the disk is slow
 # What `ros2 bag play` offers the topics with: reliable, volatile, like those who publish them.
@@ -62,11 +66,13 @@ class Record(Node):
             schema = self.writer.register_schema(about, 'ros2msg', definition(about).encode())
             name = self.resolve_topic_name(topic)
             channel = self.writer.register_channel(
-                name, 'cdr', schema, {'offered_qos_profiles': _QOS})
+                name, 'cdr', schema, {'offered_qos_profiles': _QOS}
+            )
             self.create_subscription(kind, topic, self.keep(channel), _UNREAD, raw=True)
 
     def keep(self, channel: int) -> Callable[[bytes], None]:
         """Return what writes the messages of one topic."""
+
         def heard(message: bytes) -> None:
             # The simulated time, where there is one: a flight is played at the speed it had.
             now = self.get_clock().now().nanoseconds or time.time_ns()

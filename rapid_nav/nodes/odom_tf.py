@@ -26,7 +26,8 @@ class OdomTfConfig:
     host: str = setting('127.0.0.1', 'The simulator listens at this address.')
     port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
     vehicle: str = setting(
-        '', 'The drone has this name in the simulator; if empty, it is the first one.')
+        '', 'The drone has this name in the simulator; if empty, it is the first one.'
+    )
     camera: str = setting('0', 'The camera has this name in the simulator.')
 
     def __post_init__(self) -> None:
@@ -49,9 +50,13 @@ class OdomTf(Node):
         self.told = self.told or self.tell_mounting(message.header)
         pose = message.pose.pose
         where = conversions.vector((pose.position.x, pose.position.y, pose.position.z))
-        self.moving.sendTransform(TransformStamped(
-            header=message.header, child_frame_id=message.child_frame_id,
-            transform=Transform(translation=where, rotation=pose.orientation)))
+        self.moving.sendTransform(
+            TransformStamped(
+                header=message.header,
+                child_frame_id=message.child_frame_id,
+                transform=Transform(translation=where, rotation=pose.orientation),
+            )
+        )
 
     def tell_mounting(self, header: Header) -> bool:
         """Broadcast base_link -> camera -> camera_optical; return whether that was possible."""
@@ -63,10 +68,16 @@ class OdomTf(Node):
         except (RPCError, OSError) as error:
             self.get_logger().warning(f'No mounting: {error}', throttle_duration_sec=5.0)
             return False
-        self.mounted.sendTransform([
-            fixed(header, conversions.BASE, conversions.CAMERA, mount.position, mount.orientation),
-            fixed(header, conversions.CAMERA, conversions.CAMERA_OPTICAL, np.zeros(3), OPTICAL),
-        ])
+        self.mounted.sendTransform(
+            [
+                fixed(
+                    header, conversions.BASE, conversions.CAMERA, mount.position, mount.orientation
+                ),
+                fixed(
+                    header, conversions.CAMERA, conversions.CAMERA_OPTICAL, np.zeros(3), OPTICAL
+                ),
+            ]
+        )
         return True
 
 
@@ -75,9 +86,12 @@ def fixed(
 ) -> TransformStamped:
     """Return a transform: position (3,) [m] and orientation (4,) x, y, z, w of child in parent."""
     return TransformStamped(
-        header=Header(stamp=header.stamp, frame_id=parent), child_frame_id=child,
+        header=Header(stamp=header.stamp, frame_id=parent),
+        child_frame_id=child,
         transform=Transform(
-            translation=conversions.vector(position), rotation=conversions.quaternion(orientation)))
+            translation=conversions.vector(position), rotation=conversions.quaternion(orientation)
+        ),
+    )
 
 
 def main() -> int:

@@ -30,9 +30,11 @@ class OutcomeConfig(RewardConfig):
     """What is earned, and when a flight is over."""
 
     cap: float = setting(
-        0.0, 'A flight ends after this distance, by odom; 0 sets no end.', unit='m', low=0.0)
+        0.0, 'A flight ends after this distance, by odom; 0 sets no end.', unit='m', low=0.0
+    )
     pause: float = setting(
-        1.0, 'After so long without an image, another flight begins.', unit='s', low=0.01)
+        1.0, 'After so long without an image, another flight begins.', unit='s', low=0.01
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -112,10 +114,17 @@ class OutcomeNode(Node):
         verdict = self.episode.judge(depth, position, self.touched)
         self.touched = self.touching
         near = verdict.clearance < self.config.near * self.config.depth_clip
-        self.outcomes.publish(Outcome(
-            header=conversions.header(stamp, message.header.frame_id), reward=verdict.reward,
-            terminal=verdict.terminal, collision=verdict.collision or near,
-            clearance=verdict.clearance, flight=self.flight, image=self.image))
+        self.outcomes.publish(
+            Outcome(
+                header=conversions.header(stamp, message.header.frame_id),
+                reward=verdict.reward,
+                terminal=verdict.terminal,
+                collision=verdict.collision or near,
+                clearance=verdict.clearance,
+                flight=self.flight,
+                image=self.image,
+            )
+        )
         if verdict.terminal:
             self.episode = None
 

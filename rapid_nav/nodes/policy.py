@@ -47,8 +47,12 @@ class Policy(Node):
         # rclpy hands on when a message arrived to a callback that takes a second argument.
         topic = 'camera/image' if self.brain.sees_rgb else 'camera/depth'
         self.create_subscription(
-            Image, topic, self.on_image, NEWEST,  # type: ignore[arg-type]
-            callback_group=MutuallyExclusiveCallbackGroup())
+            Image,
+            topic,
+            self.on_image,
+            NEWEST,  # type: ignore[arg-type]
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
         self.create_timer(1.0, self.diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def prepare(self, values: dict[str, Any]) -> None:
@@ -90,8 +94,13 @@ class Policy(Node):
         self.commands.publish(command)
         wait = (time.time_ns() - arrived) / 1e9
         level = conversions.exit_level(
-            choice.decision, image.header, choice.spent, wait, self.brain.loaded.weights,
-            choice.explored)
+            choice.decision,
+            image.header,
+            choice.spent,
+            wait,
+            self.brain.loaded.weights,
+            choice.explored,
+        )
         self.levels.publish(level)
         self.answered, self.trouble = (command, level), ''
         self.counts['images'] += 1
@@ -116,11 +125,17 @@ class Policy(Node):
         """Publish what was counted since the start, and the latency of the last decisions."""
         latency = {
             f'latency_p{q}_ms': f'{1e3 * np.percentile(self.waits, q):.2f}'
-            for q in (50, 99) if self.waits
+            for q in (50, 99)
+            if self.waits
         }
-        self.diagnostics.publish(conversions.diagnostics(
-            self.get_clock().now().to_msg(), self.get_fully_qualified_name(), self.trouble,
-            {**self.counts, **latency, **self.brain.state()}))
+        self.diagnostics.publish(
+            conversions.diagnostics(
+                self.get_clock().now().to_msg(),
+                self.get_fully_qualified_name(),
+                self.trouble,
+                {**self.counts, **latency, **self.brain.state()},
+            )
+        )
 
 
 def main() -> int:

@@ -22,8 +22,12 @@ from rapid_nav.nodes.viz.decision_markers import Thought
 from rapid_nav.options import check, setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-SHAPES = {'box': Marker.CUBE, 'plane': Marker.CUBE, 'cylinder': Marker.CYLINDER,
-          'sphere': Marker.SPHERE}
+SHAPES = {
+    'box': Marker.CUBE,
+    'plane': Marker.CUBE,
+    'cylinder': Marker.CYLINDER,
+    'sphere': Marker.SPHERE,
+}
 UNDECIDED = ColorRGBA(r=0.6, g=0.6, b=0.6, a=1.0)  # where no image was decided on
 _THIN = 0.01  # [m] a marker without thickness is not drawn
 _TRAIL_WIDTH = 0.08  # [m]
@@ -36,7 +40,8 @@ class SceneConfig:
     host: str = setting('127.0.0.1', 'The simulator listens at this address.')
     port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
     vehicle: str = setting(
-        '', 'The drone has this name in the simulator; if empty, it is the first one.')
+        '', 'The drone has this name in the simulator; if empty, it is the first one.'
+    )
     trail_length: int = setting(2000, "The path shows so many images' places.", low=1, high=100000)
 
     def __post_init__(self) -> None:
@@ -104,21 +109,29 @@ def world_markers(world: list[dict[str, Any]]) -> MarkerArray:
     """Return the primitives of a world as markers, in place of all that were there before."""
     wipe = Marker(action=Marker.DELETEALL)
     wipe.header.frame_id = conversions.ODOM
-    return MarkerArray(markers=[wipe, *(
-        primitive_marker(number, primitive) for number, primitive in enumerate(world))])
+    return MarkerArray(
+        markers=[
+            wipe,
+            *(primitive_marker(number, primitive) for number, primitive in enumerate(world)),
+        ]
+    )
 
 
 def primitive_marker(number: int, primitive: dict[str, Any]) -> Marker:
     """Return one primitive as a marker."""
     red, green, blue = (channel / 255 for channel in primitive['color'])
     marker = Marker(
-        ns=stem(primitive['name']), id=number, type=SHAPES[primitive['kind']],
+        ns=stem(primitive['name']),
+        id=number,
+        type=SHAPES[primitive['kind']],
         text=primitive['name'],
         pose=Pose(
             position=conversions.point(primitive['position']),
-            orientation=conversions.quaternion(primitive['orientation'])),
+            orientation=conversions.quaternion(primitive['orientation']),
+        ),
         scale=conversions.vector(np.maximum(primitive['size'], _THIN)),
-        color=ColorRGBA(r=red, g=green, b=blue, a=1.0))
+        color=ColorRGBA(r=red, g=green, b=blue, a=1.0),
+    )
     marker.header.frame_id = conversions.ODOM
     return marker
 

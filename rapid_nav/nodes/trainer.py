@@ -31,18 +31,24 @@ class TrainerConfig(LessonConfig):
     """Whom the trainer hears, and what it does for them."""
 
     drones: str = setting(
-        '', 'Namespaces, separated by commas; if empty, everybody who publishes exit_level.')
+        '', 'Namespaces, separated by commas; if empty, everybody who publishes exit_level.'
+    )
     most: int = setting(16, 'So many drones are heard, at most.', low=1, high=1000)
     offering: bool = setting(
-        True, 'The policies are given checkpoints; off, say, while one of them is rolled back.')
+        True, 'The policies are given checkpoints; off, say, while one of them is rolled back.'
+    )
     nice: int = setting(10, 'The learner runs at this niceness.', low=0, high=19)
     evaluate: int = setting(
-        0, 'Each evaluation in the embedded simulator takes so many flights; 0 makes none.', low=0)
+        0, 'Each evaluation in the embedded simulator takes so many flights; 0 makes none.', low=0
+    )
 
     def __post_init__(self) -> None:
         check(self)
-        wrong = [name for name in self.drones.split(',')
-                 if name and not re.fullmatch(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', name)]
+        wrong = [
+            name
+            for name in self.drones.split(',')
+            if name and not re.fullmatch(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', name)
+        ]
         if wrong:
             raise ValueError(f'drones: {wrong[0]!r} is no namespace; write drone0,drone1')
 
@@ -104,11 +110,20 @@ class Trainer(Node):
             if pilot.refused:
                 drones[f'{name} refuses'] = pilot.refused
         figures = {name: f'{value:.6g}' for name, value in self.study.summary().items()}
-        self.diagnostics.publish(conversions.diagnostics(
-            self.get_clock().now().to_msg(), self.get_fully_qualified_name(), '', {
-                'transitions': self.study.pupil.step, **self.join.counts(), **figures,
-                'offered': f'{offer.path.name} ({offer.weights})' if offer else 'nothing yet',
-                **drones}))
+        self.diagnostics.publish(
+            conversions.diagnostics(
+                self.get_clock().now().to_msg(),
+                self.get_fully_qualified_name(),
+                '',
+                {
+                    'transitions': self.study.pupil.step,
+                    **self.join.counts(),
+                    **figures,
+                    'offered': f'{offer.path.name} ({offer.weights})' if offer else 'nothing yet',
+                    **drones,
+                },
+            )
+        )
 
 
 def work(trainer: Trainer) -> None:

@@ -32,10 +32,12 @@ class ViewerConfig:
     """Where the flight is shown and kept."""
 
     browser: bool = setting(
-        True, 'A page shows the flight, and a browser is opened where there is a screen.')
+        True, 'A page shows the flight, and a browser is opened where there is a screen.'
+    )
     save: str = setting('', 'This file (.rrd) keeps the flight; if empty, none does.')
     host: str = setting(
-        '127.0.0.1', 'The page is served at this address; 0.0.0.0 lets everybody look.')
+        '127.0.0.1', 'The page is served at this address; 0.0.0.0 lets everybody look.'
+    )
     port: int = setting(0, 'The page has this port; 0 takes any free one.', low=0, high=65535)
 
     def __post_init__(self) -> None:
@@ -95,8 +97,7 @@ class Viewer(Node):
         """Say when what follows was."""
         if self.began_ns is None:
             self.began_ns = stamp_ns
-        self.stream.set_time(
-            rerun_convert.TIMELINE, duration=(stamp_ns - self.began_ns) / 1e9)
+        self.stream.set_time(rerun_convert.TIMELINE, duration=(stamp_ns - self.began_ns) / 1e9)
 
     def on_scene(self, message: MarkerArray) -> None:
         """Show a new world in place of the old one."""
@@ -120,9 +121,13 @@ class Viewer(Node):
         self.stream.log('clearance', rr.Scalars(message.clearance))
         if message.terminal:
             why = f'it touched {message.collided_with or "something"}'
-            self.stream.log('events', rr.TextLog(
-                f'Flight {message.flight} is over'
-                + (f': {why}' if message.collision else ''), level='INFO'))
+            self.stream.log(
+                'events',
+                rr.TextLog(
+                    f'Flight {message.flight} is over' + (f': {why}' if message.collision else ''),
+                    level='INFO',
+                ),
+            )
 
     def on_exit_level(self, message: ExitLevel) -> None:
         """Show how hard it thought."""
@@ -135,7 +140,8 @@ class Viewer(Node):
         """Show where it wants to fly."""
         self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log(
-            'world/drone/direction', rerun_convert.arrow(conversions.body_velocity(message)))
+            'world/drone/direction', rerun_convert.arrow(conversions.body_velocity(message))
+        )
 
     def on_depth(self, message: Image) -> None:
         """Show what it sees."""

@@ -156,9 +156,7 @@ def read_settings(source: Mapping[str, Any] | str | Path | None = None) -> Setti
     )
 
 
-def _vehicle(
-    keys: Keys, shared: Keys, default_sensors: Mapping[str, Any]
-) -> VehicleSettings:
+def _vehicle(keys: Keys, shared: Keys, default_sensors: Mapping[str, Any]) -> VehicleSettings:
     kind = keys.get('VehicleType', str, 'SimpleFlight').lower()
     if kind != 'simpleflight':
         raise ValueError(f'{keys.path}.VehicleType is {kind!r}; only SimpleFlight is simulated')

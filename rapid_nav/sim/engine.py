@@ -54,10 +54,12 @@ class Engine:
                 self._drop(vehicle)
             self.world, self.scenes = world, pack([world])
             self.ids = world.segmentation_ids  # (P,) of each primitive
-            self._starts = np.array([
-                spawn.start(self.scenes, world.start_poses, number, about.start)
-                for number, about in enumerate(self.settings.vehicles.values())
-            ])  # (V, 4)
+            self._starts = np.array(
+                [
+                    spawn.start(self.scenes, world.start_poses, number, about.start)
+                    for number, about in enumerate(self.settings.vehicles.values())
+                ]
+            )  # (V, 4)
             self.state = dynamics.make_state(self._starts)
             self.goal = dynamics.make_goal(len(self._starts))
             self._scene_index = np.zeros(len(self._starts), np.int64)

@@ -45,8 +45,10 @@ def main(config: SimConfig) -> NoReturn:
         config.paused,
     )
     with server:
-        print(f'Simulating {config.world}, seed {config.seed}, on {config.host}:{server.port}',
-              flush=True)
+        print(
+            f'Simulating {config.world}, seed {config.seed}, on {config.host}:{server.port}',
+            flush=True,
+        )
         stop.wait()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to tidy up, and the compiler's own end takes a second

@@ -47,8 +47,13 @@ def timed(
 
 
 def velocity(
-    vehicle: Vehicle, goal: Sequence[float], duration: float, drivetrain: int, yaw: YawMode,
-    mode: int = dynamics.MODE_VELOCITY, body: bool = False,
+    vehicle: Vehicle,
+    goal: Sequence[float],
+    duration: float,
+    drivetrain: int,
+    yaw: YawMode,
+    mode: int = dynamics.MODE_VELOCITY,
+    body: bool = False,
 ) -> Motion:
     """Fly at a velocity, given in the world's axes or in the body's heading of now."""
     x, y, third = goal
@@ -123,8 +128,14 @@ def rotate_to(vehicle: Vehicle, yaw: float, timeout: float, margin: float) -> Mo
 
 
 def follow(
-    vehicle: Vehicle, points: Sequence[np.ndarray], speed: float, timeout: float,
-    drivetrain: int, yaw: YawMode, lookahead: float = -1.0, adaptive: float = 1.0,
+    vehicle: Vehicle,
+    points: Sequence[np.ndarray],
+    speed: float,
+    timeout: float,
+    drivetrain: int,
+    yaw: YawMode,
+    lookahead: float = -1.0,
+    adaptive: float = 1.0,
 ) -> Motion:
     """
     Fly along points (3,) [m; the vehicle's NED] with AirSim's adaptive look-ahead.
@@ -147,8 +158,14 @@ def follow(
 
 
 def _along(
-    vehicle: Vehicle, path: '_Path', speed: float, timeout: float,
-    drivetrain: int, yaw: YawMode, lookahead: float, adaptive: float,
+    vehicle: Vehicle,
+    path: '_Path',
+    speed: float,
+    timeout: float,
+    drivetrain: int,
+    yaw: YawMode,
+    lookahead: float,
+    adaptive: float,
 ) -> Motion:
     done, error, waited = 0.0, 0.0, 0.0  # [m] flown of the path, [m] beside it, [s]
     while waited < timeout:

@@ -120,9 +120,7 @@ class Vehicle:
         values = np.array([a, b, c, math.radians(yaw.yaw_or_rate)])
         if mode == dynamics.MODE_POSITION:
             values[:3] += self.origin
-        elif mode in (
-            dynamics.MODE_VELOCITY_Z, dynamics.MODE_ATTITUDE_Z, dynamics.MODE_RATE_Z
-        ):
+        elif mode in (dynamics.MODE_VELOCITY_Z, dynamics.MODE_ATTITUDE_Z, dynamics.MODE_RATE_Z):
             values[2] += self.origin[2]
         self._goal.mode[self.row] = mode
         self._goal.values[self.row] = values

@@ -14,13 +14,7 @@ from typing import Any
 from rapid_nav.drone.task import FlightTask, name_of, TASKS
 from rapid_nav.exit_options import Steering
 from rapid_nav.options import setting
-from rapid_nav.resources import (
-    middleware_file,
-    parameters_file,
-    prefix,
-    share,
-    shipped_checkpoint,
-)
+from rapid_nav.resources import middleware_file, parameters_file, prefix, share, shipped_checkpoint
 
 AIRSIM_PORT = 41451
 # ROS 2 maps domains to UDP ports; up to here they stay clear of Linux's ephemeral ports.
@@ -34,30 +28,41 @@ class StackConfig(Steering):
     """What is flown, by whom and where."""
 
     simulator: str = setting(
-        'embedded', 'The simulator is the embedded one, or an AirSim that runs already.',
-        choices=('embedded', 'airsim'))
+        'embedded',
+        'The simulator is the embedded one, or an AirSim that runs already.',
+        choices=('embedded', 'airsim'),
+    )
     host: str = setting('127.0.0.1', 'The simulator listens at this address.')
     port: int = setting(
         0,
         "The simulator's RPC has this port; 0 takes a free one if it is embedded, else AirSim's "
-        '41451.', low=0, high=65535)
+        '41451.',
+        low=0,
+        high=65535,
+    )
     world: str = setting(
         'corridor',
-        'The world is corridor, rooms, pillars or forest, or a scene or map_server YAML file.')
+        'The world is corridor, rooms, pillars or forest, or a scene or map_server YAML file.',
+    )
     seed: int = setting(0, 'The first world has this seed; every flight takes the next.', low=0)
     lockstep: bool = setting(
         False,
-        'The simulator steps one decision at a time: flights repeat exactly, as fast as it goes.')
+        'The simulator steps one decision at a time: flights repeat exactly, as fast as it goes.',
+    )
     duration: float = setting(
-        0.0, 'The flights last so long together; 0 sets no end.', unit='simulated s', low=0)
+        0.0, 'The flights last so long together; 0 sets no end.', unit='simulated s', low=0
+    )
     flights: int = setting(0, 'It ends after so many flights; 0 sets no end.', low=0)
     view: bool = setting(False, 'A page in the browser shows the flight.')
     save_view: str = setting(
-        '', 'This file (.rrd) keeps what the browser would show; if empty, none does.')
+        '', 'This file (.rrd) keeps what the browser would show; if empty, none does.'
+    )
     record: str = setting(
-        '', 'This file (.mcap) keeps the flight, for ROS tools and training; if empty, none does.')
+        '', 'This file (.mcap) keeps the flight, for ROS tools and training; if empty, none does.'
+    )
     vehicle: str = setting(
-        '', 'The drone has this name in the simulator; if empty, its first one flies.')
+        '', 'The drone has this name in the simulator; if empty, its first one flies.'
+    )
     namespace: str = setting('rapid', 'All topics and nodes are in this namespace.')
 
 
@@ -86,8 +91,14 @@ class Process:
         node, where = self.name.rpartition('/')[2], self.namespace(namespace)
         logger = f'{where.replace("/", ".")}.{node}'
         return [
-            *program, '--ros-args', '-r', f'__node:={node}', '-r', f'__ns:=/{where}',
-            '--params-file', str(parameters_file()),
+            *program,
+            '--ros-args',
+            '-r',
+            f'__node:={node}',
+            '-r',
+            f'__ns:=/{where}',
+            '--params-file',
+            str(parameters_file()),
             *(word for old, new in self.remap for word in ('-r', f'{old}:={new}')),
             *(word for parameter in given for word in ('-p', parameter)),
             *(('--log-level', f'{logger}:=debug') if level in _VERBOSE else ()),
@@ -108,15 +119,30 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
     checkpoint = checkpoint_of(config)
     task = task_of(checkpoint)
     processes = [
-        Process('policy', 'policy', parameters={
-            **{one.name: getattr(config, one.name) for one in fields(Steering)},
-            'checkpoint': str(checkpoint), 'recorder': recorder,
-        }),
-        Process('airsim_bridge', 'airsim_bridge', parameters={
-            **where, 'world': world, 'seed': config.seed, 'lockstep': config.lockstep,
-            'duration': config.duration, 'flights': config.flights, 'recorder': recorder,
-            'task': name_of(task), 'decision_period': task.decision_period,
-        }),
+        Process(
+            'policy',
+            'policy',
+            parameters={
+                **{one.name: getattr(config, one.name) for one in fields(Steering)},
+                'checkpoint': str(checkpoint),
+                'recorder': recorder,
+            },
+        ),
+        Process(
+            'airsim_bridge',
+            'airsim_bridge',
+            parameters={
+                **where,
+                'world': world,
+                'seed': config.seed,
+                'lockstep': config.lockstep,
+                'duration': config.duration,
+                'flights': config.flights,
+                'recorder': recorder,
+                'task': name_of(task),
+                'decision_period': task.decision_period,
+            },
+        ),
         Process('scene', 'scene', parameters=where),
     ]
     if importlib.util.find_spec('tf2_ros'):
@@ -124,15 +150,30 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
     if config.view or config.save_view:
         processes.append(viewer(config))
     if config.record:
-        processes.append(Process('record', 'record', parameters={
-            'file': str(Path(config.record).resolve())}))
+        processes.append(
+            Process('record', 'record', parameters={'file': str(Path(config.record).resolve())})
+        )
     if embedded:
-        processes.insert(0, Process('simulator', 'rapid-nav', (
-            'sim', '--host', config.host, '--port', str(port),
-            '--world', world, '--seed', str(config.seed),
-            *camera_of(name_of(task)),
-            *(('--paused', '--start', '1') if config.lockstep else ()),
-        )))
+        processes.insert(
+            0,
+            Process(
+                'simulator',
+                'rapid-nav',
+                (
+                    'sim',
+                    '--host',
+                    config.host,
+                    '--port',
+                    str(port),
+                    '--world',
+                    world,
+                    '--seed',
+                    str(config.seed),
+                    *camera_of(name_of(task)),
+                    *(('--paused', '--start', '1') if config.lockstep else ()),
+                ),
+            ),
+        )
     return processes
 
 
@@ -141,7 +182,8 @@ def viewer(config: StackConfig) -> Process:
     if not importlib.util.find_spec('rerun'):
         raise ValueError(
             'the viewer needs rerun-sdk, which is large and so installed on demand only: '
-            "make fly ARGS='--view' does it, or pip install rerun-sdk")
+            "make fly ARGS='--view' does it, or pip install rerun-sdk"
+        )
     save = str(Path(config.save_view).resolve()) if config.save_view else ''
     return Process('viewer', 'viewer', parameters={'browser': config.view, 'save': save})
 
@@ -189,7 +231,8 @@ def task_of(checkpoint: Path) -> FlightTask:
     if task.actions.motion != motion:
         raise ValueError(
             f'{checkpoint}: trained to move by {task.actions.motion}, where nodes that see '
-            f'{task.observation.kind} move by {motion}')
+            f'{task.observation.kind} move by {motion}'
+        )
     return task
 
 
@@ -215,8 +258,11 @@ def reserve_domain() -> Iterator[int]:
 def environment(domain: int | str) -> dict[str, str]:
     """Return the environment of every process of one run: its domain, and this machine only."""
     return {
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
-        'PYTHONUNBUFFERED': '1', 'RCUTILS_COLORIZED_OUTPUT': '0', 'RUST_LOG': 'error',
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'OMP_NUM_THREADS': '1',
+        'PYTHONUNBUFFERED': '1',
+        'RCUTILS_COLORIZED_OUTPUT': '0',
+        'RUST_LOG': 'error',
         MIDDLEWARE: str(middleware_file()),
         **os.environ,
         'ROS_DOMAIN_ID': str(domain),

@@ -32,8 +32,11 @@ def argument(field: dataclasses.Field) -> DeclareLaunchArgument:
     choices = ('true', 'false') if flag else about['choices']
     unit = f' [{about["unit"]}]' if about['unit'] else ''
     return DeclareLaunchArgument(
-        field.name, default_value=text(field.default), description=about['help'] + unit,
-        **({'choices': list(choices)} if choices else {}))
+        field.name,
+        default_value=text(field.default),
+        description=about['help'] + unit,
+        **({'choices': list(choices)} if choices else {}),
+    )
 
 
 def text(value: Any) -> str:
@@ -49,7 +52,8 @@ def settings(config: type[Config], context: LaunchContext) -> Config:
         given = LaunchConfiguration(field.name).perform(context)
         try:
             values[field.name] = (
-                given.lower() == 'true' if isinstance(default, bool) else type(default)(given))
+                given.lower() == 'true' if isinstance(default, bool) else type(default)(given)
+            )
         except ValueError:
             kind = 'a whole number' if isinstance(default, int) else 'a number'
             raise ValueError(f'{field.name}:={given}: it must be {kind}') from None
@@ -63,22 +67,32 @@ def require(package: str, why: str) -> None:
     except PackageNotFoundError:
         name = f'ros-{os.environ.get("ROS_DISTRO", "jazzy")}-{package.replace("_", "-")}'
         raise ValueError(
-            f'{why} needs {package}, which is not installed: apt install {name}') from None
+            f'{why} needs {package}, which is not installed: apt install {name}'
+        ) from None
 
 
 def actions(processes: Iterable[Process], namespace: str) -> list[Action]:
     """Return what starts the processes of a stack, and those again that are to live on."""
     return [
         Node(
-            package='rapid_nav', executable=process.executable,
-            name=process.name.rpartition('/')[2], namespace=process.namespace(namespace),
-            output='screen', remappings=list(process.remap), respawn=process.respawn,
+            package='rapid_nav',
+            executable=process.executable,
+            name=process.name.rpartition('/')[2],
+            namespace=process.namespace(namespace),
+            output='screen',
+            remappings=list(process.remap),
+            respawn=process.respawn,
             respawn_delay=2.0,
-            parameters=[str(resources.parameters_file()), dict(process.parameters)])
-        if process.parameters is not None else
-        ExecuteProcess(
-            cmd=process.command(namespace), name=process.name, output='screen',
-            respawn=process.respawn, respawn_delay=2.0)
+            parameters=[str(resources.parameters_file()), dict(process.parameters)],
+        )
+        if process.parameters is not None
+        else ExecuteProcess(
+            cmd=process.command(namespace),
+            name=process.name,
+            output='screen',
+            respawn=process.respawn,
+            respawn_delay=2.0,
+        )
         for process in processes
     ]
 

@@ -18,7 +18,9 @@ class Processes:
     """A context: what was started in it is gone when it is left, or when this process dies."""
 
     def __init__(
-        self, environment: Mapping[str, str], hear: Callable[[str, str], None],
+        self,
+        environment: Mapping[str, str],
+        hear: Callable[[str, str], None],
         patience: float = _KINDLY,
     ) -> None:
         self.environment, self.hear = environment, hear  # hear(name, line) from any thread
@@ -34,8 +36,7 @@ class Processes:
 
     def __exit__(self, *_exception: object) -> None:
         """End them all, kindly first."""
-        for number, patience in (
-                (signal.SIGTERM, self.patience), (signal.SIGKILL, _FORCIBLY)):
+        for number, patience in ((signal.SIGTERM, self.patience), (signal.SIGKILL, _FORCIBLY)):
             for process in self.running.values():
                 _signal_group(process, number)
             _wait(list(self.running.values()), patience)
@@ -47,9 +48,15 @@ class Processes:
         if setpriv := shutil.which('setpriv'):
             command = [setpriv, '--pdeathsig', 'KILL', *command]
         process = subprocess.Popen(
-            command, env=dict(self.environment), stdin=subprocess.DEVNULL, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            errors='replace')
+            command,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            errors='replace',
+        )
         self.running[name] = process
         listener = threading.Thread(target=self._listen, args=(name, process), daemon=True)
         listener.start()

@@ -27,7 +27,8 @@ def test_a_checkpoint_comes_back_as_it_went(saved):
     again = checkpoint.load(path)
     observation = torch.rand(4, 3, 36, 64)
     for before, after in zip(
-            whole.network.answers(observation), again.network.answers(observation), strict=True):
+        whole.network.answers(observation), again.network.answers(observation), strict=True
+    ):
         torch.testing.assert_close(before, after, rtol=0, atol=0)
     assert again.thresholds('balanced') == (0.5, 0.25)
     assert again.card['seed'] == 3
@@ -39,7 +40,7 @@ def test_a_checkpoint_comes_back_as_it_went(saved):
 def test_a_truncated_file_is_refused_by_name(saved, share):
     path, _ = saved
     content = path.read_bytes()
-    path.write_bytes(content[:int(share * len(content))])
+    path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(CheckpointError, match=r'policy.safetensors: not a whole'):
         checkpoint.load(path)
 

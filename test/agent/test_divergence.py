@@ -15,8 +15,11 @@ WELL = {'dead_units': 0.2, 'q_spread': 0.3, 'q_max': 4.0}
 
 def network() -> EarlyExitNetwork:
     torch.manual_seed(0)
-    return EarlyExitNetwork(NetworkConfig((2, 8, 8), 3, (
-        Stage((Conv(4, 4, 4),), hidden=8), Stage((Conv(6, 2, 1),), hidden=16))))
+    return EarlyExitNetwork(
+        NetworkConfig(
+            (2, 8, 8), 3, (Stage((Conv(4, 4, 4),), hidden=8), Stage((Conv(6, 2, 1),), hidden=16))
+        )
+    )
 
 
 def observations() -> torch.Tensor:
@@ -29,8 +32,10 @@ def test_a_fresh_network_is_well():
     assert not Watch(0.99, 10).faults(seen, reward_max=1.0, reward_spread=0.3)
 
 
-@pytest.mark.parametrize('kill', [
-    lambda net: net.trunks[0][0], lambda net: net.trunks[1][0], lambda net: net.heads[-1].dense])
+@pytest.mark.parametrize(
+    'kill',
+    [lambda net: net.trunks[0][0], lambda net: net.trunks[1][0], lambda net: net.heads[-1].dense],
+)
 def test_a_layer_whose_units_nothing_wakes_is_found_wherever_it_is(kill):
     broken = network()
     with torch.no_grad():
@@ -47,13 +52,22 @@ def test_units_of_branches_do_not_count():
     assert signs(broken, observations()) == signs(network(), observations())
 
 
-@pytest.mark.parametrize(('sign', 'value', 'named'), [
-    ('dead_units', 0.99, 'dead'), ('q_spread', 1e-4, 'collapsed'), ('q_max', 500.0, 'exploded'),
-    ('q_max', float('nan'), 'exploded'), ('q_max', float('inf'), 'exploded')])
+@pytest.mark.parametrize(
+    ('sign', 'value', 'named'),
+    [
+        ('dead_units', 0.99, 'dead'),
+        ('q_spread', 1e-4, 'collapsed'),
+        ('q_max', 500.0, 'exploded'),
+        ('q_max', float('nan'), 'exploded'),
+        ('q_max', float('inf'), 'exploded'),
+    ],
+)
 def test_a_fault_that_lasts_stops_the_training_and_one_that_passes_does_not(sign, value, named):
     watch, ill = Watch(0.99, 1000), {**WELL, sign: value}
-    said = [watch.look(updates, signs, 1.0, 0.3) for updates, signs in (
-        (500, ill), (1400, WELL), (1500, ill), (2400, ill), (2500, ill))]
+    said = [
+        watch.look(updates, signs, 1.0, 0.3)
+        for updates, signs in ((500, ill), (1400, WELL), (1500, ill), (2400, ill), (2500, ill))
+    ]
     assert said[:-1] == [''] * 4
     assert re.search(f'{named}.*1000 updates.*agent.learning_rate', said[-1])
 

@@ -17,11 +17,14 @@ TINY = NetworkConfig((1, 1, 4), 2, (Stage((), 8, 'input'), Stage((), 16, 'input'
 
 def batch_of(rng, size=6):
     return Batch(
-        rng.normal(size=(size, 1, 1, 4)).astype(np.float32), rng.integers(2, size=size),
+        rng.normal(size=(size, 1, 1, 4)).astype(np.float32),
+        rng.integers(2, size=size),
         rng.normal(size=size).astype(np.float32),
         np.array([0.97, 0.97, 0.0, 0.97, 0.9, 0.0], np.float32),
         rng.normal(size=(size, 1, 1, 4)).astype(np.float32),
-        rng.random(size).astype(np.float32), np.arange(size))
+        rng.random(size).astype(np.float32),
+        np.arange(size),
+    )
 
 
 def q_by_hand(weights, name, x):
@@ -116,8 +119,9 @@ def test_every_mode_trains_every_exit_by_the_end(mode):
     before = [weight.clone() for weight in network.parameters()]
     for step in range(20):
         learner.update(batch_of(rng), step / 20)
-    assert all(bool((old != new).any())
-               for old, new in zip(before, network.parameters(), strict=True))
+    assert all(
+        bool((old != new).any()) for old, new in zip(before, network.parameters(), strict=True)
+    )
 
 
 class AsImage(gymnasium.ObservationWrapper):
@@ -139,10 +143,24 @@ def test_cartpole_is_solved_and_its_first_exit_balances_too():
     env = SyncVectorEnv([make] * 8, autoreset_mode=AutoresetMode.NEXT_STEP)
     network = NetworkConfig((1, 1, 4), 2, (Stage((), 32, 'input'), Stage((), 128, 'input')))
     agent = AgentConfig(
-        learning_rate=5e-4, discount=0.99, batch_size=64, target_period=200, regret_tolerance=1.0)
-    trainer = Trainer(env, network, agent, TrainConfig(
-        steps=200_000, num_envs=8, steps_per_update=8, replay_size=50_000, learning_starts=1_000,
-        epsilon_share=0.2, epsilon_end=0.02, early_share=0.25, seed=1))
+        learning_rate=5e-4, discount=0.99, batch_size=64, target_period=200, regret_tolerance=1.0
+    )
+    trainer = Trainer(
+        env,
+        network,
+        agent,
+        TrainConfig(
+            steps=200_000,
+            num_envs=8,
+            steps_per_update=8,
+            replay_size=50_000,
+            learning_starts=1_000,
+            epsilon_share=0.2,
+            epsilon_end=0.02,
+            early_share=0.25,
+            seed=1,
+        ),
+    )
     best = {0: 0.0, 1: 0.0}
     while trainer.step < trainer.config.steps and min(best.values()) < 475:
         for _ in range(1000):

@@ -16,26 +16,36 @@ from rapid_nav.agent.trainer import Pupil
 PLAIN = NetworkConfig((1, 1, 4), 2, (Stage((), 16, 'input'),))
 TWO_EXITS = NetworkConfig((1, 1, 4), 2, (Stage((), 8, 'input'), Stage((), 16, 'input')))
 BOTH = {'quantiles': 5, 'noisy': 0.5}
-DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(
-    not torch.cuda.is_available(), reason='no CUDA here'))]
+DEVICES = [
+    'cpu',
+    pytest.param(
+        'cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA here')
+    ),
+]
 
 
 def batch_of(rng, size=6):
     return Batch(
-        rng.normal(size=(size, 1, 1, 4)).astype(np.float32), rng.integers(2, size=size),
+        rng.normal(size=(size, 1, 1, 4)).astype(np.float32),
+        rng.integers(2, size=size),
         rng.normal(size=size).astype(np.float32),
         rng.choice([0.0, 0.9], size).astype(np.float32),
         rng.normal(size=(size, 1, 1, 4)).astype(np.float32),
-        rng.random(size).astype(np.float32), np.arange(size))
+        rng.random(size).astype(np.float32),
+        np.arange(size),
+    )
 
 
 def learner_of(network=PLAIN, device='cpu', seed=0, **settings):
     torch.manual_seed(seed)
     learner = Learner(
-        EarlyExitNetwork(network), AgentConfig(**{'learning_rate': 1e-2, **settings}), device)
+        EarlyExitNetwork(network), AgentConfig(**{'learning_rate': 1e-2, **settings}), device
+    )
     for index, weight in enumerate(learner.aids.parameters()):  # quantiles begin all the same
-        weight.data.add_(0.1 * torch.randn(
-            weight.shape, generator=torch.Generator().manual_seed(index)).to(weight))
+        weight.data.add_(
+            0.1
+            * torch.randn(weight.shape, generator=torch.Generator().manual_seed(index)).to(weight)
+        )
     learner._renew_target()
     return learner
 
@@ -62,14 +72,22 @@ def test_an_update_by_quantiles_has_the_loss_that_float64_gives_pair_by_pair(dou
 
     def theta_by_hand(net, aids, x):
         """Return quantiles (B, A, N) in numpy from the weights."""
-        w = {name: value.detach().double().numpy() for name, value in [
-            *net.heads[-1].state_dict().items(), *aids.quantiles.state_dict().items()]}
+        w = {
+            name: value.detach().double().numpy()
+            for name, value in [
+                *net.heads[-1].state_dict().items(),
+                *aids.quantiles.state_dict().items(),
+            ]
+        }
         x = x.reshape(len(x), -1).astype(np.float64)
         layer = lambda name, v: v @ w[f'{name}.weight'].T + w[f'{name}.bias']  # noqa: E731
         hidden = np.maximum(layer('dense', x), 0)
         advantage = layer('q', hidden)
-        q = (layer('value', np.maximum(layer('value_dense', x), 0)) + advantage
-             - advantage.mean(axis=1, keepdims=True))
+        q = (
+            layer('value', np.maximum(layer('value_dense', x), 0))
+            + advantage
+            - advantage.mean(axis=1, keepdims=True)
+        )
         delta = layer('delta', hidden).reshape(len(x), 2, 5)
         return q[:, :, None] + delta - delta.mean(axis=2, keepdims=True)
 
@@ -80,14 +98,17 @@ def test_an_update_by_quantiles_has_the_loss_that_float64_gives_pair_by_pair(dou
     goals = batch.r_t[:, None] + batch.discount_t[:, None] * theta_t[rows, best]
     theta = theta_by_hand(*online, batch.s_tm1)[rows, batch.a_tm1]
     expected = np.array([quantile_loss(*pair) for pair in zip(theta, goals, strict=True)])
+    np.testing.assert_allclose(learner.bellman_targets(batch).numpy(), goals, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
-        learner.bellman_targets(batch).numpy(), goals, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(regression_loss(
-        torch.from_numpy(theta), torch.from_numpy(goals)).numpy(), expected, rtol=1e-6)
+        regression_loss(torch.from_numpy(theta), torch.from_numpy(goals)).numpy(),
+        expected,
+        rtol=1e-6,
+    )
     metrics, td_error = learner.update(batch)
     assert metrics['loss'] == pytest.approx((batch.weights * expected).mean(), rel=1e-5)
     np.testing.assert_allclose(
-        td_error, np.abs(goals.mean(axis=1) - theta.mean(axis=1)), rtol=1e-4, atol=1e-6)
+        td_error, np.abs(goals.mean(axis=1) - theta.mean(axis=1)), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_the_mean_of_the_quantiles_is_what_the_network_says():
@@ -101,7 +122,8 @@ def test_the_mean_of_the_quantiles_is_what_the_network_says():
     theta = learner.aids.returns(answer.q_values, hidden, actions)
     assert theta.shape == (32, 5) and float(theta.std(dim=1).min()) > 1e-3
     torch.testing.assert_close(
-        theta.mean(dim=1), answer.q_values[torch.arange(32), actions], rtol=1e-5, atol=1e-6)
+        theta.mean(dim=1), answer.q_values[torch.arange(32), actions], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_quantiles_learn_the_distribution_of_a_reward():
@@ -111,9 +133,14 @@ def test_quantiles_learn_the_distribution_of_a_reward():
         learner.set_progress(step / 1500)
         batch = batch_of(rng, 64)
         rewards = np.where(batch.a_tm1 == 0, rng.uniform(0.0, 8.0, 64), 3.0)
-        learner.update(batch._replace(
-            s_tm1=np.ones_like(batch.s_tm1), r_t=rewards.astype(np.float32),
-            discount_t=np.zeros(64, np.float32), weights=np.ones(64, np.float32)))
+        learner.update(
+            batch._replace(
+                s_tm1=np.ones_like(batch.s_tm1),
+                r_t=rewards.astype(np.float32),
+                discount_t=np.zeros(64, np.float32),
+                weights=np.ones(64, np.float32),
+            )
+        )
     answer, hidden = learner.network.full_path(torch.ones(2, 1, 1, 4))
     theta = learner.aids.returns(answer.q_values, hidden, torch.tensor([0, 1])).detach()
     # Huber's kappa of 1 draws the outermost ones in a little.
@@ -126,8 +153,9 @@ def seen_noise(seed, network, aids):
     """Return each layer's noise f(i), f(o) as one pass draws it for a batch."""
     torch.manual_seed(seed)
     root = lambda size: (lambda x: x.sign() * x.abs().sqrt())(torch.randn(size))  # noqa: E731
-    sizes = {name: (layer.in_features, layer.out_features)
-             for name, layer in aids.noise.layers.items()}
+    sizes = {
+        name: (layer.in_features, layer.out_features) for name, layer in aids.noise.layers.items()
+    }
     order = ['dense', 'q', 'value_dense', 'value']  # as the head asks them
     return {name: (root(sizes[name][0]), root(sizes[name][1])) for name in order}
 
@@ -141,8 +169,10 @@ def test_noise_is_that_of_weights_with_the_outer_product_and_so_are_its_gradient
     for name, (i, o) in drawn.items():
         eps[f'{name}.weight'], eps[f'{name}.bias'] = torch.outer(o, i), o
     sigma = dict(noise.layers.named_parameters())
-    noisy = {name: (mu + sigma[name] * eps[name]).detach().requires_grad_()
-             for name, mu in head.named_parameters()}
+    noisy = {
+        name: (mu + sigma[name] * eps[name]).detach().requires_grad_()
+        for name, mu in head.named_parameters()
+    }
     expected = functional_call(head, noisy, (x,))[0].q_values
     (expected * slope).sum().backward()
     torch.manual_seed(7)
@@ -153,7 +183,8 @@ def test_noise_is_that_of_weights_with_the_outer_product_and_so_are_its_gradient
     for name, mu in head.named_parameters():
         torch.testing.assert_close(mu.grad, noisy[name].grad, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(
-            sigma[name].grad, noisy[name].grad * eps[name], rtol=1e-4, atol=1e-6)
+            sigma[name].grad, noisy[name].grad * eps[name], rtol=1e-4, atol=1e-6
+        )
     assert not torch.allclose(got, head(x)[0].q_values)  # it is gone with its context
 
 
@@ -169,8 +200,12 @@ def test_the_gradient_of_sigma_is_that_of_finite_differences():
         with aids.noise.on(network.heads[-1], each=True):
             return (network.heads[-1](x)[0].q_values * slope).sum()
 
-    assert torch.autograd.gradcheck(value, tuple(
-        layer.weight.detach().clone().requires_grad_() for layer in aids.noise.layers.values()))
+    assert torch.autograd.gradcheck(
+        value,
+        tuple(
+            layer.weight.detach().clone().requires_grad_() for layer in aids.noise.layers.values()
+        ),
+    )
 
 
 def test_sigmas_start_as_in_the_paper_and_are_those_of_the_full_path_alone():
@@ -193,8 +228,9 @@ def test_noise_of_sigma_zero_changes_no_bit():
             for weight in learner.aids.parameters():
                 weight.data.zero_()
         q_values = learner.act(batch_of(rng).s_tm1, explore=True).q_values
-        results.append([q_values, *(weight.detach().numpy()
-                                    for weight in learner.network.parameters())])
+        results.append(
+            [q_values, *(weight.detach().numpy() for weight in learner.network.parameters())]
+        )
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -217,8 +253,7 @@ def test_whoever_explores_has_fresh_noise_of_his_own_and_whoever_is_judged_none(
     np.testing.assert_array_equal(first.confidences, then.confidences)  # a branch has none
     quiet = learner.act(same).q_values
     np.testing.assert_array_equal(quiet, learner.act(same).q_values)
-    np.testing.assert_array_equal(
-        quiet, learner.network(learner.to_float(same)).detach().numpy())
+    np.testing.assert_array_equal(quiet, learner.network(learner.to_float(same)).detach().numpy())
 
 
 @pytest.mark.parametrize('mode', ['rapid', 'joint', 'paper'])
@@ -236,15 +271,21 @@ def test_aids_learn_with_the_full_path_in_every_mode_and_reach_the_target(mode, 
     assert all(torch.equal(now, copy) for now, copy in zip(after, target, strict=True))
     path = [weight.detach().clone() for weight in [*learner.network.parameter_groups()[0], *after]]
     learner.distil(batch_of(rng))  # the full path stands still, and all that belongs to it
-    assert all(torch.equal(now, was) for now, was in zip(
-        [*learner.network.parameter_groups()[0], *after], path, strict=True))
+    assert all(
+        torch.equal(now, was)
+        for now, was in zip([*learner.network.parameter_groups()[0], *after], path, strict=True)
+    )
 
 
 def test_the_gradients_of_aids_are_clipped_together_with_the_full_paths():
     learner = learner_of(max_grad_norm=1e-3, **BOTH)
     assert learner.update(batch_of(np.random.default_rng(0)))[0]['grad_norm'] > 1e-3
-    norm = torch.stack([weight.grad.norm() for weight in [
-        *learner.network.parameters(), *learner.aids.parameters()]]).norm()
+    norm = torch.stack(
+        [
+            weight.grad.norm()
+            for weight in [*learner.network.parameters(), *learner.aids.parameters()]
+        ]
+    ).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
 
 
@@ -261,15 +302,28 @@ def test_branches_are_compared_with_the_full_path_as_it_is_shipped():
 @pytest.mark.parametrize('device', DEVICES)
 def test_a_pupil_with_both_learns_on_as_one_that_never_stopped(device):
     def pupil(seed):
-        return Pupil(TWO_EXITS, AgentConfig(batch_size=8, n_step=1, target_period=3, **BOTH),
-                     TrainConfig(steps=100, learning_starts=8, replay_size=100, distil_share=0.0,
-                                 seed=seed, device=device), history=1)
+        return Pupil(
+            TWO_EXITS,
+            AgentConfig(batch_size=8, n_step=1, target_period=3, **BOTH),
+            TrainConfig(
+                steps=100,
+                learning_starts=8,
+                replay_size=100,
+                distil_share=0.0,
+                seed=seed,
+                device=device,
+            ),
+            history=1,
+        )
 
     straight, resumed = pupil(0), pupil(5)
     rng = np.random.default_rng(0)
     straight.remember(
-        rng.integers(256, size=(51, 1, 1, 4)).astype(np.uint8), rng.integers(2, size=50),
-        rng.normal(size=50).astype(np.float32), True)
+        rng.integers(256, size=(51, 1, 1, 4)).astype(np.uint8),
+        rng.integers(2, size=50),
+        rng.normal(size=50).astype(np.float32),
+        True,
+    )
     for _ in range(5):
         straight.learn()
     saved = {name: array.copy() for name, array in straight.to_arrays().items()}
@@ -279,8 +333,12 @@ def test_a_pupil_with_both_learns_on_as_one_that_never_stopped(device):
             one.from_arrays(saved)
         for _ in range(10):
             one.learn()
-        ends.append((one.to_arrays(), one.learner.act(
-            np.ones((2, 1, 1, 4), np.float32), explore=True).q_values))
+        ends.append(
+            (
+                one.to_arrays(),
+                one.learner.act(np.ones((2, 1, 1, 4), np.float32), explore=True).q_values,
+            )
+        )
     (ours, acted), (theirs, acted_too) = ends
     np.testing.assert_array_equal(acted, acted_too)
     assert ours.keys() == theirs.keys() and any(name.startswith('learner.aids') for name in ours)
@@ -288,8 +346,9 @@ def test_a_pupil_with_both_learns_on_as_one_that_never_stopped(device):
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
-@pytest.mark.parametrize('settings', [{'quantiles': 8}, {'noisy': 0.5}, BOTH],
-                         ids=['quantiles', 'noise', 'both'])
+@pytest.mark.parametrize(
+    'settings', [{'quantiles': 8}, {'noisy': 0.5}, BOTH], ids=['quantiles', 'noise', 'both']
+)
 def test_a_chain_of_two_states_is_solved_by_what_explores(settings):
     """Action 1 leads on and then earns 1, action 0 earns 0.1 at once: worth 0.9 against 0.1."""
     learner = learner_of(discount=0.9, target_period=20, **settings)
@@ -298,13 +357,22 @@ def test_a_chain_of_two_states_is_solved_by_what_explores(settings):
     for _ in range(600):
         where = rng.integers(2, size=16)
         acts = learner.act(states[where], explore=True).actions[-1]
-        acts = np.where(rng.random(16) < (0.0 if 'noisy' in settings else 0.2),
-                        rng.integers(2, size=16), acts)
+        acts = np.where(
+            rng.random(16) < (0.0 if 'noisy' in settings else 0.2), rng.integers(2, size=16), acts
+        )
         on = (where == 0) & (acts == 1)
         rewards = np.where(on, 0.0, np.where((where == 1) & (acts == 1), 1.0, 0.1))
-        learner.update(Batch(
-            states[where], acts, rewards.astype(np.float32), np.where(on, 0.9, 0.0).astype(
-                np.float32), states[np.ones(16, int)], np.ones(16, np.float32), np.arange(16)))
+        learner.update(
+            Batch(
+                states[where],
+                acts,
+                rewards.astype(np.float32),
+                np.where(on, 0.9, 0.0).astype(np.float32),
+                states[np.ones(16, int)],
+                np.ones(16, np.float32),
+                np.arange(16),
+            )
+        )
     judged = learner.act(states)
     assert judged.actions[-1].tolist() == [1, 1]
     np.testing.assert_allclose(judged.q_values[:, 1], [0.9, 1.0], atol=0.1)

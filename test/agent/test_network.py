@@ -21,12 +21,24 @@ from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.inference.exit_rule import check_thresholds, decide, levels_of
 
 RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
-SHARED = NetworkConfig((2, 10, 10), 4, (
-    Stage((Conv(4, 3, 1),), hidden=8), Stage((Conv(8, 3, 2),), hidden=16),
-    Stage((Conv(8, 3, 1),), hidden=16)))
-POOLED = NetworkConfig((2, 20, 20), 4, (
-    Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
-    Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16), Stage((Conv(8, 3, 1),), hidden=16)))
+SHARED = NetworkConfig(
+    (2, 10, 10),
+    4,
+    (
+        Stage((Conv(4, 3, 1),), hidden=8),
+        Stage((Conv(8, 3, 2),), hidden=16),
+        Stage((Conv(8, 3, 1),), hidden=16),
+    ),
+)
+POOLED = NetworkConfig(
+    (2, 20, 20),
+    4,
+    (
+        Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
+        Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16),
+        Stage((Conv(8, 3, 1),), hidden=16),
+    ),
+)
 C3F2 = NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False)
 
 
@@ -62,11 +74,14 @@ def test_the_batched_rule_agrees_with_the_decisions_made_one_by_one(network):
     observation = observe(network, 64)
     with torch.no_grad():
         confidences = torch.stack(
-            [torch.sigmoid(answer.confidence) for answer in network.answers(observation)])
+            [torch.sigmoid(answer.confidence) for answer in network.answers(observation)]
+        )
         thresholds = confidences[:-1].quantile(0.5, dim=1)  # between two of them
         together = levels_of(confidences, thresholds)
-        alone = [decide(network.answers(one[None]), thresholds.tolist(), (1, 2, 3)).level
-                 for one in observation]
+        alone = [
+            decide(network.answers(one[None]), thresholds.tolist(), (1, 2, 3)).level
+            for one in observation
+        ]
     assert together.tolist() == alone
     assert len(set(alone)) > 1
 
@@ -128,8 +143,9 @@ def test_pedras_c3f2_has_its_known_size_and_a_first_exit_that_is_cheap():
 
 
 def test_a_pooled_layer_keeps_the_strongest_of_each_window():
-    network = EarlyExitNetwork(NetworkConfig(
-        (1, 4, 4), 2, (Stage((Conv(1, 1, 1, pool=2, pool_stride=2),), hidden=4),)))
+    network = EarlyExitNetwork(
+        NetworkConfig((1, 4, 4), 2, (Stage((Conv(1, 1, 1, pool=2, pool_stride=2),), hidden=4),))
+    )
     with torch.no_grad():
         network.trunks[0][0].weight.fill_(1.0)
         network.trunks[0][0].bias.zero_()

@@ -16,8 +16,7 @@ def filled(steps: int, episode_lengths: list[int], rows: int = 64, n_step: int =
     episode = np.zeros(2, int)
     for t in range(steps):
         frame = np.array([[[[t % 256, env]]] for env in range(2)], np.uint8)
-        length = [episode_lengths[(episode[env] + env) % len(episode_lengths)]
-                  for env in range(2)]
+        length = [episode_lengths[(episode[env] + env) % len(episode_lengths)] for env in range(2)]
         ends = ~over & (age + 1 >= length)
         terminated = ends & (episode % 2 == 0)
         truncated = ends & ~terminated
@@ -31,10 +30,12 @@ def filled(steps: int, episode_lengths: list[int], rows: int = 64, n_step: int =
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(10, 150), st.lists(st.integers(1, 9), min_size=1, max_size=5),
-       st.integers(1, 5))
+@given(
+    st.integers(10, 150), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 5)
+)
 def test_a_sampled_transition_is_one_that_happened_and_stays_in_its_episode(
-        steps, lengths, n_step):
+    steps, lengths, n_step
+):
     replay, log = filled(steps, lengths, rows=40, n_step=n_step)
     if replay.tree.total == 0:
         return

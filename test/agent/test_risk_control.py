@@ -47,12 +47,16 @@ def test_the_promise_is_kept_as_often_as_it_says():
 
 
 @pytest.mark.parametrize('test', [hoeffding_bentkus, betting, excess_p_value])
-@pytest.mark.parametrize('draw', [
-    lambda rng: (rng.random(200) < 0.1).astype(float),
-    lambda rng: rng.beta(1, 9, 200),
-    # Not drawn alike: half the flights are in easy worlds.
-    lambda rng: (rng.random(200) < np.tile([0.02, 0.18], 100)).astype(float),
-], ids=['coins', 'shares', 'kinds of worlds'])
+@pytest.mark.parametrize(
+    'draw',
+    [
+        lambda rng: (rng.random(200) < 0.1).astype(float),
+        lambda rng: rng.beta(1, 9, 200),
+        # Not drawn alike: half the flights are in easy worlds.
+        lambda rng: (rng.random(200) < np.tile([0.02, 0.18], 100)).astype(float),
+    ],
+    ids=['coins', 'shares', 'kinds of worlds'],
+)
 def test_small_p_values_are_as_rare_as_they_say_at_the_very_risk(test, draw):
     rng = np.random.default_rng(1)
     p_values = np.array([test(draw(rng), 0.1) for _ in range(2000)])

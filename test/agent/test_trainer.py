@@ -8,15 +8,28 @@ import pytest
 from rapid_nav.agent.config import AgentConfig, Conv, NetworkConfig, Stage, TrainConfig
 from rapid_nav.agent.trainer import Pupil
 
-NETWORK = NetworkConfig((3, 8, 8), 4, (
-    Stage((Conv(4, 4, 4),), 8, 'input'), Stage((Conv(4, 4, 4),), 16, 'input')))
+NETWORK = NetworkConfig(
+    (3, 8, 8), 4, (Stage((Conv(4, 4, 4),), 8, 'input'), Stage((Conv(4, 4, 4),), 16, 'input'))
+)
 AGENT = AgentConfig(n_step=3, batch_size=32, discount=0.9, target_period=20)
 
 
 def pupil(**changes) -> Pupil:
-    return Pupil(NETWORK, AGENT, TrainConfig(**{
-        'steps': 1000, 'steps_per_update': 4, 'learning_starts': 8, 'replay_size': 400,
-        'distil_share': 0.0, **changes}), history=3)
+    return Pupil(
+        NETWORK,
+        AGENT,
+        TrainConfig(
+            **{
+                'steps': 1000,
+                'steps_per_update': 4,
+                'learning_starts': 8,
+                'replay_size': 400,
+                'distil_share': 0.0,
+                **changes,
+            }
+        ),
+        history=3,
+    )
 
 
 def stretch(length: int, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -27,8 +40,11 @@ def stretch(length: int, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(3, 12), st.booleans(), st.integers(0, 2)),
-                min_size=1, max_size=12))
+@given(
+    st.lists(
+        st.tuples(st.integers(3, 12), st.booleans(), st.integers(0, 2)), min_size=1, max_size=12
+    )
+)
 def test_what_is_sampled_lies_within_one_stretch(stretches) -> None:
     learner, end_of, terminal_at, first = pupil(), {}, set(), 0
     for length, terminated, context in stretches:
@@ -50,7 +66,7 @@ def test_what_is_sampled_lies_within_one_stretch(stretches) -> None:
         if then in terminal_at:
             assert batch.discount_t[i] == 0.0
         else:
-            assert np.isclose(batch.discount_t[i], 0.9**(then - now))
+            assert np.isclose(batch.discount_t[i], 0.9 ** (then - now))
             assert batch.s_t[i, -1, 0, 0] == then
 
 
@@ -86,6 +102,9 @@ def test_the_last_phase_moves_the_branches_and_not_the_full_path() -> None:
     learner.remember(*stretch(60, 0), True)
     before = {name: weight.clone() for name, weight in learner.learner.network.named_parameters()}
     learner.learn()
-    moved = {name for name, weight in learner.learner.network.named_parameters()
-             if (weight != before[name]).any()}
+    moved = {
+        name
+        for name, weight in learner.learner.network.named_parameters()
+        if (weight != before[name]).any()
+    }
     assert moved and all(name.startswith(('heads.0', 'trunks.0')) for name in moved)

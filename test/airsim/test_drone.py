@@ -57,21 +57,25 @@ def test_nan_in_a_depth_image_stays_for_the_policy_to_judge():
     assert math.isnan(look(image(image_data_float=[math.nan] * 7 + [1.0])).depth[0, 0])
 
 
-@pytest.mark.parametrize('bad', [
-    image(width=0, height=0, image_data_float=[]),
-    image(image_data_float=[]),
-    image(image_data_float=[0.0]),
-    image(image_data_float=[1.0] * 7),
-    image(image_data_float=[1.0] * 9),
-    image(image_data_float=[0.0] * 8),
-    image(width=-4, height=-2),
-    image(width='4'),
-    image(image_data_float=['x'] * 8),
-    image(image_data_float=None),
-    image(camera_position=3, image_data_float='?'),
-    7,
-    None,
-], ids=str)
+@pytest.mark.parametrize(
+    'bad',
+    [
+        image(width=0, height=0, image_data_float=[]),
+        image(image_data_float=[]),
+        image(image_data_float=[0.0]),
+        image(image_data_float=[1.0] * 7),
+        image(image_data_float=[1.0] * 9),
+        image(image_data_float=[0.0] * 8),
+        image(width=-4, height=-2),
+        image(width='4'),
+        image(image_data_float=['x'] * 8),
+        image(image_data_float=None),
+        image(camera_position=3, image_data_float='?'),
+        7,
+        None,
+    ],
+    ids=str,
+)
 def test_what_is_no_depth_image_raises_bad_image(bad):
     with pytest.raises(BadImage):
         look(bad)
@@ -135,14 +139,18 @@ def test_a_server_of_another_kind_is_no_drone():
 
 
 def test_the_dialect_with_arrays_is_named():
-    with FakeSimulator(simGetVehiclePose=[[0, 0, 0], [1, 0, 0, 0]]) as simulator, \
-            pytest.raises(NoDrone, match=r'Colosseum 2\.3'):
+    with (
+        FakeSimulator(simGetVehiclePose=[[0, 0, 0], [1, 0, 0, 0]]) as simulator,
+        pytest.raises(NoDrone, match=r'Colosseum 2\.3'),
+    ):
         connect(port=simulator.port)
 
 
 def test_the_dialect_with_other_arguments_is_named():
-    with FakeSimulator(getMinRequiredClientVersion=4) as simulator, \
-            pytest.raises(NoDrone, match='Cosys'):
+    with (
+        FakeSimulator(getMinRequiredClientVersion=4) as simulator,
+        pytest.raises(NoDrone, match='Cosys'),
+    ):
         connect(port=simulator.port)
 
 
@@ -158,18 +166,21 @@ def test_our_own_extras_are_none_on_a_real_airsim():
 
 def test_a_step_by_pose_is_along_the_heading_and_not_through_what_is_there():
     told = []
-    south = {'position': {'x_val': 1.0, 'y_val': 2.0, 'z_val': -3.0},
-             'orientation': {'w_val': 0.0, 'x_val': 0.0, 'y_val': 0.0, 'z_val': 1.0}}
+    south = {
+        'position': {'x_val': 1.0, 'y_val': 2.0, 'z_val': -3.0},
+        'orientation': {'w_val': 0.0, 'x_val': 0.0, 'y_val': 0.0, 'z_val': 1.0},
+    }
     with FakeSimulator(
         simGetVehiclePose=south, simSetVehiclePose=lambda *words: told.append(words)
     ) as simulator:
         drone = connect(port=simulator.port)
         drone.move(BodyVelocity(forward=4.0, left=2.0, up=1.0, yaw_rate=math.pi), 0.5)
         drone.close()
-    (pose, through, _), = told
+    ((pose, through, _),) = told
     assert through is False
     assert [pose['position'][axis] for axis in ('x_val', 'y_val', 'z_val')] == pytest.approx(
-        [1.0 - 2.0, 2.0 + 1.0, -3.0 - 0.5])
+        [1.0 - 2.0, 2.0 + 1.0, -3.0 - 0.5]
+    )
     turn = pose['orientation']  # from south to the left: east
     assert math.degrees(2 * math.atan2(turn['z_val'], turn['w_val'])) == pytest.approx(90.0)
     assert turn['x_val'] == turn['y_val'] == 0.0

@@ -16,7 +16,9 @@ from rapid_nav.airsim.rpc_client import Address, Client
 @pytest.fixture
 def simulator():
     with FakeSimulator(
-        echo=lambda value: value, silence=SILENCE, floats=lambda n: [0.5] * n,
+        echo=lambda value: value,
+        silence=SILENCE,
+        floats=lambda n: [0.5] * n,
         slow=lambda s: time.sleep(s) or s,
     ) as running:
         yield running
@@ -98,14 +100,21 @@ def test_long_float_lists_become_numpy_and_short_ones_stay_lists(client):
     assert client.call('floats', 0) == []
 
 
-@pytest.mark.parametrize('value', [
-    {'a': [0.25] * 5000, 'b': {'c': [1.5] * 70000, 'd': 'x'}, 'e': [{'f': 2}, {'g': [0.5] * 99}]},
-    [1] * 5000,
-    [0.5] * 5000 + [1],
-    ['x' * 5000, [0.5] * 100],
-    {'image_data_float': [], 'image_data_uint8': b'\xdd\0\0\0\x10\xca' * 1000},
-    [[1.0, 2.0]] * 1000,
-])
+@pytest.mark.parametrize(
+    'value',
+    [
+        {
+            'a': [0.25] * 5000,
+            'b': {'c': [1.5] * 70000, 'd': 'x'},
+            'e': [{'f': 2}, {'g': [0.5] * 99}],
+        },
+        [1] * 5000,
+        [0.5] * 5000 + [1],
+        ['x' * 5000, [0.5] * 100],
+        {'image_data_float': [], 'image_data_uint8': b'\xdd\0\0\0\x10\xca' * 1000},
+        [[1.0, 2.0]] * 1000,
+    ],
+)
 def test_big_answers_decode_as_msgpack_does(value):
     message = msgpack.packb([1, 2, None, value], use_single_float=True)
     assert plain(decode(message)) == msgpack.unpackb(message)

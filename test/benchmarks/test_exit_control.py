@@ -14,9 +14,20 @@ def test_budgets_hold_within_a_twentieth_through_all_the_scenes(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, plot = tmp_path / 'steering.json', tmp_path / 'budgets.svg'
-    assert exit_control.main(SteeringConfig(
-        checkpoint=checkpoint, budgets=(0.1, 0.4), decisions=120, clearance=0.0, seconds=0.5,
-        report=report, plot=plot)) == 0
+    assert (
+        exit_control.main(
+            SteeringConfig(
+                checkpoint=checkpoint,
+                budgets=(0.1, 0.4),
+                decisions=120,
+                clearance=0.0,
+                seconds=0.5,
+                report=report,
+                plot=plot,
+            )
+        )
+        == 0
+    )
     figures = json.loads(report.read_text())
     assert [row['budget'] for row in figures['budgets']] == [0.1, 0.4]
     assert all(row['worst_off_after_200'] < 0.05 for row in figures['budgets'])
@@ -28,13 +39,14 @@ def test_budgets_hold_within_a_twentieth_through_all_the_scenes(
 @pytest.mark.slow
 def test_decisions_keep_their_deadline_with_every_core_busy(checkpoint: Path) -> None:
     held = exit_control.hold_deadline(
-        load_policy(checkpoint), SteeringConfig(deadline_ms=20.0, seconds=12.0))
+        load_policy(checkpoint), SteeringConfig(deadline_ms=20.0, seconds=12.0)
+    )
     assert held['loaded']['decisions'] == 240
     assert held['loaded']['inside'] >= 0.99, held
 
 
 def test_a_deadline_too_short_for_the_full_network_is_kept_by_leaving_early(
-    checkpoint: Path
+    checkpoint: Path,
 ) -> None:
     policy = load_policy(checkpoint)
     config = SteeringConfig(deadline_ms=0.12, rate=200.0, seconds=1.0)
@@ -45,6 +57,7 @@ def test_a_flight_too_short_for_the_promise_is_drawn_all_the_same(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     plot = tmp_path / 'budgets.svg'
-    exit_control.main(SteeringConfig(
-        checkpoint=checkpoint, budgets=(0.1,), decisions=3, seconds=0.1, plot=plot))
+    exit_control.main(
+        SteeringConfig(checkpoint=checkpoint, budgets=(0.1,), decisions=3, seconds=0.1, plot=plot)
+    )
     assert plot.stat().st_size > 1000

@@ -51,8 +51,9 @@ def test_a_ratio_is_of_calls_at_the_same_speed_of_the_machine():
 
 def test_candidates_take_turns_and_meet_warm_caches():
     calls = []
-    times = exit_latency.in_turns({
-        name: (lambda: None, lambda name=name: calls.append(name)) for name in 'ab'}, 40)
+    times = exit_latency.in_turns(
+        {name: (lambda: None, lambda name=name: calls.append(name)) for name in 'ab'}, 40
+    )
     block = exit_latency.WARM + exit_latency.BLOCK
     assert ''.join(calls) == 2 * ('a' * block + 'b' * block)
     assert all(spent.shape == (2, exit_latency.BLOCK) for spent in times.values())

@@ -29,8 +29,11 @@ def test_every_runtime_gives_the_answers_of_pytorch_at_both_exits():
     rows = runtimes.measure(made, seen, 20)
     assert {row['runtime'] for row in rows} == set(runs)
     assert all(0 < row['first_exit_ms'] < row['full_ms'] for row in rows)
-    assert all(row['worst_q'] < 1e-4 and row['agreement'] == 1.0
-               for row in rows if 'int8' not in row['runtime'])
+    assert all(
+        row['worst_q'] < 1e-4 and row['agreement'] == 1.0
+        for row in rows
+        if 'int8' not in row['runtime']
+    )
 
 
 def test_a_network_without_branches_is_refused():

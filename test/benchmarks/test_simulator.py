@@ -14,8 +14,7 @@ pytest.importorskip('trimesh')
 def test_the_report_has_its_figures(tmp_path: Path) -> None:
     figures = run(tmp_path / 'report.json', poses=8)
     assert json.loads((tmp_path / 'report.json').read_text()) == figures
-    assert set(figures) == {
-        'depth_84_ms', 'embree_84_ms', 'speedup', 'agreement', 'env_step_ms'}
+    assert set(figures) == {'depth_84_ms', 'embree_84_ms', 'speedup', 'agreement', 'env_step_ms'}
     assert figures['agreement'] > 0.999
     assert figures['speedup'] > 2  # 6 and more where nothing else runs
 

@@ -13,8 +13,9 @@ def test_both_learners_are_timed_in_turns(tmp_path, task):
     if task == 'atari':
         pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
     pytest.importorskip('stable_baselines3', reason='a benchmark-only extra')
-    main(BenchTrainingConfig(
-        task=task, seconds=0.5, turns=1, threads=1, report=tmp_path / 'r.json'))
+    main(
+        BenchTrainingConfig(task=task, seconds=0.5, turns=1, threads=1, report=tmp_path / 'r.json')
+    )
     report = json.loads((tmp_path / 'r.json').read_text())
     assert report['ratio'] == pytest.approx(report['ours_steps_s'] / report['sb3_steps_s'])
     assert report['sb3_steps_s'] > 0 and report['sb3_collect_steps_s'] > 0

@@ -29,8 +29,15 @@ def saved(tmp_path):
 
 def test_a_calibration_is_stored_as_an_operating_point_that_an_export_keeps(saved, tmp_path):
     config = CalibrateDroneConfig(
-        saved, risk=0.6, confidence=0.9, flights=8, cap_m=2.0, name='promised',
-        check_flights=4, report=tmp_path / 'report.json')
+        saved,
+        risk=0.6,
+        confidence=0.9,
+        flights=8,
+        cap_m=2.0,
+        name='promised',
+        check_flights=4,
+        report=tmp_path / 'report.json',
+    )
     report = calibrate_drone.main(config)
     assert report['calibrated']['units'] == 8
     assert report['fresh']['loss'] <= 1.0

@@ -25,23 +25,40 @@ from rapid_nav.offline.reporting.drone_table import show
 def policy():
     torch.manual_seed(0)
     return Checkpoint(
-        EarlyExitNetwork(dataclasses.replace(
-            network_for(FlightTask()), stages=THREE_EXITS)).eval(), FlightTask().to_dict(),
-        {'economy': (0.0, 0.0), 'balanced': (0.5, 0.5)})
+        EarlyExitNetwork(
+            dataclasses.replace(network_for(FlightTask()), stages=THREE_EXITS)
+        ).eval(),
+        FlightTask().to_dict(),
+        {'economy': (0.0, 0.0), 'balanced': (0.5, 0.5)},
+    )
 
 
 def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     path, baseline = tmp_path / 'p.safetensors', tmp_path / 'b.safetensors'
     small = tmp_path / 'small.safetensors'
-    checkpoint.save(small, Checkpoint(
-        EarlyExitNetwork(network_for(FlightTask(), 'small')), FlightTask().to_dict()))
+    checkpoint.save(
+        small,
+        Checkpoint(EarlyExitNetwork(network_for(FlightTask(), 'small')), FlightTask().to_dict()),
+    )
     checkpoint.save(path, policy)
-    checkpoint.save(baseline, Checkpoint(
-        EarlyExitNetwork(network_for(FlightTask(), 'plain')), FlightTask().to_dict()))
-    main(EvaluateDroneConfig(
-        checkpoint=path, baseline=baseline, static=(small,), flights=3, cap_m=5.0,
-        worlds=('pillars,forest',), sweep=(0.4,), controls=True, report=tmp_path / 'r.json',
-        plot=tmp_path / 'p.png'))
+    checkpoint.save(
+        baseline,
+        Checkpoint(EarlyExitNetwork(network_for(FlightTask(), 'plain')), FlightTask().to_dict()),
+    )
+    main(
+        EvaluateDroneConfig(
+            checkpoint=path,
+            baseline=baseline,
+            static=(small,),
+            flights=3,
+            cap_m=5.0,
+            worlds=('pillars,forest',),
+            sweep=(0.4,),
+            controls=True,
+            report=tmp_path / 'r.json',
+            plot=tmp_path / 'p.png',
+        )
+    )
     report = json.loads((tmp_path / 'r.json').read_text())
     assert report['worlds'] == ['pillars', 'forest']
     names = [row['name'] for row in report['points']]
@@ -49,19 +66,37 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     for row in report['points']:
         low, high = row['msf_ci95']
         assert 0 <= low <= row['msf_m'] <= high <= 5.0
-        assert {'macs_ratio', 'macs_vs_nature', 'msf_vs_baseline', 'msf_vs_full_path',
-                'coverage', 'cap_share'} <= row.keys()
+        assert {
+            'macs_ratio',
+            'macs_vs_nature',
+            'msf_vs_baseline',
+            'msf_vs_full_path',
+            'coverage',
+            'cap_share',
+        } <= row.keys()
         assert sum(row['exit_shares']) == pytest.approx(1.0)
     assert report['points'][0]['exit_shares'] == [1.0, 0.0, 0.0]
     assert report['points'][2]['macs_ratio'] == 1.0
     assert [row['name'] for row in report['controls']] == [
-        'exit 0 alone', 'exit 1 alone', 'random exits', 'q_gap', 'entropy',
-        'perfect gate', 'static small']
+        'exit 0 alone',
+        'exit 1 alone',
+        'random exits',
+        'q_gap',
+        'entropy',
+        'perfect gate',
+        'static small',
+    ]
     assert report['controls'][-1]['macs_ratio'] < 1.0
-    regret = {row['name']: row['regret'] for row in (
-        *report['points'], *report['controls']) if 'regret' in row}
-    assert regret.keys() == {'economy', 'balanced', *(
-        row['name'] for row in report['controls'][:-1])}
+    regret = {
+        row['name']: row['regret']
+        for row in (*report['points'], *report['controls'])
+        if 'regret' in row
+    }
+    assert regret.keys() == {
+        'economy',
+        'balanced',
+        *(row['name'] for row in report['controls'][:-1]),
+    }
     assert regret['economy'] == regret['exit 0 alone'] >= regret['perfect gate'] >= 0.0
     assert regret['balanced'] <= regret['economy']
     spent = {row['name']: row.get('regret_macs_ratio') for row in report['points']}
@@ -69,7 +104,8 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
     for row in report['controls']:
         assert row['behind']['of'] == 'balanced'
         assert row['behind']['m'] == pytest.approx(
-            report['points'][1]['msf_m'] - row['msf_m'], abs=1e-3)
+            report['points'][1]['msf_m'] - row['msf_m'], abs=1e-3
+        )
         low, high = row['behind']['ci95']
         assert low <= row['behind']['m'] <= high
     for row in report['points']:
@@ -80,15 +116,36 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
 
 def test_what_is_printed_fits_a_terminal_and_says_what_leads_are_worth(capsys, monkeypatch):
     monkeypatch.setenv('COLUMNS', '80')
-    row = {'name': 'random exits', 'macs_ratio': 0.145, 'msf_m': 68.3, 'msf_ci95': [62.0, 74.6],
-           'coverage': 1.0, 'cap_share': 0.44, 'exit_shares': [0.9, 0.1],
-           'by_world': {'corridor': 48.0, 'maps/depot.yaml': 96.0}}
-    point = row | {'name': 'balanced', 'regret': 0.0043, 'msf_vs_baseline': 0.97,
-                   'msf_vs_baseline_ci95': [0.922, 1.018]}
-    show({'flights': 100, 'cap_m': 100.0, 'seed_base': 7, 'worlds': list(row['by_world']),
-          'points': [point], 'baseline': row | {'name': 'baseline'}, 'controls': [
-              row | {'regret': 0.0056,
-                     'behind': {'of': 'balanced', 'm': 1.2, 'ci95': [-2.2, 4.5]}}]})
+    row = {
+        'name': 'random exits',
+        'macs_ratio': 0.145,
+        'msf_m': 68.3,
+        'msf_ci95': [62.0, 74.6],
+        'coverage': 1.0,
+        'cap_share': 0.44,
+        'exit_shares': [0.9, 0.1],
+        'by_world': {'corridor': 48.0, 'maps/depot.yaml': 96.0},
+    }
+    point = row | {
+        'name': 'balanced',
+        'regret': 0.0043,
+        'msf_vs_baseline': 0.97,
+        'msf_vs_baseline_ci95': [0.922, 1.018],
+    }
+    show(
+        {
+            'flights': 100,
+            'cap_m': 100.0,
+            'seed_base': 7,
+            'worlds': list(row['by_world']),
+            'points': [point],
+            'baseline': row | {'name': 'baseline'},
+            'controls': [
+                row
+                | {'regret': 0.0056, 'behind': {'of': 'balanced', 'm': 1.2, 'ci95': [-2.2, 4.5]}}
+            ],
+        }
+    )
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     said = [' '.join(line.split()) for line in lines]
@@ -118,8 +175,9 @@ def test_a_perfect_gate_hands_on_what_loses_most_and_no_more_than_it_may(policy,
     action, level = baselines.perfect_gate(policy.network, tolerance)(seen, rng)
     assert budget - 0.02 <= np.mean(np.array(macs)[level]) / macs[-1] <= budget
     with torch.inference_mode():
-        *branches, full = (answer.q_values.numpy()
-                           for answer in baselines.answers_of(policy.network, seen))
+        *branches, full = (
+            answer.q_values.numpy() for answer in baselines.answers_of(policy.network, seen)
+        )
     rows = np.arange(500)
     lost = full.max(axis=1) - np.array([full[rows, q.argmax(axis=1)] for q in branches])
     assert (lost[level[level < 2], rows[level < 2]] <= tolerance).all()
@@ -147,8 +205,10 @@ def test_a_course_is_the_same_every_time_and_differs_by_seed():
 
 def test_the_bootstrap_interval_holds_the_mean_of_what_it_was_drawn_from():
     rng = np.random.default_rng(1)
-    inside = [low <= 1.0 <= high for low, high in (
-        bootstrap_ci95(rng.exponential(size=50), draws=500) for _ in range(200))]
+    inside = [
+        low <= 1.0 <= high
+        for low, high in (bootstrap_ci95(rng.exponential(size=50), draws=500) for _ in range(200))
+    ]
     assert 0.88 <= np.mean(inside) <= 0.99
 
 
@@ -186,6 +246,7 @@ def test_a_point_spends_what_it_may_and_no_more(policy, limit, expected, monkeyp
 @pytest.mark.parametrize('name', ['pedra', 'pedra-velocity'])
 def test_chance_and_straight_ahead_fly_pedra_too_and_not_far(name):
     for policy in ('random', 'straight'):
-        row, = main(EvaluateDroneConfig(
-            policy=policy, task=name, flights=4, worlds=('corridor,rooms',)))['points']
+        (row,) = main(
+            EvaluateDroneConfig(policy=policy, task=name, flights=4, worlds=('corridor,rooms',))
+        )['points']
         assert 0.1 < row['msf_m'] < 20.0

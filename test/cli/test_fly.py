@@ -44,10 +44,15 @@ def test_two_flights_side_by_side_do_not_meet(fly) -> None:
     assert one['distance_m'] != other['distance_m']
 
 
-@pytest.mark.parametrize(('number', 'moment'), [
-    (signal.SIGTERM, 'setting up'), (signal.SIGINT, 'taking off'),
-    (signal.SIGINT, 'flying'), (signal.SIGTERM, 'flying'),
-])
+@pytest.mark.parametrize(
+    ('number', 'moment'),
+    [
+        (signal.SIGTERM, 'setting up'),
+        (signal.SIGINT, 'taking off'),
+        (signal.SIGINT, 'flying'),
+        (signal.SIGTERM, 'flying'),
+    ],
+)
 def test_it_ends_with_a_summary_and_status_0_whenever_asked_to(
     fly, number: signal.Signals, moment: str
 ) -> None:

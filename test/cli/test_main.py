@@ -15,8 +15,11 @@ import pytest
 from rapid_nav import resources
 from rapid_nav.cli import completion, main
 
-QUICK = [words for words, (module, _) in main.COMMANDS.items()
-         if module in ('rapid_nav.cli.fly', 'rapid_nav.sim.main', 'rapid_nav.offline.reporting.report')]
+QUICK = [
+    words
+    for words, (module, _) in main.COMMANDS.items()
+    if module in ('rapid_nav.cli.fly', 'rapid_nav.sim.main', 'rapid_nav.offline.reporting.report')
+]
 
 
 def typed(capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, str]:
@@ -69,23 +72,26 @@ def test_every_command_is_described_in_a_sentence() -> None:
         assert about.endswith('.') and about[0].isupper() and module.startswith('rapid_nav.')
 
 
-@pytest.mark.parametrize(('line', 'words'), [
-    ('fly --sed 3', ['--sed', 'did you mean --seed']),
-    ('fly --seed x', ['--seed', "'x'"]),
-    ('fly --seed -4', ['seed is -4', 'must lie in']),
-    ('fly --simulator gazebo', ['simulator', 'choose one of embedded, airsim']),
-    ('fly --seed', ['--seed']),
-    ('fly rooms', ['rooms', 'rapid-nav fly --help']),
-    ('fly --checkpoint /nowhere/x.safetensors', ['/nowhere/x.safetensors', 'rapid-nav train']),
-    ('train drone --task pedra --flight.actions.motion velocity', ['--task pedra-velocity']),
-    ('train drone --task pedre', ['task is', 'choose one of drone, pedra']),
-    ('sim --port 99999', ['port is 99999', '[0, 65535]']),
-    ('report', ['no files']),
-    ('report /nowhere/out.json', ['/nowhere/out.json']),
-    ('flie', ['no such command', 'did you mean fly?']),
-    ('train', ['no such command', 'did you mean train drone']),
-    ('xyzzy --seed 4', ['no such command', '--help']),
-])
+@pytest.mark.parametrize(
+    ('line', 'words'),
+    [
+        ('fly --sed 3', ['--sed', 'did you mean --seed']),
+        ('fly --seed x', ['--seed', "'x'"]),
+        ('fly --seed -4', ['seed is -4', 'must lie in']),
+        ('fly --simulator gazebo', ['simulator', 'choose one of embedded, airsim']),
+        ('fly --seed', ['--seed']),
+        ('fly rooms', ['rooms', 'rapid-nav fly --help']),
+        ('fly --checkpoint /nowhere/x.safetensors', ['/nowhere/x.safetensors', 'rapid-nav train']),
+        ('train drone --task pedra --flight.actions.motion velocity', ['--task pedra-velocity']),
+        ('train drone --task pedre', ['task is', 'choose one of drone, pedra']),
+        ('sim --port 99999', ['port is 99999', '[0, 65535]']),
+        ('report', ['no files']),
+        ('report /nowhere/out.json', ['/nowhere/out.json']),
+        ('flie', ['no such command', 'did you mean fly?']),
+        ('train', ['no such command', 'did you mean train drone']),
+        ('xyzzy --seed 4', ['no such command', '--help']),
+    ],
+)
 def test_a_mistake_is_told_in_one_line_with_its_remedy(
     line: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,8 +107,9 @@ def test_help_of_a_family_lists_its_commands(capsys: pytest.CaptureFixture[str])
     assert status == 0 and 'bench latency' in out and 'evaluate' not in out
 
 
-@pytest.mark.parametrize(('flags', 'level'), [
-    ('', logging.WARNING), ('-v ', logging.INFO), ('-vv ', logging.DEBUG)])
+@pytest.mark.parametrize(
+    ('flags', 'level'), [('', logging.WARNING), ('-v ', logging.INFO), ('-vv ', logging.DEBUG)]
+)
 def test_v_shows_logs(flags: str, level: int, capsys: pytest.CaptureFixture[str]) -> None:
     typed(capsys, f'{flags}--version')
     assert logging.getLogger('rapid_nav').level == level
@@ -121,25 +128,36 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(('line', 'proposed'), [
-    ('rapid-nav fl', {'fly'}),
-    ('rapid-nav bench lat', {'latency'}),
-    ('rapid-nav fly --lo', {'--lockstep'}),
-    ('rapid-nav fly --no-lo', {'--no-lockstep'}),
-    ('rapid-nav fly --simulator e', {'embedded'}),
-    ('rapid-nav fly --world rooms --simulator a', {'airsim'}),
-    ('rapid-nav bench simulator --rep', {'--report'}),
-    ('rapid-nav evaluate drone --policy str', {'straight'}),
-    ('rapid-nav report --ti', {'--title'}),
-    ('rapid-nav completion z', {'zsh'}),
-    ('rapid-nav fly --lockstep --rep', {'--report'}),
-    ('rapid-nav fly --world --', set()),  # which leaves it to the shell to find a file
-])
+@pytest.mark.parametrize(
+    ('line', 'proposed'),
+    [
+        ('rapid-nav fl', {'fly'}),
+        ('rapid-nav bench lat', {'latency'}),
+        ('rapid-nav fly --lo', {'--lockstep'}),
+        ('rapid-nav fly --no-lo', {'--no-lockstep'}),
+        ('rapid-nav fly --simulator e', {'embedded'}),
+        ('rapid-nav fly --world rooms --simulator a', {'airsim'}),
+        ('rapid-nav bench simulator --rep', {'--report'}),
+        ('rapid-nav evaluate drone --policy str', {'straight'}),
+        ('rapid-nav report --ti', {'--title'}),
+        ('rapid-nav completion z', {'zsh'}),
+        ('rapid-nav fly --lockstep --rep', {'--report'}),
+        ('rapid-nav fly --world --', set()),  # which leaves it to the shell to find a file
+    ],
+)
 def test_bash_completes(line: str, proposed: set[str], script: Path) -> None:
     words = line.split()
     done = subprocess.run(
-        ['bash', '-c', f'source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; '
-         '_rapid_nav; echo "${COMPREPLY[@]}"'], capture_output=True, text=True, check=True)
+        [
+            'bash',
+            '-c',
+            f'source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; '
+            '_rapid_nav; echo "${COMPREPLY[@]}"',
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert set(done.stdout.split()) == proposed and done.stderr == ''
 
 
@@ -152,8 +170,9 @@ def test_flags_of_nested_settings_have_dots() -> None:
     assert '--no-resume' in flags and '--agent.no-double' in flags
 
 
-@pytest.mark.parametrize('flags', ['--task pedra --train.num-envs 3', '--train.num-envs=3 '
-                                   '--task=pedra'])
+@pytest.mark.parametrize(
+    'flags', ['--task pedra --train.num-envs 3', '--train.num-envs=3 --task=pedra']
+)
 def test_a_task_brings_its_own_defaults_and_flags_change_them(flags: str) -> None:
     from rapid_nav.cli.train_drone import TrainDroneConfig
     from rapid_nav.drone.task import TASKS

@@ -28,7 +28,8 @@ from rapid_nav.offline.training.loop import Trainer
 
 def make_trainer(**changes) -> Trainer:
     env = DroneVectorEnv(
-        SHORT.flight, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs)
+        SHORT.flight, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs
+    )
     agent = dataclasses.replace(SHORT.agent, **changes)
     return Trainer(env, network_for(SHORT.flight), agent, SHORT.train, history=3)
 
@@ -41,7 +42,8 @@ def advance_to(trainer: Trainer, step: int) -> None:
 @pytest.mark.parametrize('changes', [{}, {'quantiles': 4, 'noisy': 0.5}], ids=['', 'aids'])
 @pytest.mark.parametrize('saved_at', [320, 560])  # before and in the branches' own phase
 def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(
-        tmp_path, saved_at, changes):
+    tmp_path, saved_at, changes
+):
     straight = make_trainer(**changes)
     advance_to(straight, saved_at)
     training_state.save(tmp_path / 'state.safetensors', straight.to_arrays())
@@ -76,7 +78,8 @@ def test_the_baseline_without_branches_trains_to_its_end(tmp_path):
 def test_branches_learn_from_a_teacher_that_stays_as_it_was(tmp_path):
     main(dataclasses.replace(SHORT, out=tmp_path / 'plain', network='plain'))
     taught = dataclasses.replace(
-        SHORT, out=tmp_path / 'taught', teacher=tmp_path / 'plain' / 'policy.safetensors')
+        SHORT, out=tmp_path / 'taught', teacher=tmp_path / 'plain' / 'policy.safetensors'
+    )
     assert main(taught) == 0
     teacher = checkpoint.load(tmp_path / 'plain' / 'policy.safetensors').network
     policy = checkpoint.load(tmp_path / 'taught' / 'policy.safetensors')
@@ -95,8 +98,7 @@ def test_a_teacher_from_before_a_setting_was_there_still_teaches(tmp_path):
     task = FlightTask().to_dict()
     del task['aspect'], task['observation']['kind'], task['actions']['motion']
     path = tmp_path / 'old.safetensors'
-    checkpoint.save(path, Checkpoint(
-        EarlyExitNetwork(network_for(FlightTask(), 'plain')), task))
+    checkpoint.save(path, Checkpoint(EarlyExitNetwork(network_for(FlightTask(), 'plain')), task))
     few = dataclasses.replace(SHORT.train, steps=160)
     assert main(dataclasses.replace(SHORT, out=tmp_path, teacher=path, train=few)) == 0
 
@@ -104,41 +106,60 @@ def test_a_teacher_from_before_a_setting_was_there_still_teaches(tmp_path):
 def test_pedra_trains_its_own_network_to_its_end(tmp_path):
     pedra = TrainDroneConfig.of('pedra')
     train = dataclasses.replace(
-        pedra.train, steps=96, num_envs=4, steps_per_update=16, replay_size=200,
-        learning_starts=32)
+        pedra.train, steps=96, num_envs=4, steps_per_update=16, replay_size=200, learning_starts=32
+    )
     agent = dataclasses.replace(pedra.agent, batch_size=2)
-    assert main(dataclasses.replace(
-        pedra, out=tmp_path, worlds='pillars', worlds_each=1, points=False, agent=agent,
-        train=train)) == 0
+    assert (
+        main(
+            dataclasses.replace(
+                pedra,
+                out=tmp_path,
+                worlds='pillars',
+                worlds_each=1,
+                points=False,
+                agent=agent,
+                train=train,
+            )
+        )
+        == 0
+    )
     policy = checkpoint.load(tmp_path / 'policy.safetensors')
-    assert policy.network.config == NetworkConfig(
-        (3, 103, 103), 25, c3f2_stages(), duelling=False)
+    assert policy.network.config == NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False)
     assert policy.card['task'] == 'pedra'
     assert FlightTask.from_dict(policy.task) == TASKS['pedra']
 
 
 def test_bags_hold_no_colours_to_learn_pedra_from(tmp_path):
     with pytest.raises(ValueError, match='bags hold depth images'):
-        main(dataclasses.replace(
-            TrainDroneConfig.of('pedra'), out=tmp_path, bag=(tmp_path / 'flight.mcap',)))
+        main(
+            dataclasses.replace(
+                TrainDroneConfig.of('pedra'), out=tmp_path, bag=(tmp_path / 'flight.mcap',)
+            )
+        )
 
 
 def test_a_damaged_state_is_named_and_left_alone(tmp_path):
     path = tmp_path / 'state.safetensors'
     path.write_bytes(b'half a state')
-    with pytest.raises(training_state.StateError, match=r'state.safetensors.*delete it to start anew'):
+    with pytest.raises(
+        training_state.StateError, match=r'state.safetensors.*delete it to start anew'
+    ):
         main(dataclasses.replace(SHORT, out=tmp_path))
     assert path.read_bytes() == b'half a state'
 
 
 def script(out: Path) -> list[str]:
-    return [sys.executable, '-c', f'''
+    return [
+        sys.executable,
+        '-c',
+        f"""
 import dataclasses, pathlib, sys
 sys.path[:0] = {sys.path!r}
 from short_training import SHORT
 from rapid_nav.cli.train_drone import main
 main(dataclasses.replace(SHORT, out=pathlib.Path({str(out)!r}), save_seconds=0.0))
-''']
+""",
+    ]
 
 
 @pytest.mark.slow

@@ -21,8 +21,10 @@ def test_the_grid_runs_from_up_left_to_down_right():
 
 def test_the_angles_are_pedras():
     pitch = [np.degrees(np.arcsin(GRID.velocity(5 * row + 2).up / 3.0)) for row in range(5)]
-    yaw = [np.degrees(GRID.velocity(10 + column).yaw_rate * GRID.config.turn_time)
-           for column in range(5)]
+    yaw = [
+        np.degrees(GRID.velocity(10 + column).yaw_rate * GRID.config.turn_time)
+        for column in range(5)
+    ]
     np.testing.assert_allclose(pitch, [12, 6, 0, -6, -12])
     np.testing.assert_allclose(yaw, [21.3, 10.65, 0, -10.65, -21.3])
 
@@ -75,14 +77,15 @@ def test_pedras_steps_are_its_tables_by_its_index():
     np.testing.assert_allclose(down, np.tile([[-12], [-6], [0], [6], [12]], 5), atol=1e-9)
     to_the_right = -np.degrees(turn)
     np.testing.assert_allclose(
-        to_the_right, np.tile([-21.3, -10.7, 0, 10.7, 21.3], (5, 1)), atol=0.05)
+        to_the_right, np.tile([-21.3, -10.7, 0, 10.7, 21.3], (5, 1)), atol=0.05
+    )
     np.testing.assert_allclose(np.arctan2(left, forward), turn)  # it looks where it goes
 
 
 @given(st.integers(0, 24), st.floats(-1, 1), st.floats(-1, 1))
 def test_a_step_errs_by_at_most_a_sixth_of_a_cell(action, pitch_error, yaw_error):
-    right, = steps([action])
-    wrong, = steps([action], (pitch_error, yaw_error))
+    (right,) = steps([action])
+    (wrong,) = steps([action], (pitch_error, yaw_error))
     assert np.degrees(wrong[3] - right[3]) == pytest.approx(yaw_error * 64 / 6 / 6)
     pitch = np.degrees(np.arcsin(np.array([wrong[2], right[2]]) / 0.4))
     assert pitch[0] - pitch[1] == pytest.approx(pitch_error * 6 / 6, abs=1e-6)

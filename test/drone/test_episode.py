@@ -16,7 +16,8 @@ def flights(cap: float = 0.0, duration: float = 0.0, count: int = 0) -> Flights:
 
 def look(under_way: Flights, seconds: float, x: float = 0.0, collided: bool = False) -> tuple:
     verdict, over = under_way.judge(
-        round(1e9 + seconds * 1e9), FAR, np.array([x, 0.0, 1.0]), collided)
+        round(1e9 + seconds * 1e9), FAR, np.array([x, 0.0, 1.0]), collided
+    )
     return verdict.terminal, over
 
 

@@ -13,8 +13,14 @@ PERIOD_NS = 102_000_000
 
 
 def frame(number: int, flight: int = 0, x: float = 0.0, **changes) -> Frame:
-    values = {'position': (x, 0.0, 1.5), 'speed': 2.0, 'clearance': 5.0, 'terminal': False,
-              'collision': False, **changes}
+    values = {
+        'position': (x, 0.0, 1.5),
+        'speed': 2.0,
+        'clearance': 5.0,
+        'terminal': False,
+        'collision': False,
+        **changes,
+    }
     return Frame(number * PERIOD_NS, flight, **values)
 
 

@@ -5,20 +5,19 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from rapid_nav.drone.observation import (
-    BadDepth,
-    History,
-    nearness,
-    ObservationConfig,
-    shrink,
-)
+from rapid_nav.drone.observation import BadDepth, History, nearness, ObservationConfig, shrink
 from rapid_nav.drone.rgb import BadPicture
 
 CONFIG = ObservationConfig()
 
 
-@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(1, 70),
-       st.integers(0, 2**32 - 1))
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(1, 40),
+    st.integers(1, 70),
+    st.integers(0, 2**32 - 1),
+)
 def test_shrinking_keeps_the_nearest_and_invents_nothing(rows, columns, height, width, seed):
     depth = np.random.default_rng(seed).exponential(5.0, (rows, columns))
     small = shrink(depth, height, width)
@@ -45,12 +44,15 @@ def test_the_first_image_stands_in_for_those_before_it_and_the_newest_is_last():
     assert [float(frame.max()) for frame in second[0]] == pytest.approx([128 / 255, 128 / 255, 0])
 
 
-@pytest.mark.parametrize(('depth', 'why'), [
-    (np.zeros((144, 256)), 'all zero'),
-    (np.zeros((0, 0)), 'empty'),
-    (np.zeros((1, 1)), 'empty'),
-    (np.where(np.eye(36, 64) > 0, np.nan, 3.0), '36 of 2304 pixels are NaN'),
-])
+@pytest.mark.parametrize(
+    ('depth', 'why'),
+    [
+        (np.zeros((144, 256)), 'all zero'),
+        (np.zeros((0, 0)), 'empty'),
+        (np.zeros((1, 1)), 'empty'),
+        (np.where(np.eye(36, 64) > 0, np.nan, 3.0), '36 of 2304 pixels are NaN'),
+    ],
+)
 def test_an_image_that_must_not_be_flown_by_is_refused_and_forgotten(depth, why):
     history = History(CONFIG)
     history.push(np.full((36, 64), 2.0))

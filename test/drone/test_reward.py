@@ -23,8 +23,7 @@ def test_what_is_outside_the_window_does_not_count_and_infinity_is_clipped():
 
 def test_pedra_ends_a_flight_below_1_37_m_and_pays_the_clearance_above():
     depth = np.stack([np.full((36, 64), 1.3), np.full((36, 64), 1.5), np.full((36, 64), 5.0)])
-    value, terminal = reward(
-        pedra(), depth, np.array([False, False, True]), np.zeros(3, int))
+    value, terminal = reward(pedra(), depth, np.array([False, False, True]), np.zeros(3, int))
     assert terminal.tolist() == [True, False, True]
     np.testing.assert_allclose(value, [-1.0, 1.5 / 19.6, -1.0], rtol=1e-6)
 
@@ -35,4 +34,5 @@ def test_new_ground_pays_and_a_crash_takes_all():
     value, terminal = reward(config, depth, np.array([False, True]), np.array([1, 1]))
     assert terminal.tolist() == [False, True]
     np.testing.assert_allclose(
-        value, [config.clearance * 0.1 + config.new_ground, config.crash], rtol=1e-6)
+        value, [config.clearance * 0.1 + config.new_ground, config.crash], rtol=1e-6
+    )

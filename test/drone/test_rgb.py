@@ -19,12 +19,15 @@ def test_a_plain_colour_stays_what_it_is():
     assert (resize(picture, 103, 103) == (10, 200, 255)).all()
 
 
-@pytest.mark.parametrize(('picture', 'why'), [
-    (np.zeros((4, 4, 3), np.uint8), 'all black'),
-    (np.zeros((0, 0, 3), np.uint8), 'empty'),
-    (np.ones((4, 4), np.uint8), 'no colour image'),
-    (np.ones((4, 4, 3), np.float32), 'no colour image: float32'),
-])
+@pytest.mark.parametrize(
+    ('picture', 'why'),
+    [
+        (np.zeros((4, 4, 3), np.uint8), 'all black'),
+        (np.zeros((0, 0, 3), np.uint8), 'empty'),
+        (np.ones((4, 4), np.uint8), 'no colour image'),
+        (np.ones((4, 4, 3), np.float32), 'no colour image: float32'),
+    ],
+)
 def test_what_must_not_be_flown_by_is_refused(picture, why):
     with pytest.raises(BadPicture, match=why):
         check_picture(picture)

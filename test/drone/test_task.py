@@ -33,5 +33,6 @@ def test_pedra_has_pedras_numbers(name):
     assert task.observation.shape == (3, 103, 103)
     assert (task.fov, task.aspect) == (80.0, pytest.approx(320 / 180))
     assert task.reward == RewardConfig(
-        clearance=1.0, new_ground=0.0, crash=-1.0, depth_clip=19.6, near=0.07)
+        clearance=1.0, new_ground=0.0, crash=-1.0, depth_clip=19.6, near=0.07
+    )
     assert task.reward.near * task.reward.depth_clip == pytest.approx(1.37, abs=0.005)

@@ -28,7 +28,7 @@ class Truth(NamedTuple):
 def fleets(draw, apart: bool = False) -> dict[str, list[Truth]]:
     """Draw what some drones did: flights of any length, and simulators that began anew."""
     fleet, count = {}, 0
-    for drone in ('red', 'blue')[:draw(st.integers(1, 2))]:
+    for drone in ('red', 'blue')[: draw(st.integers(1, 2))]:
         fleet[drone] = []
         # Later runs may begin earlier: the clock of a simulator begins where it likes.
         starts = draw(st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=apart))
@@ -42,9 +42,16 @@ def fleets(draw, apart: bool = False) -> dict[str, list[Truth]]:
                 for k in range(length):
                     last = k == length - 1
                     frame = np.array([[count % 256, count // 256, len(drone), run]], np.uint8)
-                    fleet[drone].append(Truth(
-                        drone, stamp, frame, count % 25,
-                        Judged(float(count), last, last and crash, flight, number), run))
+                    fleet[drone].append(
+                        Truth(
+                            drone,
+                            stamp,
+                            frame,
+                            count % 25,
+                            Judged(float(count), last, last and crash, flight, number),
+                            run,
+                        )
+                    )
                     stamp, number, count = stamp + PERIOD, number + 1, count + 1
     return fleet
 
@@ -53,16 +60,23 @@ def told(fleet: dict[str, list[Truth]]) -> list[tuple[Truth, str]]:
     """Return the three messages of every image, drone by drone turn about."""
     longest = max(map(len, fleet.values()))
     return [
-        (images[k], part) for k in range(longest) for images in fleet.values() if k < len(images)
-        for part in ('frame', 'action', 'judged')]
+        (images[k], part)
+        for k in range(longest)
+        for images in fleet.values()
+        if k < len(images)
+        for part in ('frame', 'action', 'judged')
+    ]
 
 
 def unknown(images: list[Truth]) -> set[int]:
     """Return those in whose stack may lie what nobody heard of: the first ones of every run."""
-    firsts = [k for k, image in enumerate(images)
-              if k == 0 or image.run != images[k - 1].run]
-    return {k for first in firsts for k in range(first, first + HISTORY - 1)
-            if k < len(images) and images[k].judged.flight == images[first].judged.flight}
+    firsts = [k for k, image in enumerate(images) if k == 0 or image.run != images[k - 1].run]
+    return {
+        k
+        for first in firsts
+        for k in range(first, first + HISTORY - 1)
+        if k < len(images) and images[k].judged.flight == images[first].judged.flight
+    }
 
 
 def join(messages: list[tuple[Truth, str]]) -> tuple[Join, list[Stretch]]:
@@ -83,9 +97,10 @@ def check(fleet: dict[str, list[Truth]], stretches: list[Stretch]) -> set[tuple[
         images = fleet[stretch.drone]
         at = {image.frame.tobytes(): k for k, image in enumerate(images)}
         first = at[stretch.frames[0].tobytes()]
-        seen = images[first:first + len(stretch.frames)]
+        seen = images[first : first + len(stretch.frames)]
         assert [image.frame.tobytes() for image in seen] == [
-            frame.tobytes() for frame in stretch.frames]
+            frame.tobytes() for frame in stretch.frames
+        ]
         assert len({(image.run, image.judged.flight) for image in seen}) == 1
         assert stretch.actions.tolist() == [image.action for image in seen[:-1]]
         assert stretch.rewards.tolist() == [image.judged.reward for image in seen[1:]]
@@ -105,8 +120,11 @@ def test_everything_that_is_heard_in_order_is_learned_from_once(fleet) -> None:
     joined, stretches = join(told(fleet))
     learned = check(fleet, stretches)
     assert learned == {
-        (drone, k) for drone, images in fleet.items() for k, image in enumerate(images)
-        if not image.judged.terminal and k not in unknown(images)}
+        (drone, k)
+        for drone, images in fleet.items()
+        for k, image in enumerate(images)
+        if not image.judged.terminal and k not in unknown(images)
+    }
     assert joined.lost_share() == 0.0
 
 
@@ -126,8 +144,17 @@ def test_nothing_mixes_when_messages_are_shuffled_dropped_repeated_and_late(flee
 
 
 def test_a_flight_in_little_disorder_loses_nothing() -> None:
-    images = [Truth('red', k * PERIOD, np.array([[k, 0, 0, 0]], np.uint8), k,
-                    Judged(k, k == 99, k == 99, 0, k), 0) for k in range(100)]
+    images = [
+        Truth(
+            'red',
+            k * PERIOD,
+            np.array([[k, 0, 0, 0]], np.uint8),
+            k,
+            Judged(k, k == 99, k == 99, 0, k),
+            0,
+        )
+        for k in range(100)
+    ]
     messages = told({'red': images})
     rng = np.random.default_rng(0)
     shuffled = [messages[k] for k in np.argsort(np.arange(300) + rng.uniform(0, 9, 300))]
@@ -137,8 +164,17 @@ def test_a_flight_in_little_disorder_loses_nothing() -> None:
 
 
 def test_an_image_that_nobody_heard_of_is_counted_and_never_flown_across() -> None:
-    images = [Truth('red', k * PERIOD, np.array([[k, 0, 0, 0]], np.uint8), k,
-                    Judged(k, k == 19, False, 0, k), 0) for k in range(20)]
+    images = [
+        Truth(
+            'red',
+            k * PERIOD,
+            np.array([[k, 0, 0, 0]], np.uint8),
+            k,
+            Judged(k, k == 19, False, 0, k),
+            0,
+        )
+        for k in range(20)
+    ]
     joined, stretches = join([m for m in told({'red': images}) if m[0].action != 7])
     learned = {k for _, k in check({'red': images}, stretches)}
     # 6 has no next image; 8 and 9 only say what was seen before 10, as 0 and 1 before 2.

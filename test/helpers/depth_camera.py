@@ -24,8 +24,12 @@ class Camera:
     """Shows images to a policy and hears what it makes of them."""
 
     def __init__(
-        self, ros, checkpoint: Path, topic: str = 'camera/depth',
-        sound: np.ndarray | None = None, **parameters
+        self,
+        ros,
+        checkpoint: Path,
+        topic: str = 'camera/depth',
+        sound: np.ndarray | None = None,
+        **parameters,
     ) -> None:
         self.running = running = ros(checkpoint=checkpoint, **parameters)
         self.policy = Policy()
@@ -61,14 +65,23 @@ class Camera:
     def answer(self, depth: np.ndarray) -> ExitLevel:
         """Show an image and return how it was decided on."""
         stamp = self.show(depth)
-        return wait_until(lambda: next(
-            (m for m in self.levels if conversions.nanoseconds(m.header.stamp) == stamp), None))
+        return wait_until(
+            lambda: next(
+                (m for m in self.levels if conversions.nanoseconds(m.header.stamp) == stamp), None
+            )
+        )
 
     def set(self, **values) -> str:
         """Set parameters as `ros2 param set` does; return why it was refused, or ''."""
         assert self.parameters.wait_for_service(10)
-        answer = self.parameters.call_async(SetParameters.Request(parameters=[
-            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]))
+        answer = self.parameters.call_async(
+            SetParameters.Request(
+                parameters=[
+                    Parameter(name, value=value).to_parameter_msg()
+                    for name, value in values.items()
+                ]
+            )
+        )
         wait_until(answer.done)
         return answer.result().results[0].reason
 

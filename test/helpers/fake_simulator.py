@@ -18,9 +18,7 @@ ANSWERS: dict[str, Any] = {
     'simGetVehiclePose': POSE,
     'listVehicles': ['SimpleFlight'],
     'getMultirotorState': {
-        'kinematics_estimated': {
-            **POSE, 'linear_velocity': VECTOR, 'angular_velocity': VECTOR,
-        },
+        'kinematics_estimated': {**POSE, 'linear_velocity': VECTOR, 'angular_velocity': VECTOR},
         'timestamp': 5,
         'landed_state': 1,
     },

@@ -10,8 +10,13 @@ import time
 from rapid_nav import resources
 
 FLY = str(resources.prefix() / 'bin' / 'rapid-nav')
-PARTS = ('simulator', 'policy', 'airsim_bridge', 'scene',
-         *(('odom_tf',) if importlib.util.find_spec('tf2_ros') else ()))
+PARTS = (
+    'simulator',
+    'policy',
+    'airsim_bridge',
+    'scene',
+    *(('odom_tf',) if importlib.util.find_spec('tf2_ros') else ()),
+)
 
 
 class Flight:
@@ -24,9 +29,19 @@ class Flight:
         environment['RAPID_NAV_TEST_RUN'] = self.mark
         with self.output.open('w') as output:
             self.process = subprocess.Popen(
-                [FLY, 'fly', '--checkpoint', str(checkpoint), '--report', str(self.report),
-                 *flags],
-                stdout=output, stderr=subprocess.STDOUT, env=environment)
+                [
+                    FLY,
+                    'fly',
+                    '--checkpoint',
+                    str(checkpoint),
+                    '--report',
+                    str(self.report),
+                    *flags,
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
 
     def wait(self, timeout: float = 150.0) -> dict:
         """Wait for a good end; return the report."""
@@ -52,7 +67,8 @@ class Flight:
         for folder in Path('/proc').glob('[0-9]*'):
             try:
                 mine = f'RAPID_NAV_TEST_RUN={self.mark}'.encode() in (
-                    folder / 'environ').read_bytes().split(b'\0')
+                    folder / 'environ'
+                ).read_bytes().split(b'\0')
                 command = (folder / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
             except OSError:
                 continue

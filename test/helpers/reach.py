@@ -8,8 +8,9 @@ from rapid_nav.sim.worlds.world import World
 CELL = 0.25  # [m]
 
 
-def reachable(world: World, radius: float, low: float = 0.4, high: float = 3.6) -> tuple[
-        np.ndarray, np.ndarray]:
+def reachable(
+    world: World, radius: float, low: float = 0.4, high: float = 3.6
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Return which start poses (M,) lie in the largest connected free space, and its plan (X, Y).
 
@@ -19,14 +20,20 @@ def reachable(world: World, radius: float, low: float = 0.4, high: float = 3.6) 
     starts = world.start_poses
     solid = np.array([p.position for p in world.primitives if p.kind != 'plane'])
     corner, end = solid[:, :2].min(axis=0) - 1, solid[:, :2].max(axis=0) + 1
-    axes = [np.arange(a, b, CELL) for a, b in ((corner[0], end[0]), (corner[1], end[1]),
-                                               (low, high))]
+    axes = [
+        np.arange(a, b, CELL) for a, b in ((corner[0], end[0]), (corner[1], end[1]), (low, high))
+    ]
     grid = np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1)
     points = grid.reshape(-1, 3) * [1, 1, -1]
     free = (clearance(world.arrays, 0, points, 1.0) >= radius).reshape(grid.shape[:3])
-    cells = np.stack([np.round((starts[:, 0] - corner[0]) / CELL),
-                      np.round((starts[:, 1] - corner[1]) / CELL),
-                      np.round((-starts[:, 2] - low) / CELL)], axis=1).astype(int)
+    cells = np.stack(
+        [
+            np.round((starts[:, 0] - corner[0]) / CELL),
+            np.round((starts[:, 1] - corner[1]) / CELL),
+            np.round((-starts[:, 2] - low) / CELL),
+        ],
+        axis=1,
+    ).astype(int)
     best = flood(free, cells[0])
     if best.mean() < 0.1:  # a pocket; the others will show where the world is
         best = max((flood(free, cell) for cell in cells[1:4]), key=np.sum)

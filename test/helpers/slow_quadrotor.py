@@ -6,8 +6,8 @@ import numpy as np
 
 DT, GRAVITY, MASS, DENSITY = 0.003, 9.80665, 1.0, 1.225
 DIAMETER, SPIN = 0.2286, 6396.667 / 60
-THRUST = 0.109919 * DENSITY * SPIN ** 2 * DIAMETER ** 4
-TORQUE = 0.040164 * DENSITY * SPIN ** 2 * DIAMETER ** 5 / (2 * math.pi)
+THRUST = 0.109919 * DENSITY * SPIN**2 * DIAMETER**4
+TORQUE = 0.040164 * DENSITY * SPIN**2 * DIAMETER**5 / (2 * math.pi)
 BODY = np.array([0.18, 0.11, 0.04])
 ARM = 0.2275 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]]) / math.sqrt(2)  # FR, RL, FL, RR
 ROTORS = np.hstack([ARM, np.full((4, 1), -0.025)])
@@ -16,7 +16,7 @@ TURNS = np.array([1, 1, -1, -1])
 
 def inertia() -> np.ndarray:
     """A box of the body's mass and four motors as points."""
-    box = (MASS - 4 * 0.055) / 12 * np.diag((BODY ** 2).sum() - BODY ** 2)
+    box = (MASS - 4 * 0.055) / 12 * np.diag((BODY**2).sum() - BODY**2)
     points = sum(0.055 * ((r @ r) * np.eye(3) - np.outer(r, r)) for r in ROTORS)
     return box + points
 
@@ -37,8 +37,9 @@ def matrix(q: np.ndarray) -> np.ndarray:
 
 def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Quaternion product."""
-    return np.concatenate([
-        [a[0] * b[0] - a[1:] @ b[1:]], a[0] * b[1:] + b[0] * a[1:] + np.cross(a[1:], b[1:])])
+    return np.concatenate(
+        [[a[0] * b[0] - a[1:] @ b[1:]], a[0] * b[1:] + b[0] * a[1:] + np.cross(a[1:], b[1:])]
+    )
 
 
 def saturate(x: float) -> float:
@@ -58,8 +59,11 @@ class SlowQuadrotor:
 
     def angles(self) -> tuple[float, float, float]:
         m = matrix(self.q)
-        return (math.atan2(m[2, 1], m[2, 2]), -math.asin(saturate(m[2, 0])),
-                math.atan2(m[1, 0], m[0, 0]))
+        return (
+            math.atan2(m[2, 1], m[2, 2]),
+            -math.asin(saturate(m[2, 0])),
+            math.atan2(m[1, 0], m[0, 0]),
+        )
 
     def motors(self, goal: np.ndarray, yaw_is_rate: bool) -> np.ndarray:
         """The cascade: velocity to tilt and throttle, tilt to rate, rate to torque."""
@@ -70,7 +74,8 @@ class SlowQuadrotor:
         tilt = math.pi / 5.5 * np.array([saturate(0.2 * error[1]), -saturate(0.2 * error[0])])
         turn = math.remainder(goal[3] - yaw, 2 * math.pi)
         rates = 2.5 * np.array(
-            [saturate(2.5 * e) for e in (tilt[0] - roll, tilt[1] - pitch, turn)])
+            [saturate(2.5 * e) for e in (tilt[0] - roll, tilt[1] - pitch, turn)]
+        )
         if yaw_is_rate:
             rates[2] = goal[3]
         x, y, z = (saturate(0.25 * e) for e in rates - self.w)
@@ -96,8 +101,9 @@ class SlowQuadrotor:
         angle = np.linalg.norm(w) * DT
         if angle > 0:
             axis = w / np.linalg.norm(w)
-            self.q = times(self.q, np.concatenate([[math.cos(angle / 2)],
-                                                   math.sin(angle / 2) * axis]))
+            self.q = times(
+                self.q, np.concatenate([[math.cos(angle / 2)], math.sin(angle / 2) * axis])
+            )
             self.q /= np.linalg.norm(self.q)
         self.v = self.v + (self.a + a) * DT / 2
         self.w = self.w + (self.alpha + alpha) * DT / 2

@@ -25,9 +25,10 @@ SCENES = {
 
 def leave(sure, thresholds, costs=COSTS):
     """Return the decision of a network with these confidences."""
-    level = next((i for i, (s, t) in enumerate(zip(sure, thresholds, strict=True)) if s >= t),
-                 len(sure))
-    seen = (*map(float, sure), 1.0)[:level + 1]
+    level = next(
+        (i for i, (s, t) in enumerate(zip(sure, thresholds, strict=True)) if s >= t), len(sure)
+    )
+    seen = (*map(float, sure), 1.0)[: level + 1]
     return Decision(0, level, len(costs), seen[-1], 0.0, 0, costs[level], seen)
 
 
@@ -123,7 +124,7 @@ def test_the_newest_confidences_stay_in_order():
     recent, values = Recent(10), rng.integers(0, 5, 200) / 4
     for index, value in enumerate(values):
         recent.add(float(value))
-        assert recent.ordered == sorted(values[max(0, index - 9):index + 1])
+        assert recent.ordered == sorted(values[max(0, index - 9) : index + 1])
     assert recent.quantile(0.0) == recent.ordered[0]
     assert recent.quantile(1.0) == NEVER
 

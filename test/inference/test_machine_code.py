@@ -54,14 +54,17 @@ UNFIT = {
 def made(config, seed=1):
     torch.manual_seed(seed)
     network = EarlyExitNetwork(config).eval()
-    return Checkpoint(network, {'name': 'flight'}, {'balanced': (0.5,) * (
-        network.num_levels - 1)}, {})
+    return Checkpoint(
+        network, {'name': 'flight'}, {'balanced': (0.5,) * (network.num_levels - 1)}, {}
+    )
 
 
 def deployed(config, seed=1):
     checkpoint = made(config, seed)
-    return policy_package.from_weights(checkpoint.about, {
-        name: weight.numpy() for name, weight in checkpoint.network.state_dict().items()})
+    return policy_package.from_weights(
+        checkpoint.about,
+        {name: weight.numpy() for name, weight in checkpoint.network.state_dict().items()},
+    )
 
 
 def observe(config, count=20):
@@ -75,7 +78,8 @@ def test_it_says_what_pytorch_says(config):
     assert ours.stages.compiled is not None
     for observation in observe(config):
         for theirs, answer in zip(
-                eager.answers(observation), ours.answers(observation), strict=True):
+            eager.answers(observation), ours.answers(observation), strict=True
+        ):
             np.testing.assert_allclose(answer.q_values, theirs.q_values, atol=1e-4)
             np.testing.assert_allclose(answer.confidence, theirs.confidence, atol=1e-4)
 
@@ -117,11 +121,15 @@ def test_code_that_contradicts_onnx_runtime_does_not_fly(caplog):
     assert 'contradicts' in caplog.text
 
 
-@pytest.mark.parametrize('spoil', [
-    lambda first: first.update({'conv1.weight': first['conv1.weight'][:, :, 1:]}),
-    lambda first: first.update({'answer.weight': first['answer.weight'][:, :-1]}),
-    lambda first: first.update({'dense.bias': first['dense.bias'].astype('U8')[:5]}),
-    lambda first: first.pop('dense.weight')])
+@pytest.mark.parametrize(
+    'spoil',
+    [
+        lambda first: first.update({'conv1.weight': first['conv1.weight'][:, :, 1:]}),
+        lambda first: first.update({'answer.weight': first['answer.weight'][:, :-1]}),
+        lambda first: first.update({'dense.bias': first['dense.bias'].astype('U8')[:5]}),
+        lambda first: first.pop('dense.weight'),
+    ],
+)
 def test_layers_that_are_not_the_stages_do_not_fly(spoil, caplog):
     whole = deployed(RAPID)
     spoil(whole.first)
@@ -144,8 +152,10 @@ def test_new_weights_need_no_compiler():
 def test_an_exported_policy_carries_it_and_an_older_one_does_without(tmp_path):
     whole = deployed(RAPID)
     policy_package.save(tmp_path / 'new.zip', whole)
-    with zipfile.ZipFile(tmp_path / 'new.zip') as new, \
-            zipfile.ZipFile(tmp_path / 'old.zip', 'w') as old:
+    with (
+        zipfile.ZipFile(tmp_path / 'new.zip') as new,
+        zipfile.ZipFile(tmp_path / 'old.zip', 'w') as old,
+    ):
         for name in set(new.namelist()) - {policy_package.FIRST}:
             old.writestr(name, new.read(name))
     new, old = (load_policy(tmp_path / name) for name in ('new.zip', 'old.zip'))
@@ -154,4 +164,5 @@ def test_an_exported_policy_carries_it_and_an_older_one_does_without(tmp_path):
     one = observe(RAPID, 1)[0]
     assert new.decide(one, (0.0,)) == Policy(whole).decide(one, (0.0,))
     assert old.decide(one, (0.0,)).confidence == pytest.approx(
-        new.decide(one, (0.0,)).confidence, abs=1e-5)
+        new.decide(one, (0.0,)).confidence, abs=1e-5
+    )

@@ -20,9 +20,16 @@ from rapid_nav.inference.exit_rule import decide
 from rapid_nav.inference.policy import load_policy, Policy
 
 RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
-SHARED = NetworkConfig((2, 10, 10), 4, (
-    Stage((Conv(4, 3, 1),), hidden=8), Stage((), hidden=8), Stage((Conv(8, 3, 2),), hidden=16),
-    Stage((Conv(8, 3, 1, 1), Conv(4, 1, 1)), hidden=16)))
+SHARED = NetworkConfig(
+    (2, 10, 10),
+    4,
+    (
+        Stage((Conv(4, 3, 1),), hidden=8),
+        Stage((), hidden=8),
+        Stage((Conv(8, 3, 2),), hidden=16),
+        Stage((Conv(8, 3, 1, 1), Conv(4, 1, 1)), hidden=16),
+    ),
+)
 SHAPES = {
     'own stems': RAPID,
     'one trunk': SHARED,
@@ -30,10 +37,15 @@ SHAPES = {
     'no duel': dataclasses.replace(RAPID, duelling=False),
     'no branches': RAPID.without_branches,
     'pooled': NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False),
-    'pooled and shared': NetworkConfig((2, 20, 20), 4, (
-        Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
-        Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16),
-        Stage((Conv(8, 3, 1),), 16))),
+    'pooled and shared': NetworkConfig(
+        (2, 20, 20),
+        4,
+        (
+            Stage((Conv(4, 3, 1, pool=2, pool_stride=2), Conv(4, 3, 1)), hidden=8),
+            Stage((Conv(8, 3, 1, pool=3, pool_stride=1),), hidden=16),
+            Stage((Conv(8, 3, 1),), 16),
+        ),
+    ),
     'no convolution': NetworkConfig((2, 4, 5), 3, (Stage((), 4), Stage((Conv(4, 3, 1),), 8))),
 }
 
@@ -44,8 +56,12 @@ def make_checkpoint(config, seed=1):
     with torch.no_grad():
         for weight in network.parameters():
             weight.mul_(1.5)  # so that answers differ from each other by more than rounding
-    return Checkpoint(network, {'name': 'flight'}, {'balanced': (0.5,) * (
-        network.num_levels - 1)}, {'seed': seed})
+    return Checkpoint(
+        network,
+        {'name': 'flight'},
+        {'balanced': (0.5,) * (network.num_levels - 1)},
+        {'seed': seed},
+    )
 
 
 def observe(config, count=50):
@@ -58,7 +74,8 @@ def test_onnx_says_what_eager_says_at_every_exit(config):
     eager, compiled = Policy(made, 'eager'), Policy(made)
     for observation in observe(config):
         for theirs, ours in zip(
-                eager.answers(observation), compiled.answers(observation), strict=True):
+            eager.answers(observation), compiled.answers(observation), strict=True
+        ):
             np.testing.assert_allclose(ours.q_values, theirs.q_values, atol=1e-4)
             np.testing.assert_allclose(ours.confidence, theirs.confidence, atol=1e-4)
     assert compiled.macs == eager.macs == macs.macs_by_level(made.network)
@@ -70,9 +87,12 @@ def test_onnx_decides_what_eager_decides():
     levels = set()
     for observation in observe(RAPID):
         seen = [float(answer.confidence[0]) for answer in eager.answers(observation)]
-        thresholds = [1 / (1 + np.exp(-sure)) + 1e-3 * side
-                      for sure, side in zip(seen[:-1], np.random.default_rng(
-                          len(levels)).choice([-1, 1], 2), strict=True)]
+        thresholds = [
+            1 / (1 + np.exp(-sure)) + 1e-3 * side
+            for sure, side in zip(
+                seen[:-1], np.random.default_rng(len(levels)).choice([-1, 1], 2), strict=True
+            )
+        ]
         theirs, ours = (policy.decide(observation, thresholds) for policy in (eager, compiled))
         assert (ours.action, ours.level, ours.macs) == (theirs.action, theirs.level, theirs.macs)
         assert ours.confidences == pytest.approx(theirs.confidences, abs=1e-4)
@@ -97,10 +117,17 @@ def test_the_fast_decision_is_the_exit_rules(config, agree):
     for observation in observe(config, 200):
         thresholds = tuple(rng.normal(0.5, 0.1, policy.num_levels - 1))
         until = int(rng.integers(1, 6))
-        rule = decide(policy.answers(observation), thresholds, policy.macs,
-                      lambda level, until=until: level < until, agree)
-        assert policy.decide(
-            observation, thresholds, lambda level, until=until: level < until, agree) == rule
+        rule = decide(
+            policy.answers(observation),
+            thresholds,
+            policy.macs,
+            lambda level, until=until: level < until,
+            agree,
+        )
+        assert (
+            policy.decide(observation, thresholds, lambda level, until=until: level < until, agree)
+            == rule
+        )
         levels.add(rule.level)
     assert levels == set(range(policy.num_levels))
 
@@ -117,8 +144,9 @@ def test_branches_that_disagree_go_deep():
     policy = Policy(make_checkpoint(RAPID))
     deep = 0
     for observation in observe(RAPID):
-        first, second, _ = [int(answer.q_values.argmax()) for answer in
-                            policy.answers(observation)]
+        first, second, _ = [
+            int(answer.q_values.argmax()) for answer in policy.answers(observation)
+        ]
         decision = policy.decide(observation, (1.5, 0.0), agree=True)
         assert decision.level == (1 if first == second else 2)
         deep += decision.level == 2
@@ -157,7 +185,8 @@ def test_either_form_of_a_policy_decides_alike(files):
         for point in ('balanced', 'full'):
             thresholds = trained.about.thresholds(point)
             assert trained.decide(observation, thresholds) == exported.decide(
-                observation, exported.about.thresholds(point))
+                observation, exported.about.thresholds(point)
+            )
     assert exported.about == trained.about
     assert exported.about.card['seed'] == 1
 
@@ -173,13 +202,16 @@ print(policy.decide(np.zeros((1, 3, 36, 64), np.float32), policy.about.threshold
 """
 
 
-@pytest.mark.parametrize('form, missing', [
-    (0, ['torch', 'safetensors.torch']), (1, ['torch', 'onnx', 'safetensors.torch'])])
+@pytest.mark.parametrize(
+    'form, missing',
+    [(0, ['torch', 'safetensors.torch']), (1, ['torch', 'onnx', 'safetensors.torch'])],
+)
 def test_a_machine_without_pytorch_decides(files, form, missing):
     script = WITHOUT.format(missing=missing, path=str(files[form]))
     began = time.monotonic()
     answer = subprocess.run(
-        [sys.executable, '-c', script], capture_output=True, text=True, check=False)
+        [sys.executable, '-c', script], capture_output=True, text=True, check=False
+    )
     assert answer.stdout.strip() == '2', answer.stderr
     assert time.monotonic() - began < 5.0
 
@@ -188,7 +220,7 @@ def test_a_machine_without_pytorch_decides(files, form, missing):
 def test_a_truncated_export_is_refused_by_name(files, share):
     _, path = files
     content = path.read_bytes()
-    path.write_bytes(content[:int(share * len(content))])
+    path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(CheckpointError, match=r'policy.zip: not a whole'):
         load_policy(path)
 

@@ -42,8 +42,11 @@ def ros(domain: int, request: pytest.FixtureRequest) -> Iterator[Callable[..., R
     started = Ros()
 
     def start(**parameters: Any) -> Ros:
-        given = [word for name, value in parameters.items()
-                 for word in ('-p', f'{name}:={str(value).lower()}')]
+        given = [
+            word
+            for name, value in parameters.items()
+            for word in ('-p', f'{name}:={str(value).lower()}')
+        ]
         rclpy.init(args=['--ros-args', '-r', '__ns:=/rapid', *given], domain_id=domain)
         return started
 

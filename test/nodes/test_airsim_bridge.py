@@ -35,14 +35,21 @@ from rapid_nav.sim.worlds.world import make_world
 AHEAD = BodyVelocity(forward=1.0)
 EVER = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # late or not
 SETTINGS = {
-    'SettingsVersion': 1.2, 'SimMode': 'Multirotor',
-    'Vehicles': {'drone': {'VehicleType': 'SimpleFlight', 'Sensors': {
-        'beam': {'SensorType': 5, 'Enabled': True},
-        'lidar': {'SensorType': 6, 'Enabled': True, 'PointsPerSecond': 10000},
-        'imu': {'SensorType': 2, 'Enabled': True}, 'gps': {'SensorType': 3, 'Enabled': True},
-        'barometer': {'SensorType': 1, 'Enabled': True},
-        'magnetometer': {'SensorType': 4, 'Enabled': True},
-    }}},
+    'SettingsVersion': 1.2,
+    'SimMode': 'Multirotor',
+    'Vehicles': {
+        'drone': {
+            'VehicleType': 'SimpleFlight',
+            'Sensors': {
+                'beam': {'SensorType': 5, 'Enabled': True},
+                'lidar': {'SensorType': 6, 'Enabled': True, 'PointsPerSecond': 10000},
+                'imu': {'SensorType': 2, 'Enabled': True},
+                'gps': {'SensorType': 3, 'Enabled': True},
+                'barometer': {'SensorType': 1, 'Enabled': True},
+                'magnetometer': {'SensorType': 4, 'Enabled': True},
+            },
+        }
+    },
 }
 
 
@@ -128,7 +135,7 @@ def test_all_of_one_look_carries_one_stamp(ros, simulator: Server) -> None:
     pilot = Pilot(ros, simulator.port, lockstep=True, answer_timeout=0.6).take_off()
     wait_until(lambda: len(pilot.odom) >= 2 and len(pilot.info) >= 2)
     stamps = [message.header.stamp for message in pilot.odom]
-    assert stamps == [message.header.stamp for message in pilot.outcomes][:len(stamps)]
+    assert stamps == [message.header.stamp for message in pilot.outcomes][: len(stamps)]
     assert pilot.depth[0].header.stamp in stamps
     assert pilot.info[-1].header.stamp in stamps
     assert pilot.clock[-1].clock in stamps
@@ -140,7 +147,7 @@ def test_all_of_one_look_carries_one_stamp(ros, simulator: Server) -> None:
 def test_whoever_comes_late_hears_nothing_old(ros, simulator: Server) -> None:
     pilot = Pilot(ros, simulator.port)
     for topic in ('odom', 'outcome'):
-        said, = pilot.node.get_publishers_info_by_topic(f'/rapid/{topic}')
+        (said,) = pilot.node.get_publishers_info_by_topic(f'/rapid/{topic}')
         assert said.qos_profile.durability == DurabilityPolicy.VOLATILE
         assert said.qos_profile.reliability == ReliabilityPolicy.RELIABLE
 
@@ -206,15 +213,22 @@ def test_a_lost_simulator_is_said_once_and_flown_on_when_it_is_back(ros) -> None
         assert pilot.complaint() == 'ok'
         assert pilot.bridge.counts['lost_simulators'] == 1
         assert pilot.outcomes[-1].flight == 1
-    assert len(wait_until(lambda: [
-        line for line in log if line.level >= LoggingSeverity.ERROR])) == 1
+    assert (
+        len(wait_until(lambda: [line for line in log if line.level >= LoggingSeverity.ERROR])) == 1
+    )
 
 
 def test_every_other_sensor_is_a_topic_while_somebody_listens(ros, simulator: Server) -> None:
     pilot = Pilot(ros, simulator.port)
     kinds = {
-        'imu': Imu, 'gps': NavSatFix, 'magnetic_field': MagneticField,
-        'pressure': FluidPressure, 'range': Range, 'points': PointCloud2, 'camera/image': Image}
+        'imu': Imu,
+        'gps': NavSatFix,
+        'magnetic_field': MagneticField,
+        'pressure': FluidPressure,
+        'range': Range,
+        'points': PointCloud2,
+        'camera/image': Image,
+    }
     heard = {topic: pilot.listen(kind, topic) for topic, kind in kinds.items()}
     pilot.take_off()
     wait_until(lambda: all(heard.values()), 30)
@@ -226,8 +240,15 @@ def test_every_other_sensor_is_a_topic_while_somebody_listens(ros, simulator: Se
 
 
 def test_a_sensor_that_the_drone_does_not_have_is_left_out(ros) -> None:
-    settings = {**SETTINGS, 'Vehicles': {'bare': {
-        'VehicleType': 'SimpleFlight', 'Sensors': {'imu': {'SensorType': 2, 'Enabled': True}}}}}
+    settings = {
+        **SETTINGS,
+        'Vehicles': {
+            'bare': {
+                'VehicleType': 'SimpleFlight',
+                'Sensors': {'imu': {'SensorType': 2, 'Enabled': True}},
+            }
+        },
+    }
     with serve(settings=settings) as bare:
         pilot = Pilot(ros, bare.port)
         pilot.listen(Range, 'range')
@@ -263,8 +284,10 @@ def test_a_flight_ends_with_a_collision_and_the_next_one_begins(ros, simulator: 
 
 
 def test_two_drones_fly_one_simulator(ros) -> None:
-    settings = {**SETTINGS, 'Vehicles': {
-        name: {'VehicleType': 'SimpleFlight'} for name in ('one', 'two')}}
+    settings = {
+        **SETTINGS,
+        'Vehicles': {name: {'VehicleType': 'SimpleFlight'} for name in ('one', 'two')},
+    }
     with serve(settings=settings) as server:
         pilot = Pilot(ros, server.port, vehicle='two').take_off()
         pilot.fly(AHEAD, 1.0)
@@ -284,10 +307,13 @@ def test_pedras_commands_are_steps_by_pose_and_its_colours_are_shown_without_bei
     pilot.command(step)
     wait_until(lambda: len(pilot.odom) > count)
     after = pilot.odom[-1].pose.pose
-    assert math.dist((before.position.x, before.position.y), (
-        after.position.x, after.position.y)) == pytest.approx(0.4, abs=0.02)
-    turned = 2 * (math.atan2(after.orientation.z, after.orientation.w)
-                  - math.atan2(before.orientation.z, before.orientation.w))
+    assert math.dist(
+        (before.position.x, before.position.y), (after.position.x, after.position.y)
+    ) == pytest.approx(0.4, abs=0.02)
+    turned = 2 * (
+        math.atan2(after.orientation.z, after.orientation.w)
+        - math.atan2(before.orientation.z, before.orientation.w)
+    )
     assert math.degrees(turned) == pytest.approx(10.0, abs=0.5)
     assert pilot.speed() < 0.1
 

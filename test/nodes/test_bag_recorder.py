@@ -31,8 +31,13 @@ from rapid_nav.nodes.outcome import OutcomeNode
 from rapid_nav.nodes.trainer import Trainer
 from rapid_nav.offline.training.bag_reader import stretches
 
-KINDS = {'camera/depth': Image, 'odom': Odometry, 'outcome': Outcome, 'exit_level': ExitLevel,
-         'cmd_vel': TwistStamped}
+KINDS = {
+    'camera/depth': Image,
+    'odom': Odometry,
+    'outcome': Outcome,
+    'exit_level': ExitLevel,
+    'cmd_vel': TwistStamped,
+}
 
 
 class Flown:
@@ -47,10 +52,26 @@ def flown(tmp_path_factory: pytest.TempPathFactory) -> Flown:
     """Fly for 12 simulated seconds and record it."""
     folder = tmp_path_factory.mktemp('bags')
     environment = {k: v for k, v in os.environ.items() if k != 'ROS_DOMAIN_ID'}
-    subprocess.run([
-        str(resources.prefix() / 'bin' / 'rapid-nav'), 'fly', '--lockstep', '--duration', '12',
-        '--world', 'pillars', '--seed', '4', '--record', str(folder / 'flight.mcap'),
-        '--report', str(folder / 'flight.json')], check=True, timeout=150, env=environment)
+    subprocess.run(
+        [
+            str(resources.prefix() / 'bin' / 'rapid-nav'),
+            'fly',
+            '--lockstep',
+            '--duration',
+            '12',
+            '--world',
+            'pillars',
+            '--seed',
+            '4',
+            '--record',
+            str(folder / 'flight.mcap'),
+            '--report',
+            str(folder / 'flight.json'),
+        ],
+        check=True,
+        timeout=150,
+        env=environment,
+    )
     return Flown(folder / 'flight.mcap', folder / 'flight.json')
 
 
@@ -69,25 +90,29 @@ def test_every_image_of_a_flight_is_in_its_bag_with_what_became_of_it(flown: Flo
             stamp = deserialize_message(data, KINDS[topic]).header.stamp
             seen[topic].add((stamp.sec, stamp.nanosec))
     assert {topic: len(stamps) for topic, stamps in seen.items()} == dict.fromkeys(
-        KINDS, flown.report['decisions'])
+        KINDS, flown.report['decisions']
+    )
     assert all(stamps == seen['exit_level'] for stamps in seen.values())
 
 
-def test_the_stock_readers_open_it_and_know_our_messages_from_the_file_alone(
-    flown: Flown
-) -> None:
+def test_the_stock_readers_open_it_and_know_our_messages_from_the_file_alone(flown: Flown) -> None:
     with flown.bag.open('rb') as file:
         reader = make_reader(file, decoder_factories=[DecoderFactory()])
-        levels = [message for *_, message in reader.iter_decoded_messages(
-            topics=['/rapid/exit_level'])]
+        levels = [
+            message for *_, message in reader.iter_decoded_messages(topics=['/rapid/exit_level'])
+        ]
     assert len(levels) == flown.report['decisions']
     assert {level.num_levels for level in levels} == {len(flown.report['exit_shares'])}
     rosbags = pytest.importorskip('rosbags.highlevel')
     with rosbags.AnyReader([flown.bag]) as reader:
         kinds = {one.topic: one.msgtype for one in reader.connections}
         assert kinds['/rapid/outcome'] == 'rapid_nav/msg/Outcome'
-        read = [reader.deserialize(raw, one.msgtype) for one, _, raw in reader.messages(
-            [one for one in reader.connections if one.topic == '/rapid/exit_level'])]
+        read = [
+            reader.deserialize(raw, one.msgtype)
+            for one, _, raw in reader.messages(
+                [one for one in reader.connections if one.topic == '/rapid/exit_level']
+            )
+        ]
     assert [one.action for one in read] == [level.action for level in levels]
 
 
@@ -104,16 +129,26 @@ def test_what_is_joined_from_a_bag_is_the_whole_flight(flown: Flown) -> None:
     # The last image of a flight has no action to learn from, and of the first two of all nobody
     # knows what was seen before.
     assert sum(one.transitions for one in found) == (
-        flown.report['decisions'] - flown.report['flights'] - 2)
+        flown.report['decisions'] - flown.report['flights'] - 2
+    )
 
 
 def test_a_network_learns_from_a_bag_without_ros(flown: Flown, tmp_path: Path) -> None:
     config = TrainDroneConfig(out=tmp_path, bag=(flown.bag,), network='rapid')
     train = config.train.__class__(
-        steps=100, steps_per_update=1, replay_size=2000, learning_starts=0, distil_share=0.5)
-    assert train_drone(config.__class__(
-        out=tmp_path, bag=(flown.bag,), train=train,
-        agent=config.agent.__class__(batch_size=32, learning_rate=1e-3))) == 0
+        steps=100, steps_per_update=1, replay_size=2000, learning_starts=0, distil_share=0.5
+    )
+    assert (
+        train_drone(
+            config.__class__(
+                out=tmp_path,
+                bag=(flown.bag,),
+                train=train,
+                agent=config.agent.__class__(batch_size=32, learning_rate=1e-3),
+            )
+        )
+        == 0
+    )
     rows = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
     assert rows[-1]['td_error'] < 0.9 * rows[0]['td_error']
     assert rows[-1]['regret_0'] < 0.7 * rows[0]['regret_0']  # its exit was distilled
@@ -130,7 +165,8 @@ class Player:
         self.node = rclpy.create_node('player')
         self.topics = {
             topic: self.node.create_publisher(KINDS[topic], topic, 100)
-            for topic in ('camera/depth', 'exit_level')}
+            for topic in ('camera/depth', 'exit_level')
+        }
         self.odom = self.node.create_publisher(Odometry, 'odom', 100)
         self.bumper = self.node.create_publisher(Bool, 'collision', 10)
 
@@ -166,17 +202,23 @@ def test_depth_and_a_bumper_alone_earn_what_the_bridge_said_and_are_learned_from
     running.spin(trainer)
     running.run(lambda: trainer.study.run(rclpy.ok))
     wait_until(lambda: '/rapid' in trainer.pilots)
-    wait_until(lambda: player.topics['camera/depth'].get_subscription_count() == 2
-               and player.bumper.get_subscription_count()
-               and judge.outcomes.get_subscription_count() == 2)
+    wait_until(
+        lambda: (
+            player.topics['camera/depth'].get_subscription_count() == 2
+            and player.bumper.get_subscription_count()
+            and judge.outcomes.get_subscription_count() == 2
+        )
+    )
     time.sleep(0.3)
     bridge = player.play(flown.bag, heard)
     wait_until(lambda: len(heard) == len(bridge))
     np.testing.assert_allclose(
-        [one.reward for one in heard], [one.reward for one in bridge], atol=1e-6)
+        [one.reward for one in heard], [one.reward for one in bridge], atol=1e-6
+    )
     last_of_all = len(bridge) - 1  # which the bridge ended for its duration alone
     assert [one.terminal for one in heard[:last_of_all]] == [
-        one.terminal for one in bridge[:last_of_all]]
+        one.terminal for one in bridge[:last_of_all]
+    ]
     wait_until(lambda: trainer.join.counts()['joined'] == len(bridge))
     list(map(trainer.study.hear, trainer.join.flush()))
     wait_until(lambda: trainer.study.pupil.learner.updates >= (len(bridge) - 40) // 8)

@@ -29,10 +29,27 @@ class Fleet(Flight):
         environment = {**os.environ, 'RAPID_NAV_TEST_RUN': self.mark}
         with self.output.open('w') as output:
             self.process = subprocess.Popen(
-                [str(resources.prefix() / 'bin' / 'rapid-nav'), 'train', 'fleet', '--lockstep',
-                 '--out', str(folder / 'out'), '--learning-starts', '50', '--steps-per-update',
-                 '10', '--offer-seconds', '1', '--save-seconds', '1', *flags],
-                stdout=output, stderr=subprocess.STDOUT, env=environment)
+                [
+                    str(resources.prefix() / 'bin' / 'rapid-nav'),
+                    'train',
+                    'fleet',
+                    '--lockstep',
+                    '--out',
+                    str(folder / 'out'),
+                    '--learning-starts',
+                    '50',
+                    '--steps-per-update',
+                    '10',
+                    '--offer-seconds',
+                    '1',
+                    '--save-seconds',
+                    '1',
+                    *flags,
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
         running = ros()
         node = rclpy.create_node('ear')
         ear = Listener(node)
@@ -51,12 +68,18 @@ class Fleet(Flight):
 
     def kill(self, part: str, drone: str, number: int = signal.SIGKILL) -> None:
         """Kill a part of a drone, or of the fleet, or send it another signal."""
-        about = {'simulator': 'rapid-nav sim', 'policy': 'lib/rapid_nav/policy',
-                 'trainer': 'lib/rapid_nav/trainer'}[part]
+        about = {
+            'simulator': 'rapid-nav sim',
+            'policy': 'lib/rapid_nav/policy',
+            'trainer': 'lib/rapid_nav/trainer',
+        }[part]
         seed = {'drone0': '--seed 0 ', 'drone1': '--seed 5000 '}.get(drone, '')
         mark = seed if part == 'simulator' else f'__ns:=/rapid/{drone}'.rstrip('/') + ' '
-        victim = next(pid for pid, command in self.alive().items()
-                      if about in command and mark in command and 'setpriv' not in command)
+        victim = next(
+            pid
+            for pid, command in self.alive().items()
+            if about in command and mark in command and 'setpriv' not in command
+        )
         os.kill(victim, number)
 
     def goes_on(self, drones: tuple[int, ...] = (0, 1)) -> None:
@@ -123,7 +146,7 @@ def test_drones_fly_on_without_a_trainer_that_goes_on_where_it_was(fleet: Fleet)
 
 @pytest.mark.slow
 def test_no_drone_waits_for_a_trainer_that_is_stopped_or_dies_after_a_policy_did(
-    fleet: Fleet
+    fleet: Fleet,
 ) -> None:
     wait_until(lambda: fleet.figure('updates') >= 3, PATIENCE)
     fleet.kill('policy', 'drone1')

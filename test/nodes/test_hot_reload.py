@@ -67,8 +67,13 @@ def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
     ros, checkpoint: Path, newer: Path
 ) -> None:
     with Server(make_world('corridor', 1), port=0) as simulator:
-        running = ros(checkpoint=checkpoint, port=simulator.port, lockstep=True,
-                      use_sim_time=True, recorder='ear')
+        running = ros(
+            checkpoint=checkpoint,
+            port=simulator.port,
+            lockstep=True,
+            use_sim_time=True,
+            recorder='ear',
+        )
         node = rclpy.create_node('ear')
         ear = Listener(node)
         levels = ear.listen(ExitLevel, 'exit_level', 1000)
@@ -81,16 +86,22 @@ def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
         running.run(lambda: work(bridge))
         wait_until(lambda: len(levels) > 30, 60)
         for path in (newer, checkpoint):  # there and back
-            answer = parameters.call_async(SetParameters.Request(parameters=[
-                Parameter('checkpoint', value=str(path)).to_parameter_msg()]))
+            answer = parameters.call_async(
+                SetParameters.Request(
+                    parameters=[Parameter('checkpoint', value=str(path)).to_parameter_msg()]
+                )
+            )
             wait_until(answer.done)
             decided = len(levels)
             wait_until(lambda count=decided: len(levels) > count + 30, 60)
     flown = [level.weights for level in levels]
     assert [one for one, before in zip(flown, [0, *flown], strict=False) if one != before] == [
-        version(checkpoint), version(newer), version(checkpoint)]
+        version(checkpoint),
+        version(newer),
+        version(checkpoint),
+    ]
     stamps = {conversions.nanoseconds(level.header.stamp) for level in levels}
-    seen = outcomes[:len(levels) - 1]
+    seen = outcomes[: len(levels) - 1]
     assert {conversions.nanoseconds(outcome.header.stamp) for outcome in seen} <= stamps
     assert [one.image for one in seen] == [seen[0].image + k for k in range(len(seen))]
     assert bridge.counts['unanswered_images'] == 0
@@ -107,12 +118,17 @@ def test_a_file_that_cannot_be_flown_is_refused_and_the_old_weights_fly_on(
     save(tmp_path / 'small.safetensors', Checkpoint(small, made.task))
     save(tmp_path / 'game.safetensors', Checkpoint(made.network, {'name': 'breakout'}))
     observation = {**made.task['observation'], 'half_depth': 7.0}
-    save(tmp_path / 'other.safetensors', Checkpoint(
-        made.network, {**made.task, 'observation': observation}))
+    save(
+        tmp_path / 'other.safetensors',
+        Checkpoint(made.network, {**made.task, 'observation': observation}),
+    )
     for name, why in (
-            ('nowhere', 'no such checkpoint'), ('cut', 'not a whole rapid_nav checkpoint'),
-            ('small', 'cannot fly a task'), ('game', 'not trained to fly'),
-            ('other', 'another task than the one that is flown')):
+        ('nowhere', 'no such checkpoint'),
+        ('cut', 'not a whole rapid_nav checkpoint'),
+        ('small', 'cannot fly a task'),
+        ('game', 'not trained to fly'),
+        ('other', 'another task than the one that is flown'),
+    ):
         assert why in camera.set(checkpoint=str(tmp_path / f'{name}.safetensors'))
         assert camera.answer(SOUND).weights == version(checkpoint)
     assert camera.set(checkpoint=str(newer)) == ''
@@ -135,6 +151,7 @@ def test_exploring_flies_the_action_that_it_says_and_the_same_ones_for_a_seed(
     drawn = [(rng.random(), int(rng.integers(25))) for _ in levels]
     assert explored == [chance < 0.5 for chance, _ in drawn]
     assert [level.action for level in levels if level.explored] == [
-        action for chance, action in drawn if chance < 0.5]
+        action for chance, action in drawn if chance < 0.5
+    ]
     assert camera.set(epsilon=0.0) == ''
     assert not camera.answer(SOUND).explored

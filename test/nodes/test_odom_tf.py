@@ -16,9 +16,14 @@ tf2_ros = pytest.importorskip('tf2_ros', reason='tf2_ros is not installed')
 from rapid_nav.nodes.odom_tf import OdomTf  # noqa: E402
 
 SETTINGS = {
-    'SettingsVersion': 1.2, 'SimMode': 'Multirotor',
-    'Vehicles': {'drone': {'VehicleType': 'SimpleFlight', 'Cameras': {
-        '0': {'X': 0.3, 'Y': 0.1, 'Z': -0.2, 'Pitch': 0, 'Roll': 0, 'Yaw': 0}}}},
+    'SettingsVersion': 1.2,
+    'SimMode': 'Multirotor',
+    'Vehicles': {
+        'drone': {
+            'VehicleType': 'SimpleFlight',
+            'Cameras': {'0': {'X': 0.3, 'Y': 0.1, 'Z': -0.2, 'Pitch': 0, 'Roll': 0, 'Yaw': 0}},
+        }
+    },
 }
 QUARTER = (0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5))  # a turn to the left
 
@@ -38,7 +43,8 @@ def test_the_camera_is_where_odometry_and_mounting_say(ros) -> None:
         odom = node.create_publisher(Odometry, 'odom', 10)
         running.spin(node)
         message = Odometry(
-            header=conversions.header(5 * 10**9, conversions.ODOM), child_frame_id=conversions.BASE)
+            header=conversions.header(5 * 10**9, conversions.ODOM), child_frame_id=conversions.BASE
+        )
         message.pose.pose.position = conversions.point((10.0, 20.0, 2.0))
         message.pose.pose.orientation = conversions.quaternion(QUARTER)
 
@@ -53,9 +59,12 @@ def test_the_camera_is_where_odometry_and_mounting_say(ros) -> None:
         # 0.3 m ahead, 0.1 m to the right, 0.2 m up, turned to the left with the drone
         camera = place(buffer.lookup_transform(conversions.ODOM, conversions.CAMERA, Time()))
         np.testing.assert_allclose(camera[0], (10.1, 20.3, 2.2), atol=1e-6)
-        optical = place(buffer.lookup_transform(conversions.ODOM, conversions.CAMERA_OPTICAL, Time()))
+        optical = place(
+            buffer.lookup_transform(conversions.ODOM, conversions.CAMERA_OPTICAL, Time())
+        )
         # The optical axis, z, looks where the drone does: along y.
         w_x_y_z = np.roll(optical[1], 1)
         np.testing.assert_allclose(
-            geometry.rotate(w_x_y_z, np.array([0.0, 0.0, 1.0])), (0.0, 1.0, 0.0), atol=1e-6)
+            geometry.rotate(w_x_y_z, np.array([0.0, 0.0, 1.0])), (0.0, 1.0, 0.0), atol=1e-6
+        )
         assert listener

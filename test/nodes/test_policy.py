@@ -54,8 +54,11 @@ def test_a_recorder_is_waited_for(ros, checkpoint: Path) -> None:
 @pytest.mark.parametrize('bad', ['nan', 'zero', 'empty', 'short', 'encoding'])
 def test_a_broken_image_gets_no_command_and_is_counted(camera: Camera, bad: str) -> None:
     changes = {
-        'nan': {}, 'zero': {}, 'empty': {'height': 0, 'width': 0, 'data': b''},
-        'short': {'data': bytes(100)}, 'encoding': {'encoding': 'rgb8'},
+        'nan': {},
+        'zero': {},
+        'empty': {'height': 0, 'width': 0, 'data': b''},
+        'short': {'data': bytes(100)},
+        'encoding': {'encoding': 'rgb8'},
     }[bad]
     depth = SOUND * {'nan': np.nan, 'zero': 0.0}.get(bad, 1.0)
     camera.show(depth, **changes)

@@ -44,7 +44,8 @@ def published() -> Iterator[Published]:
                 topic: offer
                 for node in nodes
                 for topic, _ in node.get_publisher_names_and_types_by_node(
-                    node.get_name(), node.get_namespace())
+                    node.get_name(), node.get_namespace()
+                )
                 for offer in node.get_publishers_info_by_topic(topic)[:1]
             }
         finally:
@@ -96,24 +97,34 @@ def topic_complaints(
         return [f'{name}: {topic["Value"]} is {offer.topic_type}, not {shows}']
     qos = offer.qos_profile
     asks_for_more = (
-        (topic['Reliability Policy'] == 'Reliable'
-         and qos.reliability != ReliabilityPolicy.RELIABLE)
-        or (topic['Durability Policy'] == 'Transient Local'
-            and qos.durability != DurabilityPolicy.TRANSIENT_LOCAL))
-    return [f'{name}: {topic["Value"]} is offered with less than is asked for'
-            ] if asks_for_more else []
+        topic['Reliability Policy'] == 'Reliable' and qos.reliability != ReliabilityPolicy.RELIABLE
+    ) or (
+        topic['Durability Policy'] == 'Transient Local'
+        and qos.durability != DurabilityPolicy.TRANSIENT_LOCAL
+    )
+    return (
+        [f'{name}: {topic["Value"]} is offered with less than is asked for']
+        if asks_for_more
+        else []
+    )
 
 
 def test_every_display_is_one_that_rviz_has_and_shows_a_topic_that_is_published(
-    published: Published
+    published: Published,
 ) -> None:
     assert complaints(window(), published) == []
 
 
 def test_all_that_there_is_to_see_has_a_display() -> None:
     shown = {display['Topic']['Value'] for display in displays(window()) if 'Topic' in display}
-    assert {'/rapid/scene', '/rapid/trail', '/rapid/thought', '/rapid/odom',
-            '/rapid/camera/depth', '/rapid/camera/image'} == shown
+    assert {
+        '/rapid/scene',
+        '/rapid/trail',
+        '/rapid/thought',
+        '/rapid/odom',
+        '/rapid/camera/depth',
+        '/rapid/camera/image',
+    } == shown
     assert all(display['Enabled'] for display in displays(window()))
 
 
@@ -159,9 +170,17 @@ def impossible_wish(config: dict[str, Any]) -> None:
     topic['Durability Policy'] = 'Transient Local'
 
 
-@pytest.mark.parametrize('spoil', [
-    renamed_topic, misspelt_class, misspelt_property, misspelt_policy, wrong_type,
-    impossible_wish])
+@pytest.mark.parametrize(
+    'spoil',
+    [
+        renamed_topic,
+        misspelt_class,
+        misspelt_property,
+        misspelt_policy,
+        wrong_type,
+        impossible_wish,
+    ],
+)
 def test_a_mistake_in_the_window_is_found(
     spoil: Callable[[dict[str, Any]], None], published: Published
 ) -> None:

@@ -21,11 +21,20 @@ class Desk:
     """A trainer beside a policy that is shown images all the time."""
 
     def __init__(self, ros, checkpoint: Path, out: Path, task: str = 'drone') -> None:
-        self.seen, topic = {
-            'drone': (SOUND, 'camera/depth'), 'pedra': (COLOURS, 'camera/image')}[task]
+        self.seen, topic = {'drone': (SOUND, 'camera/depth'), 'pedra': (COLOURS, 'camera/image')}[
+            task
+        ]
         self.camera = Camera(
-            ros, checkpoint, topic, self.seen, out=out, learning_starts=10, offer_seconds=0.5,
-            keep=100, task=task)
+            ros,
+            checkpoint,
+            topic,
+            self.seen,
+            out=out,
+            learning_starts=10,
+            offer_seconds=0.5,
+            keep=100,
+            task=task,
+        )
         self.trainer, running = Trainer(), self.camera.running
         running.spin(self.trainer)
         running.run(lambda: self.trainer.study.run(rclpy.ok))
@@ -45,9 +54,16 @@ class Desk:
     def learn(self) -> None:
         """Hand the trainer something to learn from."""
         rng = np.random.default_rng(0)
-        self.trainer.study.hear(Stretch(
-            '/rapid', rng.integers(0, 255, (60, *self.frame)).astype(np.uint8),
-            rng.integers(25, size=59), rng.random(59).astype(np.float32), True, 0))
+        self.trainer.study.hear(
+            Stretch(
+                '/rapid',
+                rng.integers(0, 255, (60, *self.frame)).astype(np.uint8),
+                rng.integers(25, size=59),
+                rng.random(59).astype(np.float32),
+                True,
+                0,
+            )
+        )
 
     @property
     def frame(self) -> tuple[int, ...]:
@@ -59,9 +75,16 @@ class Desk:
         """Set parameters of the trainer."""
         client = self.camera.node.create_client(SetParameters, 'trainer/set_parameters')
         assert client.wait_for_service(10)
-        wait_until(client.call_async(SetParameters.Request(parameters=[
-            Parameter(name, value=value).to_parameter_msg()
-            for name, value in values.items()])).done)
+        wait_until(
+            client.call_async(
+                SetParameters.Request(
+                    parameters=[
+                        Parameter(name, value=value).to_parameter_msg()
+                        for name, value in values.items()
+                    ]
+                )
+            ).done
+        )
 
 
 @pytest.mark.parametrize('task', ['drone', 'pedra'])
@@ -92,6 +115,10 @@ def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(
     save(tmp_path / 'other.safetensors', dataclasses.replace(made, task=other))
     desk = Desk(ros, tmp_path / 'other.safetensors', tmp_path / 'out')
     wait_until(lambda: 'another task' in desk.trainer.pilots['/rapid'].refused)
-    wait_until(lambda: any(
-        'refuses' in item.key and 'another task' in item.value
-        for message in desk.camera.diagnostics for item in message.status[0].values))
+    wait_until(
+        lambda: any(
+            'refuses' in item.key and 'another task' in item.value
+            for message in desk.camera.diagnostics
+            for item in message.status[0].values
+        )
+    )

@@ -8,7 +8,7 @@ from rapid_nav.stack.flight import environment
 
 @pytest.mark.slow
 def test_a_trainer_that_learns_without_a_rest_leaves_the_policy_its_time(
-    monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in environment(0).items():
         monkeypatch.setenv(name, value)  # what the benchmark sets here is undone afterwards

@@ -27,10 +27,21 @@ except ModuleNotFoundError as missing:
     pytest.skip(f'{missing.name}: see requirements/view.txt', allow_module_level=True)
 
 WORLD = [
-    {'kind': kind, 'name': f'{name}_0', 'position': np.ones(3), 'size': np.ones(3),
-     'orientation': np.array([0.0, 0.0, 0.0, 1.0]), 'color': (200, 100, 50)}
-    for kind, name in (('box', 'wall'), ('cylinder', 'post'), ('sphere', 'ball'),
-                       ('plane', 'ceiling'))]
+    {
+        'kind': kind,
+        'name': f'{name}_0',
+        'position': np.ones(3),
+        'size': np.ones(3),
+        'orientation': np.array([0.0, 0.0, 0.0, 1.0]),
+        'color': (200, 100, 50),
+    }
+    for kind, name in (
+        ('box', 'wall'),
+        ('cylinder', 'post'),
+        ('sphere', 'ball'),
+        ('plane', 'ceiling'),
+    )
+]
 
 
 @pytest.fixture
@@ -38,7 +49,8 @@ def viewer(tmp_path: Path, domain: int) -> Any:
     """Return a viewer that keeps what it is shown in flight.rrd."""
     rclpy.init(
         args=['--ros-args', '-p', 'browser:=false', '-p', f'save:={tmp_path}/kept/flight.rrd'],
-        domain_id=domain)
+        domain_id=domain,
+    )
     node = Viewer()
     yield node
     node.destroy_node()
@@ -62,8 +74,15 @@ def show_flight(viewer: Viewer, frames: int) -> None:
         stamp = 10**9 + frame * 50_000_000
         seen = conversions.header(stamp, conversions.CAMERA_OPTICAL)
         viewer.on_odometry(Odometry(header=conversions.header(stamp, conversions.ODOM)))
-        viewer.on_outcome(Outcome(header=seen, clearance=2.0, terminal=frame == frames - 1,
-                                  collision=True, collided_with='wall_0'))
+        viewer.on_outcome(
+            Outcome(
+                header=seen,
+                clearance=2.0,
+                terminal=frame == frames - 1,
+                collision=True,
+                collided_with='wall_0',
+            )
+        )
         viewer.on_depth(conversions.image(depth, stamp))
         viewer.on_image(conversions.image(picture, stamp))
         viewer.on_command(conversions.command(BodyVelocity(1.0, 0.0, 0.0, 0.0), stamp))
@@ -100,8 +119,17 @@ def test_a_flight_is_kept_in_the_file(viewer: Viewer, tmp_path: Path) -> None:
     viewer.close()
     kept = (tmp_path / 'kept' / 'flight.rrd').read_bytes()
     assert kept.startswith(b'RRF')
-    for path in (b'world/scene/wall', b'world/trail', b'camera/depth', b'exit/confidence',
-                 b'operations', b'clearance', b'latency/whole', b'flight time', b'events'):
+    for path in (
+        b'world/scene/wall',
+        b'world/trail',
+        b'camera/depth',
+        b'exit/confidence',
+        b'operations',
+        b'clearance',
+        b'latency/whole',
+        b'flight time',
+        b'events',
+    ):
         assert path in kept, path
 
 
@@ -128,10 +156,15 @@ def test_a_path_is_cut_where_its_colour_changes() -> None:
 
 
 def test_things_are_drawn_in_their_shape_and_by_their_kind() -> None:
-    drawn = {path: type(shapes).__name__ for path, shapes in rerun_convert.world(
-        world_markers(WORLD))}
-    assert drawn == {'wall': 'Boxes3D', 'post/round': 'Cylinders3D', 'ball/ball': 'Ellipsoids3D',
-                     'ceiling': 'Boxes3D'}
+    drawn = {
+        path: type(shapes).__name__ for path, shapes in rerun_convert.world(world_markers(WORLD))
+    }
+    assert drawn == {
+        'wall': 'Boxes3D',
+        'post/round': 'Cylinders3D',
+        'ball/ball': 'Ellipsoids3D',
+        'ceiling': 'Boxes3D',
+    }
 
 
 def test_what_no_ray_hits_is_as_far_as_can_be() -> None:

@@ -58,9 +58,17 @@ def test_the_unmodified_client_flies_there_and_lands(world, transport):
         environment = rpc.stock_environment()
     with Server(world, {'ClockSpeed': 4}, port=0) as server:
         done = subprocess.run(
-            [sys.executable, '-c', (OURS if transport == 'ours' else '') + FLIGHT,
-             str(server.port)],
-            env=environment, capture_output=True, text=True, timeout=100, check=False,
+            [
+                sys.executable,
+                '-c',
+                (OURS if transport == 'ours' else '') + FLIGHT,
+                str(server.port),
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
         )
     assert done.returncode == 0, done.stderr
     assert 'flown' in done.stdout

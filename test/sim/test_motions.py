@@ -46,8 +46,9 @@ def test_velocity_with_a_height_keeps_that_height(client):
 
 
 def test_forward_only_turns_the_nose_where_the_drone_flies(client):
-    client.moveByVelocityAsync(0, 2, 0, 5, airsim.DrivetrainType.ForwardOnly,
-                               airsim.YawMode(False, 0))
+    client.moveByVelocityAsync(
+        0, 2, 0, 5, airsim.DrivetrainType.ForwardOnly, airsim.YawMode(False, 0)
+    )
     client.simContinueForTime(5.0)
     assert state(client)[2] == pytest.approx(90, abs=5)
 
@@ -101,9 +102,10 @@ def test_a_height_is_flown_to_and_home_is_found(client):
     assert np.linalg.norm(state(client)[0]) < 1.0
 
 
-@pytest.mark.parametrize(('roll', 'pitch', 'axis', 'sign'), [
-    (0.15, 0, 1, 1), (-0.15, 0, 1, -1), (0, -0.15, 0, 1), (0, 0.15, 0, -1),
-])
+@pytest.mark.parametrize(
+    ('roll', 'pitch', 'axis', 'sign'),
+    [(0.15, 0, 1, 1), (-0.15, 0, 1, -1), (0, -0.15, 0, 1), (0, 0.15, 0, -1)],
+)
 def test_leaning_makes_it_drift_that_way(client, roll, pitch, axis, sign):
     # The wire carries FRD: nose down is negative pitch and flies forward. The client negates.
     client.moveByRollPitchYawZAsync(roll, -pitch, 0, -2, 1.5)

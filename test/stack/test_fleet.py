@@ -18,7 +18,8 @@ def test_every_drone_has_its_own_simulator_namespace_time_and_worlds(tmp_path: P
     assert bridges[1].namespace('rapid') == 'rapid/drone1'
     assert all(('/clock', 'clock') in bridge.remap for bridge in bridges)
     assert processes['drone2/policy'].parameters['checkpoint'] == str(
-        tmp_path / 'policy.safetensors')
+        tmp_path / 'policy.safetensors'
+    )
     words = processes['drone2/policy'].command('rapid')
     assert '__node:=policy' in words and '__ns:=/rapid/drone2' in words
     assert '/clock:=clock' in words
@@ -34,8 +35,9 @@ def test_the_trainer_comes_first_and_waits_for_everybody_where_time_does_not() -
 
 def test_several_drones_of_one_airsim_are_named_and_run_free() -> None:
     config = FleetConfig(simulator='airsim', vehicles='red,blue')
-    vehicles = [one.parameters['vehicle'] for one in fleet(config)
-                if one.executable == 'airsim_bridge']
+    vehicles = [
+        one.parameters['vehicle'] for one in fleet(config) if one.executable == 'airsim_bridge'
+    ]
     assert vehicles == ['red', 'blue']
     assert not any('simulator' in one.name for one in fleet(config))
     with pytest.raises(ValueError, match='vehicles names 1 for 2 drones'):

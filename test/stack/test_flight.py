@@ -50,7 +50,9 @@ def test_a_viewer_comes_when_asked_for_and_says_what_it_needs(
     assert viewers() == []
     monkeypatch.chdir(tmp_path)
     assert viewers(save_view='flight.rrd')[0].parameters == {
-        'browser': False, 'save': str(tmp_path / 'flight.rrd')}
+        'browser': False,
+        'save': str(tmp_path / 'flight.rrd'),
+    }
     assert viewers(view=True)[0].parameters == {'browser': True, 'save': ''}
     monkeypatch.setattr(flight.importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(ValueError, match=r"rerun-sdk.*make fly ARGS='--view'"):
@@ -66,12 +68,15 @@ def test_a_map_is_named_by_its_full_path(
     assert str(tmp_path / 'map.yaml') in parts(config)['simulator'].arguments
 
 
-@pytest.mark.parametrize(('changes', 'complaint'), [
-    ({'checkpoint': 'nowhere'}, 'nowhere: no such file; train'),
-    ({'world': 'nowhere.yaml'}, 'nowhere.yaml: there is no such file'),
-    ({'port': 70000}, r'port is 70000; it must lie in \[0, 65535\]'),
-    ({'simulator': 'gazebo'}, 'choose one of embedded, airsim'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        ({'checkpoint': 'nowhere'}, 'nowhere: no such file; train'),
+        ({'world': 'nowhere.yaml'}, 'nowhere.yaml: there is no such file'),
+        ({'port': 70000}, r'port is 70000; it must lie in \[0, 65535\]'),
+        ({'simulator': 'gazebo'}, 'choose one of embedded, airsim'),
+    ],
+)
 def test_what_cannot_be_flown_is_said_before_anything_starts(
     checkpoint: Path, changes: dict, complaint: str
 ) -> None:
@@ -86,7 +91,7 @@ def test_two_runs_never_share_a_domain() -> None:
 
 
 def test_every_run_keeps_to_this_machine_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
     assert flight.environment(5)['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
@@ -96,14 +101,15 @@ def test_every_run_keeps_to_this_machine_unless_told_otherwise(
 
 
 def test_messages_are_handed_on_as_the_package_says_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
     file = Path(flight.environment(5)['FASTRTPS_DEFAULT_PROFILES_FILE'])
     told = {one.tag.rpartition('}')[2]: one.text for one in ElementTree.parse(file).iter()}
     # Whatever is queued for one who is gone leaves room for more.
     assert int(told['segment_size']) > 2 * (
-        int(told['port_queue_capacity']) * int(told['maxMessageSize']))
+        int(told['port_queue_capacity']) * int(told['maxMessageSize'])
+    )
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', 'mine.xml')
     assert flight.environment(5)['FASTRTPS_DEFAULT_PROFILES_FILE'] == 'mine.xml'
 

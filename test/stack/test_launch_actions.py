@@ -63,11 +63,14 @@ def test_a_training_is_launched_with_every_setting_of_the_fleet(tmp_path: Path) 
     assert len(started(module, **given)) == len(fleet(FleetConfig(drones=3))) == 10
 
 
-@pytest.mark.parametrize(('given', 'complaint'), [
-    ({'seed': 'three'}, 'seed:=three: it must be a whole number'),
-    ({'threshold': 'high'}, 'threshold:=high: it must be a number'),
-    ({'world': 'nowhere.yaml'}, 'world nowhere.yaml: there is no such file'),
-])
+@pytest.mark.parametrize(
+    ('given', 'complaint'),
+    [
+        ({'seed': 'three'}, 'seed:=three: it must be a whole number'),
+        ({'threshold': 'high'}, 'threshold:=high: it must be a number'),
+        ({'world': 'nowhere.yaml'}, 'world nowhere.yaml: there is no such file'),
+    ],
+)
 def test_an_argument_that_is_no_good_is_named(given: dict[str, str], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         started(load('drone_sim'), **given)

@@ -10,7 +10,8 @@ import pytest
 from rapid_nav.stack.processes import Processes
 
 SLOW_TO_FINISH = (
-    'trap "sleep 3; echo whole > {}; exit" TERM; echo ready; while :; do sleep .05; done')
+    'trap "sleep 3; echo whole > {}; exit" TERM; echo ready; while :; do sleep .05; done'
+)
 
 
 @pytest.fixture

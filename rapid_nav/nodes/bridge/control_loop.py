@@ -39,9 +39,7 @@ class Bridge(Protocol):
 
     def wants_rgb(self) -> bool: ...
 
-    def publish(
-        self, sense: Sense, camera: CameraInfo, verdict: Verdict, flight: int
-    ) -> None: ...
+    def publish(self, sense: Sense, camera: CameraInfo, verdict: Verdict, flight: int) -> None: ...
 
     def publish_decided(self, sense: Sense) -> None: ...
 
@@ -58,8 +56,12 @@ class FlightLoop:
         task = TASKS[config.task]
         self.by_pose = task.actions.motion == 'pose'
         self.flights = Flights(
-            task.reward, config.cap, config.duration, config.flights,
-            slack=config.decision_period / 2)
+            task.reward,
+            config.cap,
+            config.duration,
+            config.flights,
+            slack=config.decision_period / 2,
+        )
         self.look = time.time_ns()  # counted on by one; no other bridge counts here
         self.flying = False  # while it is not, commands are ignored
         self.commanded_ns: int | None = None  # the stamp seen last when the last command came
@@ -127,7 +129,8 @@ class FlightLoop:
             return False
         assert sense.depth is not None, 'it was asked for'
         verdict, over = self.flights.judge(
-            sense.stamp_ns, sense.depth, sense.position, sense.collided and self.flying)
+            sense.stamp_ns, sense.depth, sense.position, sense.collided and self.flying
+        )
         self.bridge.publish(sense, self.camera, verdict, self.flights.number)
         answer = self._wait_for_answer(sense) if self.config.lockstep else None
         if verdict.terminal:
@@ -151,7 +154,8 @@ class FlightLoop:
             if time.monotonic() > deadline:
                 self.bridge.counts['unanswered_images'] += 1
                 self.bridge.get_logger().warning(
-                    'No command for an image: hovering', throttle_duration_sec=5.0)
+                    'No command for an image: hovering', throttle_duration_sec=5.0
+                )
                 return None
             self.bridge.publish_decided(sense)
         return None
@@ -174,9 +178,7 @@ class FlightLoop:
             if self.bridge.mailbox.errand():
                 return
 
-    def _obey_command(
-        self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float
-    ) -> None:
+    def _obey_command(self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float) -> None:
         """Fly at a velocity for so long, or go at once where it would lead until the next look."""
         if self.by_pose:
             drone.move(velocity, self.config.decision_period)

@@ -26,8 +26,11 @@ class Mailbox:
         """Return the command for this image; None if none came in time or there is an errand."""
         with self._news:
             self._news.wait_for(
-                lambda: self._errand or self.closed
-                or (self._answer and self._answer[0] == stamp_ns), timeout_s)
+                lambda: (
+                    self._errand or self.closed or (self._answer and self._answer[0] == stamp_ns)
+                ),
+                timeout_s,
+            )
             answered, velocity = self._answer or (None, None)
             return velocity if answered == stamp_ns else None
 
@@ -43,7 +46,8 @@ class Mailbox:
             self._errand, self._outcome = errand, None
             self._news.notify_all()
             self._news.wait_for(
-                lambda: self._outcome is not None or self.closed, deadline - time.monotonic())
+                lambda: self._outcome is not None or self.closed, deadline - time.monotonic()
+            )
             done, self._errand = self._outcome, None
             return 'it took too long' if done is None else done
 

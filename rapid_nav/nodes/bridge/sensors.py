@@ -14,8 +14,12 @@ from rapid_nav.options import check, setting
 
 def _rate(default: float, of: str) -> float:
     return setting(
-        default, f'{of} are published at this rate; 0 switches them off.', unit='Hz', low=0.0,
-        high=400.0)
+        default,
+        f'{of} are published at this rate; 0 switches them off.',
+        unit='Hz',
+        low=0.0,
+        high=400.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,7 @@ class Sensors:
     def __init__(self, node: Node, config: SensorConfig) -> None:
         self.logger = node.get_logger()
         self.periods = {
-            topic: 1.0 / rate
-            for topic in _SENSORS if (rate := getattr(config, f'{topic}_rate'))
+            topic: 1.0 / rate for topic in _SENSORS if (rate := getattr(config, f'{topic}_rate'))
         }
         self.publishers = {
             topic: node.create_publisher(_SENSORS[topic][0], topic, 10) for topic in self.periods
@@ -60,9 +63,7 @@ class Sensors:
 
     def publish_due(self, drone: AirSimDrone, now: float) -> float:
         """Read and publish what is due at `now` [s of any clock]; return when the next is."""
-        listened = [
-            topic for topic in self.due if self.publishers[topic].get_subscription_count()
-        ]
+        listened = [topic for topic in self.due if self.publishers[topic].get_subscription_count()]
         for topic in listened:
             if self.due[topic] > now:
                 continue

@@ -22,13 +22,19 @@ class PolicyConfig(Steering):
     """How the policy is steered, and what it flies by."""
 
     epsilon: float = setting(
-        0.0, 'This share of the actions is random, for learning.', low=0.0, high=1.0)
+        0.0, 'This share of the actions is random, for learning.', low=0.0, high=1.0
+    )
     explore_seed: int = setting(0, 'The random actions have this seed.', low=0)
     max_age: float = setting(
-        0.5, 'Images up to this age are flown by; a longer pause begins a new history.',
-        unit='s', low=0.01, high=60.0)
+        0.5,
+        'Images up to this age are flown by; a longer pause begins a new history.',
+        unit='s',
+        low=0.01,
+        high=60.0,
+    )
     recorder: str = setting(
-        '', 'These nodes (by commas) must listen before the first decision; if empty, none must.')
+        '', 'These nodes (by commas) must listen before the first decision; if empty, none must.'
+    )
 
 
 LIVE = (*(field.name for field in fields(Steering)), 'epsilon')
@@ -61,7 +67,11 @@ class Brain:
     """Decides on images under settings that stand."""
 
     def __init__(
-        self, config: PolicyConfig, loaded: Loaded, history: History, explorer: Explorer,
+        self,
+        config: PolicyConfig,
+        loaded: Loaded,
+        history: History,
+        explorer: Explorer,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.config, self.loaded, self.history = config, loaded, history
@@ -70,8 +80,10 @@ class Brain:
         network = self.network
         point = config.operating_point or next(iter(network.about.operating_points), 'full')
         self.thresholds = (
-            network.about.thresholds(point) if config.threshold < 0 else
-            check_thresholds((config.threshold,), network.num_levels))
+            network.about.thresholds(point)
+            if config.threshold < 0
+            else check_thresholds((config.threshold,), network.num_levels)
+        )
         self.governor: Governor | None = None
         self.deadline: Deadline | None = None
         self.late = 0
@@ -105,8 +117,11 @@ class Brain:
         if self.deadline:
             self.deadline.begin(waited + started - began)
         decision = self.network.decide(
-            observation, thresholds, self.deadline.may_run if self.deadline else in_time,
-            agree=self.governor is not None)
+            observation,
+            thresholds,
+            self.deadline.may_run if self.deadline else in_time,
+            agree=self.governor is not None,
+        )
         spent = self.clock() - started
         if self.deadline:
             self.late += self.deadline.end(decision.level) > self.deadline.limit
@@ -122,8 +137,10 @@ class Brain:
     def state(self) -> dict[str, str]:
         """Return what steers the exits, for people to read."""
         state = {
-            'checkpoint': str(self.loaded.path), 'weights': str(self.loaded.weights),
-            'updates': self.loaded.updates}
+            'checkpoint': str(self.loaded.path),
+            'weights': str(self.loaded.weights),
+            'updates': self.loaded.updates,
+        }
         if self.config.epsilon > 0:
             state['epsilon'] = f'{self.config.epsilon:g}'
         if self.governor:
@@ -132,7 +149,9 @@ class Brain:
             state |= {
                 'budget': f'{self.governor.config.budget:g}{unit}',
                 'budget_spent': f'{self.governor.mean:.4f}{unit}',
-                'deep_for_safety': str(self.governor.forced), 'thresholds': thresholds}
+                'deep_for_safety': str(self.governor.forced),
+                'thresholds': thresholds,
+            }
         else:
             state |= {'thresholds': ', '.join(f'{one:.3f}' for one in self.thresholds)}
         if self.deadline:

@@ -48,11 +48,13 @@ def load(checkpoint: str, before: FlightTask | None = None) -> Loaded:
     if (tuple(sizes.input_shape), sizes.num_actions) != wanted:
         raise CheckpointError(
             f'{path}: a network of {sizes.input_shape} and {sizes.num_actions} actions cannot fly '
-            f'a task of {wanted[0]} and {wanted[1]}; train it for its task')
+            f'a task of {wanted[0]} and {wanted[1]}; train it for its task'
+        )
     if before is not None and task != before:
         raise CheckpointError(
             f'{path}: trained for another task than the one that is flown; '
-            'start the policy anew to fly it')
+            'start the policy anew to fly it'
+        )
     weights = zlib.crc32(path.read_bytes())
     return Loaded(checkpoint, path, weights, network, task, warm_up(network))
 

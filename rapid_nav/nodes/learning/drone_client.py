@@ -29,8 +29,12 @@ class Pilot:
     """Hears one drone's images, decisions and outcomes, and sets its policy's parameters."""
 
     def __init__(
-        self, node: Node, join: DroneJoin, task: FlightTask,
-        learn: Callable[[Stretch], None], group: CallbackGroup | None = None,
+        self,
+        node: Node,
+        join: DroneJoin,
+        task: FlightTask,
+        learn: Callable[[Stretch], None],
+        group: CallbackGroup | None = None,
     ) -> None:
         self.join, self.task, self.learn = join, task, learn
         self.node, name = node, join.drone
@@ -43,12 +47,16 @@ class Pilot:
         self.sees_rgb = task.observation.kind == 'rgb'
         seen = 'camera/image' if self.sees_rgb else 'camera/depth'
         for kind, topic, heard in (
-                (Image, seen, self.on_image), (ExitLevel, 'exit_level', self.on_exit),
-                (Outcome, 'outcome', self.on_outcome)):
+            (Image, seen, self.on_image),
+            (ExitLevel, 'exit_level', self.on_exit),
+            (Outcome, 'outcome', self.on_outcome),
+        ):
             node.create_subscription(
-                kind, f'{name}/{topic}', heard, _HEARING, callback_group=group)
+                kind, f'{name}/{topic}', heard, _HEARING, callback_group=group
+            )
         self.client = node.create_client(
-            SetParameters, f'{name}/policy/set_parameters', callback_group=group)
+            SetParameters, f'{name}/policy/set_parameters', callback_group=group
+        )
 
     @property
     def gone(self) -> bool:
@@ -68,13 +76,15 @@ class Pilot:
     def on_exit(self, message: ExitLevel) -> None:
         """Take what it did."""
         self.weights = message.weights
-        self._hand_on(self.join.hear(
-            conversions.nanoseconds(message.header.stamp), action=message.action))
+        self._hand_on(
+            self.join.hear(conversions.nanoseconds(message.header.stamp), action=message.action)
+        )
 
     def on_outcome(self, message: Outcome) -> None:
         """Take what that led to."""
-        judged = Judged(message.reward, message.terminal, message.collision, message.flight,
-                        message.image)
+        judged = Judged(
+            message.reward, message.terminal, message.collision, message.flight, message.image
+        )
         self._hand_on(self.join.hear(conversions.nanoseconds(message.header.stamp), judged=judged))
 
     def _hand_on(self, stretches: Iterable[Stretch]) -> None:
@@ -90,14 +100,18 @@ class Pilot:
         flown = offer.weights in (self.weights, self.offered if self.refused else None)
         new = self.offered != offer.weights and not flown
         if not self.client.service_is_ready() or now - self.asked_at < (
-                0.0 if new else _REFRESH_S if flown else _AGAIN_S):
+            0.0 if new else _REFRESH_S if flown else _AGAIN_S
+        ):
             return
         wanted = [Parameter('epsilon', value=float(epsilon))]
         if not flown:
             wanted.append(Parameter('checkpoint', value=str(offer.path)))
         self.asked_at, self.offered = now, offer.weights
-        self.asked = self.client.call_async(SetParameters.Request(
-            parameters=[parameter.to_parameter_msg() for parameter in wanted]))
+        self.asked = self.client.call_async(
+            SetParameters.Request(
+                parameters=[parameter.to_parameter_msg() for parameter in wanted]
+            )
+        )
         self.asked.add_done_callback(self.answered)
 
     def answered(self, asked: Future) -> None:

@@ -28,10 +28,23 @@ class Evaluation:
         # A copy: the trainer keeps only its newest files.
         flown = Path(self.folder.name) / 'policy.safetensors'
         flown.write_bytes(checkpoint.read_bytes())
-        self.flying = subprocess.Popen([
-            'nice', '-n', '19', str(prefix() / 'bin' / 'rapid-nav'), 'evaluate', 'drone',
-            '--checkpoint', str(flown), '--flights', str(self.flights),
-            '--report', str(report)], stdout=subprocess.DEVNULL)
+        self.flying = subprocess.Popen(
+            [
+                'nice',
+                '-n',
+                '19',
+                str(prefix() / 'bin' / 'rapid-nav'),
+                'evaluate',
+                'drone',
+                '--checkpoint',
+                str(flown),
+                '--flights',
+                str(self.flights),
+                '--report',
+                str(report),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
 
     def end(self) -> None:
         """Stop flying."""

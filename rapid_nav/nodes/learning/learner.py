@@ -96,15 +96,20 @@ class Study:
             return
         path = self.folder / f'policy-{updates:08d}.safetensors'
         card = {
-            'task': self.config.task, 'steps': self.pupil.step, 'updates': updates,
-            'seed': self.config.seed, 'agent': to_dict(self.agent),
-            'train': to_dict(self.pupil.config)}
-        checkpoint.save(path, Checkpoint(
-            self.pupil.learner.network, self.task.to_dict(), {}, card))
+            'task': self.config.task,
+            'steps': self.pupil.step,
+            'updates': updates,
+            'seed': self.config.seed,
+            'agent': to_dict(self.agent),
+            'train': to_dict(self.pupil.config),
+        }
+        checkpoint.save(
+            path, Checkpoint(self.pupil.learner.network, self.task.to_dict(), {}, card)
+        )
         content = path.read_bytes()
         write_atomically(self.folder / 'policy.safetensors', content)
         self.latest = Offer(path.absolute(), zlib.crc32(content), updates)
-        for old in sorted(self.folder.glob('policy-*.safetensors'))[:-self.config.keep]:
+        for old in sorted(self.folder.glob('policy-*.safetensors'))[: -self.config.keep]:
             old.unlink(missing_ok=True)
 
     def save(self) -> None:
@@ -116,17 +121,20 @@ class Study:
         patience = 0.0 if self.pupil.due else 0.1
         try:
             while True:
-                self._remember(self.waiting.get(timeout=patience) if patience
-                               else self.waiting.get_nowait())
+                self._remember(
+                    self.waiting.get(timeout=patience) if patience else self.waiting.get_nowait()
+                )
                 patience = 0.0
         except queue.Empty:
             pass
 
     def _remember(self, stretch: Stretch) -> None:
         self.pupil.remember(
-            stretch.frames, stretch.actions, stretch.rewards, stretch.terminated, stretch.context)
+            stretch.frames, stretch.actions, stretch.rewards, stretch.terminated, stretch.context
+        )
         earned = self.earned.get(stretch.drone, 0.0) + float(
-            stretch.rewards[stretch.context:].sum())
+            stretch.rewards[stretch.context :].sum()
+        )
         if stretch.terminated:
             self.recent = [*self.recent[-49:], earned]
             earned = 0.0
@@ -135,16 +143,25 @@ class Study:
     def _make_pupil(self) -> Pupil:
         config, task = self.config, self.task
         train = TrainConfig(
-            steps=config.steps, num_envs=1, steps_per_update=config.steps_per_update,
-            replay_size=config.replay_size, learning_starts=config.learning_starts,
+            steps=config.steps,
+            num_envs=1,
+            steps_per_update=config.steps_per_update,
+            replay_size=config.replay_size,
+            learning_starts=config.learning_starts,
             epsilon_start=config.epsilon_start,
-            epsilon_end=config.epsilon_end, epsilon_share=config.epsilon_share,
-            distil_share=config.distil_share, seed=config.seed)
+            epsilon_end=config.epsilon_end,
+            epsilon_share=config.epsilon_share,
+            distil_share=config.distil_share,
+            seed=config.seed,
+        )
         rgb = task.observation.kind == 'rgb'
         full = c3f2_stages() if rgb else rapid_stages()
         network = NetworkConfig(
-            task.observation.shape, ActionGrid(task.actions).num_actions,
-            full if config.network == 'full' else light_stages(), duelling=not rgb)
+            task.observation.shape,
+            ActionGrid(task.actions).num_actions,
+            full if config.network == 'full' else light_stages(),
+            duelling=not rgb,
+        )
         begun = checkpoint.load(config.start) if config.start else None
         if begun:
             network = begun.network.config

@@ -60,9 +60,13 @@ def image(pixels: np.ndarray, stamp_ns: int, frame: str = CAMERA_OPTICAL) -> Ima
     data = array.array('B')
     data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
     return Image(
-        header=header(stamp_ns, frame), height=height, width=width,
+        header=header(stamp_ns, frame),
+        height=height,
+        width=width,
         encoding=_ENCODINGS[pixels.dtype.name, channels],
-        step=width * channels * pixels.itemsize, data=data)
+        step=width * channels * pixels.itemsize,
+        data=data,
+    )
 
 
 def depth_image(message: Image) -> np.ndarray:
@@ -87,7 +91,8 @@ def color_image(message: Image) -> np.ndarray:
     if message.step != width or len(message.data) != message.height * width or not message.data:
         raise ValueError(
             f'the colour image is broken: {message.width} x {message.height} pixels in '
-            f'{len(message.data)} bytes')
+            f'{len(message.data)} bytes'
+        )
     return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
 
 
@@ -95,11 +100,15 @@ def camera_info(camera: readings.CameraInfo, stamp_ns: int) -> CameraInfo:
     """Return the pinhole camera as a message."""
     f, cx, cy = camera.focal_length, camera.width / 2, camera.height / 2
     return CameraInfo(
-        header=header(stamp_ns, CAMERA_OPTICAL), height=camera.height, width=camera.width,
-        distortion_model='plumb_bob', d=[0.0] * 5,
+        header=header(stamp_ns, CAMERA_OPTICAL),
+        height=camera.height,
+        width=camera.width,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
         k=[f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0])
+        p=[f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
 
 
 def odometry(sense: readings.Sense) -> Odometry:
@@ -121,16 +130,28 @@ def command(velocity: BodyVelocity, stamp_ns: int) -> TwistStamped:
 
 
 def exit_level(
-    decision: Decision, image: Header, spent: float, wait: float, weights: int = 0,
+    decision: Decision,
+    image: Header,
+    spent: float,
+    wait: float,
+    weights: int = 0,
     explored: bool = False,
 ) -> ExitLevel:
     """Return a decision on an image as a message; `spent` in the network and `wait` in all [s]."""
     return ExitLevel(
-        header=Header(stamp=image.stamp, frame_id=image.frame_id), level=decision.level,
-        num_levels=decision.num_levels, confidence=decision.confidence,
-        threshold=decision.threshold, action=decision.action, explored=explored,
-        weights=weights, macs=decision.macs, macs_ratio=decision.macs_ratio,
-        inference_time=spent, latency=wait)
+        header=Header(stamp=image.stamp, frame_id=image.frame_id),
+        level=decision.level,
+        num_levels=decision.num_levels,
+        confidence=decision.confidence,
+        threshold=decision.threshold,
+        action=decision.action,
+        explored=explored,
+        weights=weights,
+        macs=decision.macs,
+        macs_ratio=decision.macs_ratio,
+        inference_time=spent,
+        latency=wait,
+    )
 
 
 def body_velocity(message: TwistStamped) -> BodyVelocity:
@@ -145,9 +166,11 @@ def body_velocity(message: TwistStamped) -> BodyVelocity:
 def imu(reading: readings.Imu) -> Imu:
     """Return an inertial measurement as a message."""
     return Imu(
-        header=header(reading.stamp_ns, BASE), orientation=quaternion(reading.orientation),
+        header=header(reading.stamp_ns, BASE),
+        orientation=quaternion(reading.orientation),
         angular_velocity=vector(reading.angular_velocity),
-        linear_acceleration=vector(reading.linear_acceleration))
+        linear_acceleration=vector(reading.linear_acceleration),
+    )
 
 
 def gps(reading: readings.Gps) -> NavSatFix:
@@ -157,30 +180,39 @@ def gps(reading: readings.Gps) -> NavSatFix:
     return NavSatFix(
         header=header(reading.stamp_ns, BASE),
         status=NavSatStatus(status=fixed, service=NavSatStatus.SERVICE_GPS),
-        latitude=reading.latitude, longitude=reading.longitude, altitude=reading.altitude,
+        latitude=reading.latitude,
+        longitude=reading.longitude,
+        altitude=reading.altitude,
         position_covariance=[across, 0.0, 0.0, 0.0, across, 0.0, 0.0, 0.0, up],
-        position_covariance_type=NavSatFix.COVARIANCE_TYPE_DIAGONAL_KNOWN)
+        position_covariance_type=NavSatFix.COVARIANCE_TYPE_DIAGONAL_KNOWN,
+    )
 
 
 def magnetic_field(reading: readings.Magnetometer) -> MagneticField:
     """Return the magnetic field as a message."""
     return MagneticField(
-        header=header(reading.stamp_ns, BASE), magnetic_field=vector(reading.field))
+        header=header(reading.stamp_ns, BASE), magnetic_field=vector(reading.field)
+    )
 
 
 def pressure(reading: readings.Barometer) -> FluidPressure:
     """Return the air's pressure as a message."""
     return FluidPressure(
-        header=header(reading.stamp_ns, BASE), fluid_pressure=float(reading.pressure))
+        header=header(reading.stamp_ns, BASE), fluid_pressure=float(reading.pressure)
+    )
 
 
 def distance(reading: readings.Distance) -> Range:
     """Return one beam as a message: +inf where it met nothing (REP 117)."""
     met = reading.distance < reading.high
     return Range(
-        header=header(reading.stamp_ns, BASE), radiation_type=Range.INFRARED,
-        field_of_view=_BEAM_WIDTH, min_range=float(reading.low), max_range=float(reading.high),
-        range=float(reading.distance) if met else float('inf'))
+        header=header(reading.stamp_ns, BASE),
+        radiation_type=Range.INFRARED,
+        field_of_view=_BEAM_WIDTH,
+        min_range=float(reading.low),
+        max_range=float(reading.high),
+        range=float(reading.distance) if met else float('inf'),
+    )
 
 
 def points(reading: readings.Lidar) -> PointCloud2:
@@ -195,8 +227,15 @@ def points(reading: readings.Lidar) -> PointCloud2:
         for index, axis in enumerate('xyz')
     ]
     return PointCloud2(
-        header=header(reading.stamp_ns, ODOM), height=1, width=len(cloud), fields=fields,
-        point_step=12, row_step=12 * len(cloud), data=data, is_dense=True)
+        header=header(reading.stamp_ns, ODOM),
+        height=1,
+        width=len(cloud),
+        fields=fields,
+        point_step=12,
+        row_step=12 * len(cloud),
+        data=data,
+        is_dense=True,
+    )
 
 
 def diagnostics(
@@ -205,8 +244,11 @@ def diagnostics(
     """Return one status: an error if there is a complaint."""
     status = DiagnosticStatus(
         level=DiagnosticStatus.ERROR if complaint else DiagnosticStatus.OK,
-        name=name, hardware_id='rapid_nav', message=complaint or 'ok',
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+        name=name,
+        hardware_id='rapid_nav',
+        message=complaint or 'ok',
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
     return DiagnosticArray(header=Header(stamp=stamp), status=[status])
 
 

@@ -39,9 +39,15 @@ class Recorder(Node):
     def on_exit_level(self, message: ExitLevel) -> None:
         """Note a decision."""
         with self.lock:
-            self.journal.thought(Thought(
-                conversions.nanoseconds(message.header.stamp), message.level, message.num_levels,
-                message.macs_ratio, message.latency))
+            self.journal.thought(
+                Thought(
+                    conversions.nanoseconds(message.header.stamp),
+                    message.level,
+                    message.num_levels,
+                    message.macs_ratio,
+                    message.latency,
+                )
+            )
 
     def heard(self) -> int:
         """Return how many frames and decisions have come so far."""
@@ -52,8 +58,11 @@ class Recorder(Node):
         """Return whether the last frame ended its flight and was decided on."""
         with self.lock:
             frames = self.journal.frames
-            return bool(frames) and frames[-1].terminal and (
-                frames[-1].stamp_ns in self.journal.thoughts)
+            return (
+                bool(frames)
+                and frames[-1].terminal
+                and (frames[-1].stamp_ns in self.journal.thoughts)
+            )
 
     def join(self) -> None:
         """Note every frame of which both halves have come."""
@@ -61,6 +70,14 @@ class Recorder(Node):
             odometry, outcome = self.odometry.pop(stamp), self.outcomes.pop(stamp)
             p, v = odometry.pose.pose.position, odometry.twist.twist.linear
             with self.lock:
-                self.journal.saw(Frame(
-                    stamp, outcome.flight, (p.x, p.y, p.z), float(np.hypot(v.x, v.y)),
-                    outcome.clearance, outcome.terminal, outcome.collision))
+                self.journal.saw(
+                    Frame(
+                        stamp,
+                        outcome.flight,
+                        (p.x, p.y, p.z),
+                        float(np.hypot(v.x, v.y)),
+                        outcome.clearance,
+                        outcome.terminal,
+                        outcome.collision,
+                    )
+                )

@@ -7,8 +7,22 @@ from ament_index_python.packages import get_package_share_directory
 
 _RULER = '=' * 80
 _PLAIN = {
-    'bool', 'byte', 'char', 'float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32',
-    'uint32', 'int64', 'uint64', 'string', 'wstring'}
+    'bool',
+    'byte',
+    'char',
+    'float32',
+    'float64',
+    'int8',
+    'uint8',
+    'int16',
+    'uint16',
+    'int32',
+    'uint32',
+    'int64',
+    'uint64',
+    'string',
+    'wstring',
+}
 
 
 def definition(kind: str) -> str:

@@ -58,7 +58,8 @@ def _descriptor(field: dataclasses.Field, live: bool) -> ParameterDescriptor:
     about = field.metadata
     unit = f' [{about["unit"]}]' if about['unit'] else ''
     descriptor = ParameterDescriptor(
-        name=field.name, description=about['help'] + unit, read_only=not live)
+        name=field.name, description=about['help'] + unit, read_only=not live
+    )
     if about['choices']:
         descriptor.additional_constraints = f'one of {", ".join(map(str, about["choices"]))}'
     kind: Any = type(field.default)

@@ -18,4 +18,5 @@ def hears(listeners: str, node: Node, *publishers: Publisher) -> bool:
     return all(
         {end.node_name for end in node.get_subscriptions_info_by_topic(one.topic_name)}
         >= set(listeners.split(','))
-        for one in publishers)
+        for one in publishers
+    )

@@ -64,9 +64,11 @@ def thought_markers(level: ExitLevel, velocity: BodyVelocity) -> MarkerArray:
 
 def text_of(level: ExitLevel) -> str:
     """Return exit, confidence and operations in words."""
-    return (f'exit {level.level} of {level.num_levels - 1}\n'
-            f'confidence {level.confidence:.2f}\n'
-            f'{100 * level.macs_ratio:.0f} % of the operations')
+    return (
+        f'exit {level.level} of {level.num_levels - 1}\n'
+        f'confidence {level.confidence:.2f}\n'
+        f'{100 * level.macs_ratio:.0f} % of the operations'
+    )
 
 
 def _grid(action: int, velocity: BodyVelocity) -> Marker:
@@ -77,7 +79,8 @@ def _grid(action: int, velocity: BodyVelocity) -> Marker:
     dots.points = [conversions.point(direction) for direction in directions]
     # A network trained with another grid says so by flying elsewhere than action and grid tell.
     known = action < len(directions) and np.allclose(
-        directions[action], _direction(velocity), atol=0.02)
+        directions[action], _direction(velocity), atol=0.02
+    )
     if not known:
         dots.action = Marker.DELETE
     return dots

@@ -41,41 +41,60 @@ def blueprint() -> rrb.Blueprint:
         rrb.Horizontal(
             rrb.Vertical(
                 rrb.Spatial3DView(
-                    origin='world', name='flight',
+                    origin='world',
+                    name='flight',
                     contents=['$origin/**', '- $origin/scene/ceiling/**'],
                     eye_controls=rrb.EyeControls3D(
-                        kind=rrb.Eye3DKind.Orbital, position=(-6.0, 0.0, 14.0),
-                        look_target=(0.0, 0.0, 0.0), tracking_entity='world/drone')),
+                        kind=rrb.Eye3DKind.Orbital,
+                        position=(-6.0, 0.0, 14.0),
+                        look_target=(0.0, 0.0, 0.0),
+                        tracking_entity='world/drone',
+                    ),
+                ),
                 rrb.Horizontal(
                     rrb.Spatial2DView(origin='camera/depth', name='depth [m]'),
-                    rrb.Spatial2DView(origin='camera/image', name='camera')),
-                row_shares=[3, 2]),
+                    rrb.Spatial2DView(origin='camera/image', name='camera'),
+                ),
+                row_shares=[3, 2],
+            ),
             rrb.Vertical(
-                _plot('exit level', ['exit/level']), _plot('confidence', confidence, (0.0, 1.05)),
+                _plot('exit level', ['exit/level']),
+                _plot('confidence', confidence, (0.0, 1.05)),
                 _plot('operations [%]', ['operations'], (0.0, 105.0)),
                 _plot('clearance [m]', ['clearance']),
-                _plot('latency [ms]', ['latency/whole', 'latency/network'])),
-            column_shares=[3, 2]),
+                _plot('latency [ms]', ['latency/whole', 'latency/network']),
+            ),
+            column_shares=[3, 2],
+        ),
         rrb.TimePanel(state='collapsed', timeline=TIMELINE, play_state='following'),
         rrb.SelectionPanel(state='hidden'),
-        rrb.BlueprintPanel(state='hidden'))
+        rrb.BlueprintPanel(state='hidden'),
+    )
 
 
 def _plot(
     name: str, paths: list[str], between: tuple[float, float] | None = None
 ) -> rrb.TimeSeriesView:
     return rrb.TimeSeriesView(
-        origin='/', contents=paths, name=name,
+        origin='/',
+        contents=paths,
+        name=name,
         axis_y=rrb.ScalarAxis(range=between) if between else None,
-        plot_legend=rrb.PlotLegend(visible=len(paths) > 1))
+        plot_legend=rrb.PlotLegend(visible=len(paths) > 1),
+    )
 
 
 def styles() -> Iterator[tuple[str, Any]]:
     """Yield what never changes: axes and the curves' names and colours."""
     yield 'world', rr.ViewCoordinates.RIGHT_HAND_Z_UP
-    yield 'world/drone/axes', rr.Arrows3D(
-        vectors=_AXIS * np.eye(3), colors=[(230, 60, 60), (60, 200, 60), (70, 110, 255)],
-        radii=0.02)
+    yield (
+        'world/drone/axes',
+        rr.Arrows3D(
+            vectors=_AXIS * np.eye(3),
+            colors=[(230, 60, 60), (60, 200, 60), (70, 110, 255)],
+            radii=0.02,
+        ),
+    )
     for path, (name, color) in CURVES.items():
         yield path, rr.SeriesLines(colors=[_bytes(color)], names=name, widths=1.5)
 
@@ -93,7 +112,8 @@ def world(message: MarkerArray) -> Iterator[tuple[str, Any]]:
             'centers': [_xyz(m.pose.position) for m in markers],
             'quaternions': [_xyzw(m.pose.orientation) for m in markers],
             'colors': [_bytes((m.color.r, m.color.g, m.color.b)) for m in markers],
-            'fill_mode': rr.components.FillMode.Solid}
+            'fill_mode': rr.components.FillMode.Solid,
+        }
         if kind == Marker.CUBE:
             yield part, rr.Boxes3D(half_sizes=size / 2, **pose)
         elif kind == Marker.CYLINDER:
@@ -110,14 +130,17 @@ def path(line: Marker) -> rr.LineStrips3D:
     ends = [*(start + 1 for start in starts[1:]), len(points)]
     return rr.LineStrips3D(
         [points[start:end] for start, end in zip(starts, ends, strict=True)],
-        colors=[colors[start] for start in starts], radii=_TRAIL_RADIUS)
+        colors=[colors[start] for start in starts],
+        radii=_TRAIL_RADIUS,
+    )
 
 
 def place(message: Odometry) -> rr.Transform3D:
     """Return where the drone is."""
     pose = message.pose.pose
     return rr.Transform3D(
-        translation=_xyz(pose.position), quaternion=rr.Quaternion(xyzw=_xyzw(pose.orientation)))
+        translation=_xyz(pose.position), quaternion=rr.Quaternion(xyzw=_xyzw(pose.orientation))
+    )
 
 
 def arrow(velocity: BodyVelocity) -> rr.Arrows3D:
@@ -131,10 +154,13 @@ def exit_style(message: ExitLevel) -> rr.Arrows3D:
     """Return the arrow's colour and label."""
     return rr.Arrows3D.from_fields(
         colors=[_bytes(exit_color(message.level, message.num_levels))],
-        labels=[f'exit {message.level} of {message.num_levels - 1}, '
-                f'confidence {message.confidence:.2f}, '
-                f'{100 * message.macs_ratio:.0f} % of the operations'],
-        show_labels=True)
+        labels=[
+            f'exit {message.level} of {message.num_levels - 1}, '
+            f'confidence {message.confidence:.2f}, '
+            f'{100 * message.macs_ratio:.0f} % of the operations'
+        ],
+        show_labels=True,
+    )
 
 
 def figures(message: ExitLevel) -> Iterator[tuple[str, float]]:
@@ -151,8 +177,11 @@ def depth(metres: np.ndarray) -> rr.DepthImage:
     """Return depth (H, W) [m] as whole millimetres, half the size; what is not seen is far."""
     seen = np.nan_to_num(metres, nan=0.0, posinf=65.535, neginf=0.0)
     return rr.DepthImage(
-        (np.clip(seen, 0.0, 65.535) * 1000).astype(np.uint16), meter=1000.0,
-        colormap='viridis', depth_range=(0.0, FAR * 1000))
+        (np.clip(seen, 0.0, 65.535) * 1000).astype(np.uint16),
+        meter=1000.0,
+        colormap='viridis',
+        depth_range=(0.0, FAR * 1000),
+    )
 
 
 def picture(message: Image) -> Any:

@@ -26,12 +26,19 @@ class Page:
         self.address = f'http://{name}:{port}/?url={data.replace("+", "%2B")}'
         # `python -m rerun` would be one process more, which leaves this one behind.
         command = [
-            str(Path(rerun_cli.__file__).with_name('rerun')), '--serve-web', '--bind', host,
-            '--web-viewer-port', str(port), data]
+            str(Path(rerun_cli.__file__).with_name('rerun')),
+            '--serve-web',
+            '--bind',
+            host,
+            '--web-viewer-port',
+            str(port),
+            data,
+        ]
         if setpriv := shutil.which('setpriv'):
             command = [setpriv, '--pdeathsig', 'KILL', *command]
         self.server = subprocess.Popen(
-            command, env={**os.environ, 'RUST_LOG': 'warn'}, stdin=subprocess.DEVNULL)
+            command, env={**os.environ, 'RUST_LOG': 'warn'}, stdin=subprocess.DEVNULL
+        )
 
     def open(self) -> None:
         """Open a browser where there is a screen."""

@@ -27,7 +27,9 @@ class AtariVectorEnv(VectorEnv):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (gymnasium's own declaration)
-        'autoreset_mode': AutoresetMode.NEXT_STEP, 'render_modes': []}
+        'autoreset_mode': AutoresetMode.NEXT_STEP,
+        'render_modes': [],
+    }
 
     def __init__(self, task: AtariTask, num_envs: int) -> None:
         self.task, self.num_envs = task, num_envs
@@ -36,7 +38,8 @@ class AtariVectorEnv(VectorEnv):
         self.num_actions = int(self.ale.single_action_space.n)
         self.single_action_space = gymnasium.spaces.Discrete(self.num_actions)
         self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, num_envs)
+            self.single_observation_space, num_envs
+        )
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
         self.rng = np.random.default_rng()
         self.frames = np.zeros((num_envs, *task.shape), np.uint8)
@@ -49,8 +52,7 @@ class AtariVectorEnv(VectorEnv):
         self.ended = np.zeros(num_envs, bool)  # the game itself
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None,
-        options: dict[str, Any] | None = None,
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start every game; a seed starts the sequence of the games' seeds anew."""
         if isinstance(seed, list):
@@ -109,15 +111,18 @@ class AtariVectorEnv(VectorEnv):
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return what the games can be played again from, for saving."""
         longest = max(1, int(self.count.max()))
-        return {**{name: getattr(self, name).copy() for name in _GAMES},
-                'played': self.played[:, :longest].copy(), 'rng': from_generator(self.rng)}
+        return {
+            **{name: getattr(self, name).copy() for name in _GAMES},
+            'played': self.played[:, :longest].copy(),
+            'rng': from_generator(self.rng),
+        }
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what `to_arrays` returned, from the same games: play them again."""
         for name in _GAMES:
             getattr(self, name)[:] = arrays[name]
         played = arrays['played']
-        self.played[:, :played.shape[1]] = played
+        self.played[:, : played.shape[1]] = played
         to_generator(self.rng, arrays['rng'])
         longest, frame = int(self.count.max()), None
         for at in range(longest + 1):  # they begin at different times and arrive together
@@ -126,7 +131,8 @@ class AtariVectorEnv(VectorEnv):
                 self.ale.reset(seed=0)
             if starting.any():
                 frame, _ = self.ale.reset(
-                    seed=self.seeds[starting], options={'reset_mask': starting})
+                    seed=self.seeds[starting], options={'reset_mask': starting}
+                )
             if at < longest:
                 index = self.count - longest + at
                 actions = np.where(index >= 0, self.played[np.arange(self.num_envs), index], 0)
@@ -135,7 +141,8 @@ class AtariVectorEnv(VectorEnv):
         if not np.array_equal(self._shrink(frame), self.frames[:, -1]):
             raise ValueError(
                 'the saved games went another way when they were played again: this is another '
-                'version of ale-py, or the files are of another game')
+                'version of ale-py, or the files are of another game'
+            )
 
 
 _GAMES = ('seeds', 'count', 'frames', 'score', 'lives', 'over', 'ended')
@@ -147,17 +154,26 @@ def make_ale(task: AtariTask, num_envs: int, **changed: Any) -> Any:
         from ale_py import roms, vector_env
     except ModuleNotFoundError as error:
         raise ValueError(
-            "ale-py is not installed; pip install '.[atari]' brings it, games included "
-            '(GPL-2.0)') from error
+            "ale-py is not installed; pip install '.[atari]' brings it, games included (GPL-2.0)"
+        ) from error
     known = roms.get_all_rom_ids()
     if task.game not in known:
         raise ValueError(f'no game {task.game!r} in ale-py; it has {", ".join(sorted(known))}')
     size = task.size * task.pool
     settings = {
-        'num_threads': 1, 'autoreset_mode': AutoresetMode.NEXT_STEP, 'use_fire_reset': False,
-        'max_num_frames_per_episode': task.max_frames, 'noop_max': task.no_ops,
-        'repeat_action_probability': task.sticky, 'frameskip': task.frame_skip, 'stack_num': 1,
-        'img_height': size, 'img_width': size, 'reward_clipping': False, 'episodic_life': False}
+        'num_threads': 1,
+        'autoreset_mode': AutoresetMode.NEXT_STEP,
+        'use_fire_reset': False,
+        'max_num_frames_per_episode': task.max_frames,
+        'noop_max': task.no_ops,
+        'repeat_action_probability': task.sticky,
+        'frameskip': task.frame_skip,
+        'stack_num': 1,
+        'img_height': size,
+        'img_width': size,
+        'reward_clipping': False,
+        'episodic_life': False,
+    }
     return vector_env.AtariVectorEnv(task.game, num_envs, **{**settings, **changed})
 
 
@@ -169,8 +185,14 @@ def standard_env(task: AtariTask) -> gymnasium.Env:
 
     gymnasium.register_envs(ale_py)
     name = ''.join(word.capitalize() for word in task.game.split('_'))
-    game = gymnasium.make(
-        f'ALE/{name}-v5', frameskip=1, repeat_action_probability=task.sticky)
-    return FrameStackObservation(AtariPreprocessing(
-        game, noop_max=task.no_ops, frame_skip=task.frame_skip, screen_size=task.size,
-        terminal_on_life_loss=task.life_loss), task.history)
+    game = gymnasium.make(f'ALE/{name}-v5', frameskip=1, repeat_action_probability=task.sticky)
+    return FrameStackObservation(
+        AtariPreprocessing(
+            game,
+            noop_max=task.no_ops,
+            frame_skip=task.frame_skip,
+            screen_size=task.size,
+            terminal_on_life_loss=task.life_loss,
+        ),
+        task.history,
+    )

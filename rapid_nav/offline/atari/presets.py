@@ -29,8 +29,7 @@ class Preset:
 
     def network(self, num_actions: int, branches: bool = True) -> NetworkConfig:
         """Return the network for a game of so many actions."""
-        config = NetworkConfig(
-            self.task.shape, num_actions, self.stages, duelling=self.duelling)
+        config = NetworkConfig(self.task.shape, num_actions, self.stages, duelling=self.duelling)
         return config if branches else config.without_branches
 
     def changed(self, changes: Sequence[str]) -> 'Preset':
@@ -45,13 +44,15 @@ class Preset:
                 known = f'; {part} has {", ".join(names)}' if names else ''
                 raise ValueError(
                     f'{change!r} changes nothing: write task., agent. or train. and a setting, '
-                    f'as train.num_envs=8{known}')
+                    f'as train.num_envs=8{known}'
+                )
             try:
                 value = _value(text, getattr(config, key))
             except ValueError:
                 raise ValueError(
                     f'{change!r}: {text!r} is no value of {name}, which is '
-                    f'{getattr(config, key)!r} now') from None
+                    f'{getattr(config, key)!r} now'
+                ) from None
             parts: dict[str, Any] = {part: dataclasses.replace(config, **{key: value})}
             preset = dataclasses.replace(preset, **parts)
         return preset
@@ -75,11 +76,23 @@ FAST = Preset(
         Stage((Conv(16, 5, 3), Conv(32, 3, 2), Conv(32, 3, 1)), 256, source='input'),
     ),
     agent=AgentConfig(
-        discount=0.99, n_step=5, double=False, learning_rate=2.5e-4, adam_epsilon=1.5e-4,
-        batch_size=32, target_period=500),
+        discount=0.99,
+        n_step=5,
+        double=False,
+        learning_rate=2.5e-4,
+        adam_epsilon=1.5e-4,
+        batch_size=32,
+        target_period=500,
+    ),
     train=TrainConfig(
-        steps=850_000, num_envs=16, steps_per_update=4, replay_size=200_000,
-        learning_starts=10_000, epsilon_share=0.06, early_share=0.0),
+        steps=850_000,
+        num_envs=16,
+        steps_per_update=4,
+        replay_size=200_000,
+        learning_starts=10_000,
+        epsilon_share=0.06,
+        early_share=0.0,
+    ),
 )
 """A quarter of the picture and a tenth of the operations: what learns soonest on two cores."""
 
@@ -87,11 +100,26 @@ NATURE = Preset(
     task=AtariTask(size=84, life_loss=True),
     stages=nature_stages(),
     agent=AgentConfig(
-        discount=0.99, n_step=1, double=False, learning_rate=6.25e-5, learning_rate_end=1.0,
-        adam_epsilon=1.5e-4, batch_size=32, target_period=10_000, priority_exponent=0.0),
+        discount=0.99,
+        n_step=1,
+        double=False,
+        learning_rate=6.25e-5,
+        learning_rate_end=1.0,
+        adam_epsilon=1.5e-4,
+        batch_size=32,
+        target_period=10_000,
+        priority_exponent=0.0,
+    ),
     train=TrainConfig(
-        steps=50_000_000, num_envs=16, steps_per_update=4, replay_size=1_000_000,
-        learning_starts=50_000, epsilon_end=0.1, epsilon_share=0.02, early_share=0.0),
+        steps=50_000_000,
+        num_envs=16,
+        steps_per_update=4,
+        replay_size=1_000_000,
+        learning_starts=50_000,
+        epsilon_end=0.1,
+        epsilon_share=0.02,
+        early_share=0.0,
+    ),
     duelling=False,
 )
 """Mnih et al. 2015, but for Adam with Dopamine's step size in place of RMSProp."""

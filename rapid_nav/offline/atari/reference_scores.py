@@ -36,7 +36,8 @@ def normalised(game: str, score: float) -> dict[str, float | None]:
         return {'human_normalised': None, 'dqn_normalised': None}
     return {
         'human_normalised': share(score, reference.random, reference.human),
-        'dqn_normalised': share(score, reference.random, reference.nature_dqn)}
+        'dqn_normalised': share(score, reference.random, reference.nature_dqn),
+    }
 
 
 def share(score: float, random: float, other: float) -> float | None:

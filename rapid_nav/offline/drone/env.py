@@ -40,7 +40,9 @@ class DroneVectorEnv(VectorEnv):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (gymnasium's own declaration)
-        'autoreset_mode': AutoresetMode.NEXT_STEP, 'render_modes': []}
+        'autoreset_mode': AutoresetMode.NEXT_STEP,
+        'render_modes': [],
+    }
 
     def __init__(
         self,
@@ -61,13 +63,16 @@ class DroneVectorEnv(VectorEnv):
         self.scenes = pack(worlds)
         self.grid = grid = ActionGrid(task.actions)
         self.velocities = np.array(
-            [(v.forward, v.left, v.up, v.yaw_rate) for v in grid.velocities])
+            [(v.forward, v.left, v.up, v.yaw_rate) for v in grid.velocities]
+        )
         self.look = eyes(task, render_scale)
         self.single_observation_space = gymnasium.spaces.Box(
-            0, 255, task.observation.shape, np.uint8)
+            0, 255, task.observation.shape, np.uint8
+        )
         self.single_action_space = gymnasium.spaces.Discrete(grid.num_actions)
         self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, num_envs)
+            self.single_observation_space, num_envs
+        )
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
         self.state = dynamics.make_state(np.zeros((num_envs, 4)))
         self.goal = dynamics.make_goal(num_envs)
@@ -83,8 +88,7 @@ class DroneVectorEnv(VectorEnv):
         self.over = np.zeros(num_envs, bool)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None,
-        options: dict[str, Any] | None = None,
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start all the flights; a seed starts the sequence of start poses anew."""
         if isinstance(seed, list):
@@ -114,13 +118,16 @@ class DroneVectorEnv(VectorEnv):
             self._start(started)
         new_cells = self._visit(np.flatnonzero(flying))
         depth, frame = self._look()
-        self.frames = np.concatenate([self.frames[:, frame.shape[1]:], frame], axis=1)
+        self.frames = np.concatenate([self.frames[:, frame.shape[1] :], frame], axis=1)
         self.frames[started] = self._repeated(frame[started])
         collided = self.state.collided.astype(bool) & flying
         value, terminated = reward(self.task.reward, depth, collided, new_cells)
         value[started], terminated[started] = 0.0, False
-        truncated = ~terminated & flying & (
-            (self.distance >= self.cap_m) | (self.decisions >= self.max_decisions))
+        truncated = (
+            ~terminated
+            & flying
+            & ((self.distance >= self.cap_m) | (self.decisions >= self.max_decisions))
+        )
         self.over = terminated | truncated
         return self.frames.copy(), value, terminated, truncated, self._info()
 
@@ -144,12 +151,17 @@ class DroneVectorEnv(VectorEnv):
         """Let one decision's time pass, or put the drones to where it would lead."""
         if self.task.actions.motion == 'pose':
             errors = self.rng.uniform(-1.0, 1.0, (self.num_envs, 2))
-            move(self.state, self.scenes, self.scene_index,
-                 self.grid.steps(actions, self.task.decision_period, errors))
+            move(
+                self.state,
+                self.scenes,
+                self.scene_index,
+                self.grid.steps(actions, self.task.decision_period, errors),
+            )
             return
         self._command(actions)
         dynamics.step(
-            self.state, self.goal, self.scenes, self.scene_index, self.task.decision_steps)
+            self.state, self.goal, self.scenes, self.scene_index, self.task.decision_steps
+        )
 
     def _command(self, actions: np.ndarray) -> None:
         """Set the goals as moveByVelocityBodyFrame does: turned by the yaw at this moment."""
@@ -164,7 +176,8 @@ class DroneVectorEnv(VectorEnv):
     def _look(self) -> tuple[np.ndarray, np.ndarray]:
         """Return what the drones see: depth (N, h, w) [m], and as a frame (N, c, h, w) uint8."""
         depth, frame = self.look(
-            self.scenes, self.scene_index, self.state.position, self.state.orientation)
+            self.scenes, self.scene_index, self.state.position, self.state.orientation
+        )
         self.free = free_way(depth)
         return depth, frame
 
@@ -184,8 +197,10 @@ class DroneVectorEnv(VectorEnv):
 
     def _info(self) -> dict[str, Any]:
         return {
-            'distance_m': self.distance.copy(), 'cells': self.cells.copy(),
-            'collided': self.state.collided.astype(bool)}
+            'distance_m': self.distance.copy(),
+            'cells': self.cells.copy(),
+            'collided': self.state.collided.astype(bool),
+        }
 
     def keep(self, rows: np.ndarray) -> None:
         """Go on with these drones alone, in this order; the others are gone."""
@@ -195,9 +210,9 @@ class DroneVectorEnv(VectorEnv):
         for name in _FLIGHTS:
             setattr(self, name, getattr(self, name)[rows])
         self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, len(rows))
-        self.action_space = gymnasium.vector.utils.batch_space(
-            self.single_action_space, len(rows))
+            self.single_observation_space, len(rows)
+        )
+        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, len(rows))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state of all the flights and of the choice of start poses, for saving."""
@@ -238,5 +253,10 @@ class DroneEnv(gymnasium.Env):
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Fly one decision."""
         observation, value, terminated, truncated, info = self.vector.step(np.array([action]))
-        return (observation[0], float(value[0]), bool(terminated[0]), bool(truncated[0]),
-                {key: column[0] for key, column in info.items()})
+        return (
+            observation[0],
+            float(value[0]),
+            bool(terminated[0]),
+            bool(truncated[0]),
+            {key: column[0] for key, column in info.items()},
+        )

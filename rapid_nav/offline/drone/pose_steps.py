@@ -17,15 +17,23 @@ def move(state: State, scenes: Scenes, scene_index: np.ndarray, steps: np.ndarra
     w, x, y, z = state.orientation.T
     yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
     forward, left, up, turn = steps.T
-    way = np.stack([
-        forward * np.cos(yaw) + left * np.sin(yaw), forward * np.sin(yaw) - left * np.cos(yaw),
-        -up], axis=1)
+    way = np.stack(
+        [
+            forward * np.cos(yaw) + left * np.sin(yaw),
+            forward * np.sin(yaw) - left * np.cos(yaw),
+            -up,
+        ],
+        axis=1,
+    )
     # A body is wider than the gaps between these places, so nothing slips through.
     count = max(int(np.ceil(np.linalg.norm(way, axis=1).max() / DRONE_RADIUS)), 1)
     shares = np.arange(1, count + 1)[:, None] / count
-    touched = np.array([
-        (clearance(scenes, index, start + shares * one, 1.0) < DRONE_RADIUS).any()
-        for index, start, one in zip(scene_index, state.position, way, strict=True)])
+    touched = np.array(
+        [
+            (clearance(scenes, index, start + shares * one, 1.0) < DRONE_RADIUS).any()
+            for index, start, one in zip(scene_index, state.position, way, strict=True)
+        ]
+    )
     poses = np.column_stack([state.position + np.where(touched[:, None], 0.0, way), yaw - turn])
     dynamics.reset_rows(state, np.arange(len(poses)), poses)
     state.collided[:] = touched

@@ -32,18 +32,30 @@ class Preset:
 
 DRONE = Preset(
     stages={'rapid': rapid_stages(), 'plain': rapid_stages()[-1:], 'small': small_stages()},
-    agent=AgentConfig(), train=TrainConfig())
+    agent=AgentConfig(),
+    train=TrainConfig(),
+)
 
 PEDRA = Preset(
     stages={
-        'rapid': c3f2_stages(), 'plain': c3f2_stages()[-1:],
-        'small': (Stage((Conv(16, 8, 4, pool=2, pool_stride=2), Conv(32, 3, 2, 1)), 128,
-                        'input'),)},
+        'rapid': c3f2_stages(),
+        'plain': c3f2_stages()[-1:],
+        'small': (
+            Stage((Conv(16, 8, 4, pool=2, pool_stride=2), Conv(32, 3, 2, 1)), 128, 'input'),
+        ),
+    },
     agent=AgentConfig(discount=0.95, n_step=3, batch_size=32),
     train=TrainConfig(
-        steps=200_000, num_envs=16, steps_per_update=4, replay_size=50_000,
-        learning_starts=2_000, epsilon_share=0.2),
-    duelling=False, centred=True)
+        steps=200_000,
+        num_envs=16,
+        steps_per_update=4,
+        replay_size=50_000,
+        learning_starts=2_000,
+        epsilon_share=0.2,
+    ),
+    duelling=False,
+    centred=True,
+)
 """PEDRA's network; how it learns is ours. A frame takes 32 kB of the replay."""
 
 PRESETS = {'drone': DRONE, 'pedra': PEDRA, 'pedra-velocity': PEDRA}
@@ -53,5 +65,8 @@ def network_for(task: FlightTask, network: str = 'rapid') -> NetworkConfig:
     """Return one of a task's networks."""
     preset = PRESETS[name_of(task)]
     return NetworkConfig(
-        task.observation.shape, ActionGrid(task.actions).num_actions, preset.stages[network],
-        duelling=preset.duelling)
+        task.observation.shape,
+        ActionGrid(task.actions).num_actions,
+        preset.stages[network],
+        duelling=preset.duelling,
+    )

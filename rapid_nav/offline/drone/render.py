@@ -23,10 +23,19 @@ def eyes(task: FlightTask, render_scale: int = 2) -> Look:
     def depth_only(
         scenes: Scenes, index: np.ndarray, position: np.ndarray, orientation: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        depth = shrink(camera.render_depth(
-            scenes, index, position, orientation,
-            about.width * render_scale, about.height * render_scale, fov),
-            about.height, about.width)
+        depth = shrink(
+            camera.render_depth(
+                scenes,
+                index,
+                position,
+                orientation,
+                about.width * render_scale,
+                about.height * render_scale,
+                fov,
+            ),
+            about.height,
+            about.width,
+        )
         return depth, nearness(depth, about.half_depth)[:, None]
 
     def in_color(
@@ -35,8 +44,15 @@ def eyes(task: FlightTask, render_scale: int = 2) -> Look:
         # Rays through the small picture's pixels alone: a fifth of what 320 x 180 take, of which
         # a resize to 103 x 103 keeps little more than a point of each.
         depth, picture = camera.depth_and_color(
-            scenes, index, position, orientation, about.width, about.height, fov,
-            aspect=task.aspect)
+            scenes,
+            index,
+            position,
+            orientation,
+            about.width,
+            about.height,
+            fov,
+            aspect=task.aspect,
+        )
         return depth, np.ascontiguousarray(picture.transpose(0, 3, 1, 2))
 
     return in_color if about.kind == 'rgb' else depth_only

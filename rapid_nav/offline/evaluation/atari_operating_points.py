@@ -37,7 +37,7 @@ def choose(
 
     always_first = (0.0,) * (len(macs) - 1)
     seen = Arcade(task, PROTOCOLS[protocol], 2, VALIDATION_SEED + 1).observations(
-        scored_policy(policy.network, learned_confidence, always_first))
+        scored_policy(policy.network, learned_confidence, always_first)
+    )
     points = spend(policy, share_of, spread_thresholds(policy, seen, steps), targets)
-    return dataclasses.replace(
-        policy, operating_points={**policy.operating_points, **points})
+    return dataclasses.replace(policy, operating_points={**policy.operating_points, **points})

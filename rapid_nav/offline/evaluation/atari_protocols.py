@@ -33,18 +33,31 @@ class Protocol:
     def of(self, task: AtariTask) -> AtariTask:
         """Return the task of a whole game with its own points."""
         return dataclasses.replace(
-            task, sticky=self.sticky, no_ops=self.no_ops, max_frames=self.max_frames,
-            life_loss=False, clip_rewards=False)
+            task,
+            sticky=self.sticky,
+            no_ops=self.no_ops,
+            max_frames=self.max_frames,
+            life_loss=False,
+            clip_rewards=False,
+        )
 
 
 PROTOCOLS = {
     'nature': Protocol(
         'Mnih et al. 2015: up to 30 no-ops at the start, epsilon 0.05, no sticky actions, games '
-        'cut off after five minutes', sticky=0.0, no_ops=30, epsilon=0.05),
+        'cut off after five minutes',
+        sticky=0.0,
+        no_ops=30,
+        epsilon=0.05,
+    ),
     'machado': Protocol(
         'Machado et al. 2018: sticky actions (0.25), no no-ops, no life-loss signal, games cut '
         'off after five minutes; epsilon 0.01 as their DQN ended with, and the minimal set of '
-        'actions instead of all 18', sticky=0.25, no_ops=0, epsilon=0.01),
+        'actions instead of all 18',
+        sticky=0.25,
+        no_ops=0,
+        epsilon=0.01,
+    ),
 }
 
 
@@ -93,4 +106,4 @@ class Arcade:
             return action, np.zeros_like(level)
 
         self.play(watch)
-        return np.concatenate(seen)[::max(1, sum(map(len, seen)) // limit)][:limit]
+        return np.concatenate(seen)[:: max(1, sum(map(len, seen)) // limit)][:limit]

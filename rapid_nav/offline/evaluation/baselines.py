@@ -44,9 +44,7 @@ def answers_of(network: EarlyExitNetwork, observation: np.ndarray) -> list[Answe
     return list(network.answers(torch.from_numpy(observation).float() / 255))
 
 
-def scored_policy(
-    network: EarlyExitNetwork, score: Score, thresholds: Sequence[float]
-) -> Chooser:
+def scored_policy(network: EarlyExitNetwork, score: Score, thresholds: Sequence[float]) -> Chooser:
     """Return the policy that leaves at the first branch whose score reaches its threshold."""
     limits = torch.tensor(thresholds)
 
@@ -61,6 +59,7 @@ def scored_policy(
 
 def random_exits(network: EarlyExitNetwork, shares: Sequence[float]) -> Chooser:
     """Return the policy that leaves at exits drawn at these rates (L,), whatever it sees."""
+
     @torch.inference_mode()
     def choose(observation: np.ndarray, rng: np.random.Generator) -> Choice:
         level = rng.choice(len(shares), size=len(observation), p=shares)
@@ -76,6 +75,7 @@ def perfect_gate(network: EarlyExitNetwork, tolerance: float) -> Chooser:
     By the Q-values of the last exit, which no gate can know without running it: what a learned
     confidence could win at best, by this measure of a loss.
     """
+
     @torch.inference_mode()
     def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
         answers = answers_of(network, observation)
@@ -104,8 +104,9 @@ def regret(values: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
 
 def _regrets(answers: Sequence[Answer]) -> torch.Tensor:
     """Return what each exit's action loses by the last one's Q-values (L, N); there, nothing."""
-    return torch.stack([
-        regret(answers[-1].q_values, answer.q_values.argmax(dim=1)) for answer in answers])
+    return torch.stack(
+        [regret(answers[-1].q_values, answer.q_values.argmax(dim=1)) for answer in answers]
+    )
 
 
 def _levels_within(regrets: torch.Tensor, tolerance: float) -> torch.Tensor:

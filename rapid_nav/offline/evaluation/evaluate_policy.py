@@ -36,9 +36,11 @@ def judge_points(policy: Checkpoint, judge: Judge, sweep: Sequence[float] = ()) 
 
 def judge_plain(name: str, policy: Checkpoint, judge: Judge) -> Row:
     """Judge the full path of a network."""
-    return judge(name, scored_policy(
-        policy.network, learned_confidence, policy.thresholds('full')),
-        macs_by_level(policy.network))
+    return judge(
+        name,
+        scored_policy(policy.network, learned_confidence, policy.thresholds('full')),
+        macs_by_level(policy.network),
+    )
 
 
 def controlled(points: Sequence[Row]) -> Row:
@@ -62,31 +64,38 @@ def judge_controls(
     shares = controlled(points)['exit_shares']
     choosers = {
         f'exit {level} alone': scored_policy(
-            network, learned_confidence, baselines.only_exit(level, len(macs)))
-        for level in range(len(macs) - 1)}
+            network, learned_confidence, baselines.only_exit(level, len(macs))
+        )
+        for level in range(len(macs) - 1)
+    }
     choosers['random exits'] = baselines.random_exits(network, np.array(shares) / np.sum(shares))
     for name, score in baselines.RULES.items():
         choosers[name] = scored_policy(
-            network, score, baselines.matched_thresholds(network, score, seen, shares))
-    choosers['perfect gate'] = baselines.perfect_gate(network, baselines.matched_tolerance(
-        network, seen, macs, controlled(points)['macs_ratio']))
+            network, score, baselines.matched_thresholds(network, score, seen, shares)
+        )
+    choosers['perfect gate'] = baselines.perfect_gate(
+        network, baselines.matched_tolerance(network, seen, macs, controlled(points)['macs_ratio'])
+    )
     with torch.inference_mode():
         values = answers_of(network, seen)[-1].q_values
 
     def lost(chooser: Chooser) -> dict[str, float]:
         action, level = chooser(seen, np.random.default_rng(0))
-        return {'regret': float(baselines.regret(values, torch.from_numpy(action)).mean()),
-                'regret_macs_ratio': float(np.take(macs, level).mean() / macs[-1])}
+        return {
+            'regret': float(baselines.regret(values, torch.from_numpy(action)).mean()),
+            'regret_macs_ratio': float(np.take(macs, level).mean() / macs[-1]),
+        }
 
     for row in points:
         if row['name'] in policy.operating_points:
-            row |= lost(scored_policy(
-                network, learned_confidence, policy.thresholds(row['name'])))
+            row |= lost(scored_policy(network, learned_confidence, policy.thresholds(row['name'])))
     return [judge(name, chooser, macs) | lost(chooser) for name, chooser in choosers.items()]
 
 
 def spend(
-    policy: Checkpoint, share_of: Callable[[Chooser], float], candidates: Sequence[float],
+    policy: Checkpoint,
+    share_of: Callable[[Chooser], float],
+    candidates: Sequence[float],
     targets: Mapping[str, float],
 ) -> dict[str, tuple[float, ...]]:
     """
@@ -111,7 +120,8 @@ def spend(
         if share(0) > limit:
             raise ValueError(
                 f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
-                f'{share(0):.3f}')
+                f'{share(0):.3f}'
+            )
         index = bisect.bisect_right(range(1, len(candidates)), limit, key=share)
         points[name] = (candidates[index],) * (policy.network.num_levels - 1)
     return points
@@ -120,7 +130,8 @@ def spend(
 def spread_thresholds(policy: Checkpoint, seen: np.ndarray, steps: int) -> list[float]:
     """Return thresholds spread over the confidences that branches give to observations."""
     with torch.inference_mode():
-        sure = torch.cat([
-            learned_confidence(answer) for answer in answers_of(policy.network, seen)[:-1]])
+        sure = torch.cat(
+            [learned_confidence(answer) for answer in answers_of(policy.network, seen)[:-1]]
+        )
     quantiles = torch.quantile(sure, torch.linspace(0.0, 1.0, steps))
     return sorted({0.0, *(round(float(value), 4) for value in quantiles)})

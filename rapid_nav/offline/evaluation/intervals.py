@@ -9,8 +9,13 @@ def interquartile_mean(values: np.ndarray) -> float:
     """Return the mean of the middle half of values (any shape), the edges taken in part."""
     ordered = np.sort(np.asarray(values, np.float64).ravel())
     weight = np.clip(
-        np.minimum(np.arange(1, len(ordered) + 1) - len(ordered) / 4,
-                   3 * len(ordered) / 4 - np.arange(len(ordered))), 0, 1)
+        np.minimum(
+            np.arange(1, len(ordered) + 1) - len(ordered) / 4,
+            3 * len(ordered) / 4 - np.arange(len(ordered)),
+        ),
+        0,
+        1,
+    )
     return float(ordered @ weight / weight.sum())
 
 

@@ -16,10 +16,7 @@ TARGETS = {'balanced': 0.14, 'economy': 0.07}
 
 
 def choose(
-    policy: Checkpoint,
-    targets: Mapping[str, float] = TARGETS,
-    flights: int = 40,
-    steps: int = 101,
+    policy: Checkpoint, targets: Mapping[str, float] = TARGETS, flights: int = 40, steps: int = 101
 ) -> Checkpoint:
     """
     Return the checkpoint with each named point's thresholds, chosen on validation worlds.
@@ -37,8 +34,9 @@ def choose(
 
     always_first = (0.0,) * (policy.network.num_levels - 1)
     seen = observations_on(
-        Course(GENERATED, 16, VALIDATION_SEED, cap_m=30.0), task,
-        scored_policy(policy.network, learned_confidence, always_first))
+        Course(GENERATED, 16, VALIDATION_SEED, cap_m=30.0),
+        task,
+        scored_policy(policy.network, learned_confidence, always_first),
+    )
     points = spend(policy, share_of, spread_thresholds(policy, seen, steps), targets)
-    return dataclasses.replace(
-        policy, operating_points={**policy.operating_points, **points})
+    return dataclasses.replace(policy, operating_points={**policy.operating_points, **points})

@@ -40,8 +40,14 @@ class Flights:
 
 
 def fly(
-    task: FlightTask, worlds: Sequence[World], starts: Sequence[Start], choose: Chooser,
-    num_levels: int = 1, cap_m: float = 100.0, seed: int = 0, watch: Watch | None = None,
+    task: FlightTask,
+    worlds: Sequence[World],
+    starts: Sequence[Start],
+    choose: Chooser,
+    num_levels: int = 1,
+    cap_m: float = 100.0,
+    seed: int = 0,
+    watch: Watch | None = None,
 ) -> Flights:
     """Fly once from each start, all side by side; `watch` hears of each choice that counts."""
     count = len(starts)
@@ -96,6 +102,7 @@ def play_out(
 
 def random_policy(num_actions: int) -> Chooser:
     """Return the policy that chooses anything."""
+
     def choose(observation: np.ndarray, rng: np.random.Generator) -> Choice:
         count = len(observation)
         return rng.integers(num_actions, size=count), np.zeros(count, np.int64)

@@ -50,8 +50,10 @@ class Course:
     def mean_by_world(self, flights: Flights) -> dict[str, float]:
         """Return the mean distance of each kind of world [m]."""
         of = np.array(self.names)
-        return {name: float(flights.distance_m[of == name].mean())
-                for name in dict.fromkeys(self.names)}
+        return {
+            name: float(flights.distance_m[of == name].mean())
+            for name in dict.fromkeys(self.names)
+        }
 
     def exit_shares_by_world(self, flights: Flights) -> dict[str, list[float]]:
         """Return the share of the decisions at each exit (L,) in each kind of world."""
@@ -72,4 +74,4 @@ def observations_on(
         return action, np.zeros_like(level)
 
     course.fly(task, watch)
-    return np.concatenate(seen)[::max(1, sum(map(len, seen)) // limit)][:limit]
+    return np.concatenate(seen)[:: max(1, sum(map(len, seen)) // limit)][:limit]

@@ -35,18 +35,24 @@ class CompareSettingsConfig:
     """What `rapid-nav compare settings` takes."""
 
     out: Path = setting(
-        Path('runs/minatar'), 'The runs are in this folder, which may be that of `compare '
-        'minatar`; those that it has are kept.')
+        Path('runs/minatar'),
+        'The runs are in this folder, which may be that of `compare '
+        'minatar`; those that it has are kept.',
+    )
     games: tuple[str, ...] = setting(GAMES, 'These games are played.')
     changes: tuple[str, ...] = setting(
-        tuple(CHANGES), 'These changes are compared with the learner as it is.')
+        tuple(CHANGES), 'These changes are compared with the learner as it is.'
+    )
     seeds: int = setting(5, 'Each game and change has so many trainings.', low=1, high=1000)
     steps: int = setting(
-        500_000, 'A network trains for so many steps, all environments together.', low=100)
+        500_000, 'A network trains for so many steps, all environments together.', low=100
+    )
     episodes: int = setting(
-        100, 'So many episodes are played afterwards to judge a network.', low=1)
+        100, 'So many episodes are played afterwards to judge a network.', low=1
+    )
     jobs: int = setting(
-        2, 'So many trainings run at the same time, a thread each.', low=1, high=256)
+        2, 'So many trainings run at the same time, a thread each.', low=1, high=256
+    )
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
@@ -60,14 +66,21 @@ def main(config: CompareSettingsConfig) -> int:
     config.out.mkdir(parents=True, exist_ok=True)
     # Seed by seed: whoever cannot wait for the last has all the games and changes of the first.
     runs = [
-        Run(config.out, game, kind, seed) for seed, game, kind in itertools.product(
-            range(config.seeds), config.games, (PLAIN, *config.changes))]
+        Run(config.out, game, kind, seed)
+        for seed, game, kind in itertools.product(
+            range(config.seeds), config.games, (PLAIN, *config.changes)
+        )
+    ]
     lengths = Lengths(config.steps, config.episodes)
     with workers(config.jobs) as pool:
         asked = [pool.submit(one_run, run, lengths) for run in runs]
-        report = compare(config, {
-            (run.game, run.kind, run.seed): future.result()
-            for run, future in zip(runs, asked, strict=True)})
+        report = compare(
+            config,
+            {
+                (run.game, run.kind, run.seed): future.result()
+                for run, future in zip(runs, asked, strict=True)
+            },
+        )
     print(json.dumps(report['changes'], indent=1))
     if config.report is not None:
         config.report.write_text(json.dumps(report, indent=1) + '\n')
@@ -84,13 +97,19 @@ def one_run(run: Run, lengths: Lengths) -> float:
 def compare(config: CompareSettingsConfig, scores: Scores) -> dict[str, Any]:
     """Return for each change its share of the score of the learner as it is, of the same seed."""
     table = {
-        kind: np.array([[scores[game, kind, seed] for seed in range(config.seeds)]
-                        for game in config.games])  # (G, S)
-        for kind in (PLAIN, *config.changes)}
+        kind: np.array(
+            [[scores[game, kind, seed] for seed in range(config.seeds)] for game in config.games]
+        )  # (G, S)
+        for kind in (PLAIN, *config.changes)
+    }
     return {
         'config': json.loads(json.dumps(asdict(config), default=str)),
-        'scores': {kind: dict(zip(config.games, values.tolist(), strict=True))
-                   for kind, values in table.items()},
-        'changes': {kind: summary(config.games, table[kind] / table[PLAIN].clip(min=1e-9))
-                    for kind in config.changes},
+        'scores': {
+            kind: dict(zip(config.games, values.tolist(), strict=True))
+            for kind, values in table.items()
+        },
+        'changes': {
+            kind: summary(config.games, table[kind] / table[PLAIN].clip(min=1e-9))
+            for kind in config.changes
+        },
     }

@@ -32,21 +32,26 @@ class CompareConfig:
     """What `rapid-nav compare minatar` takes."""
 
     out: Path = setting(
-        Path('runs/minatar'), 'The runs are in this folder; those that it has are kept.')
+        Path('runs/minatar'), 'The runs are in this folder; those that it has are kept.'
+    )
     games: tuple[str, ...] = setting(GAMES, 'These games are played.')
     modes: tuple[str, ...] = setting(MODES, 'These ways of training exits are compared.')
     seeds: int = setting(5, 'Each game and mode has so many trainings.', low=2, high=1000)
     steps: int = setting(
-        500_000, 'The plain network trains for so many steps, all environments together.',
-        low=100)
+        500_000, 'The plain network trains for so many steps, all environments together.', low=100
+    )
     branch_steps: int = setting(
-        100_000, 'The branches then train for so many; `joint` trains everything for both.',
-        low=100)
+        100_000,
+        'The branches then train for so many; `joint` trains everything for both.',
+        low=100,
+    )
     tuning_episodes: int = setting(
-        30, 'So many episodes are played at each threshold, to choose one.', low=1)
+        30, 'So many episodes are played at each threshold, to choose one.', low=1
+    )
     episodes: int = setting(100, 'So many other episodes are played to judge a point.', low=1)
     jobs: int = setting(
-        2, 'So many trainings run at the same time, a thread each.', low=1, high=256)
+        2, 'So many trainings run at the same time, a thread each.', low=1, high=256
+    )
     report: Path | None = setting(None, 'The figures are written to this JSON file.')
 
     def __post_init__(self) -> None:
@@ -65,15 +70,21 @@ def main(config: CompareConfig) -> int:
     config.out.mkdir(parents=True, exist_ok=True)
     with workers(config.jobs) as pool:
         for future in [
-                pool.submit(one_seed, config.out, game, config.modes, seed, config.lengths)
-                for seed, game in itertools.product(range(config.seeds), config.games)]:
+            pool.submit(one_seed, config.out, game, config.modes, seed, config.lengths)
+            for seed, game in itertools.product(range(config.seeds), config.games)
+        ]:
             future.result()
         asked = {
             (game, kind, seed): pool.submit(
-                judge, Run(config.out, game, kind, seed), config.lengths,
-                THRESHOLDS[chosen_by_others(config, game, kind, seed)])
+                judge,
+                Run(config.out, game, kind, seed),
+                config.lengths,
+                THRESHOLDS[chosen_by_others(config, game, kind, seed)],
+            )
             for seed, game, kind in itertools.product(
-                range(config.seeds), config.games, (PLAIN, *config.modes))}
+                range(config.seeds), config.games, (PLAIN, *config.modes)
+            )
+        }
         report = compare(config, {key: future.result() for key, future in asked.items()})
     print(json.dumps(report['modes'], indent=1))
     if config.report is not None:
@@ -81,9 +92,7 @@ def main(config: CompareConfig) -> int:
     return 0
 
 
-def one_seed(
-    out: Path, game: str, modes: Sequence[str], seed: int, lengths: Lengths
-) -> None:
+def one_seed(out: Path, game: str, modes: Sequence[str], seed: int, lengths: Lengths) -> None:
     """Train a plain network and the modes on one game, and play their curves."""
     torch.set_num_threads(1)
     plain = Run(out, game, PLAIN, seed)
@@ -96,9 +105,17 @@ def one_seed(
 
 def chosen_by_others(config: CompareConfig, game: str, mode: str, seed: int) -> int:
     """Return the threshold, by its index, that did best within the budget on the other seeds."""
-    return -1 if mode == PLAIN else best_within_budget([
-        Run(config.out, game, mode, other).curve()
-        for other in range(config.seeds) if other != seed])
+    return (
+        -1
+        if mode == PLAIN
+        else best_within_budget(
+            [
+                Run(config.out, game, mode, other).curve()
+                for other in range(config.seeds)
+                if other != seed
+            ]
+        )
+    )
 
 
 def best_within_budget(curves: Sequence[Sequence[dict[str, Any]]]) -> int:
@@ -117,28 +134,36 @@ def compare(config: CompareConfig, judged: Judged) -> dict[str, Any]:
     seed's threshold is the one that did best, within the budget, on the others.
     """
     report: dict[str, Any] = {
-        'config': json.loads(json.dumps(asdict(config), default=str)), 'budget': BUDGET,
-        'plain': {game: _mean_score(config, judged, game) for game in config.games}, 'modes': {}}
+        'config': json.loads(json.dumps(asdict(config), default=str)),
+        'budget': BUDGET,
+        'plain': {game: _mean_score(config, judged, game) for game in config.games},
+        'modes': {},
+    }
     for mode in config.modes:
-        kept = {kind: np.zeros((len(config.games), config.seeds))
-                for kind in (*KINDS, 'macs_ratio')}
+        kept = {
+            kind: np.zeros((len(config.games), config.seeds)) for kind in (*KINDS, 'macs_ratio')
+        }
         for (g, game), seed in itertools.product(enumerate(config.games), range(config.seeds)):
             run, plain = judged[game, mode, seed], judged[game, PLAIN, seed]['learned']['score']
             for kind in KINDS:
                 kept[kind][g, seed] = run[kind]['score'] / max(plain, 1e-9)
             kept['macs_ratio'][g, seed] = run['learned']['macs_ratio']
         report['modes'][mode] = {
-            kind: summary(config.games, values) for kind, values in kept.items()}
+            kind: summary(config.games, values) for kind, values in kept.items()
+        }
         report['modes'][mode]['gain over random'] = summary(
-            config.games, kept['learned'] - kept['random'])
+            config.games, kept['learned'] - kept['random']
+        )
         report['modes'][mode]['of its full path'] = summary(
-            config.games, kept['learned'] / np.maximum(kept['full path'], 1e-9))
+            config.games, kept['learned'] / np.maximum(kept['full path'], 1e-9)
+        )
     return report
 
 
 def _mean_score(config: CompareConfig, judged: Judged, game: str) -> float:
-    return float(np.mean([
-        judged[game, PLAIN, seed]['learned']['score'] for seed in range(config.seeds)]))
+    return float(
+        np.mean([judged[game, PLAIN, seed]['learned']['score'] for seed in range(config.seeds)])
+    )
 
 
 def summary(games: Sequence[str], values: np.ndarray) -> dict[str, Any]:
@@ -146,7 +171,11 @@ def summary(games: Sequence[str], values: np.ndarray) -> dict[str, Any]:
     return {
         'interquartile_mean': interquartile_mean(values),
         'ci95': stratified_bootstrap(values),
-        'by_game': {game: {'mean': float(values[g].mean()),
-                           'ci95': stratified_bootstrap(values[g:g + 1], np.mean)}
-                    for g, game in enumerate(games)},
+        'by_game': {
+            game: {
+                'mean': float(values[g].mean()),
+                'ci95': stratified_bootstrap(values[g : g + 1], np.mean),
+            }
+            for g, game in enumerate(games)
+        },
     }

@@ -28,10 +28,14 @@ def play(
     """Play so many episodes; return the mean score, the share of operations, and that of exits."""
     macs = np.array(macs_by_level(network))
     scores, levels = play_out(
-        MinAtarVectorEnv(run.game, episodes), choose, len(macs), seed + run.seed)
+        MinAtarVectorEnv(run.game, episodes), choose, len(macs), seed + run.seed
+    )
     shares = levels.sum(axis=0) / levels.sum()
-    return {'score': float(scores.mean()), 'macs_ratio': float(shares @ macs / macs[-1]),
-            'exit_shares': shares.tolist()}
+    return {
+        'score': float(scores.mean()),
+        'macs_ratio': float(shares @ macs / macs[-1]),
+        'exit_shares': shares.tolist(),
+    }
 
 
 def play_curve(run: Run, lengths: Lengths) -> None:
@@ -40,9 +44,16 @@ def play_curve(run: Run, lengths: Lengths) -> None:
     if path.exists() and json.loads(path.read_text()).get('episodes') == episodes:
         return
     network = run.network()
-    _write(path, {'episodes': episodes, 'learned': [
-        play(run, network, _learned(network, threshold), episodes, 10_000)
-        for threshold in THRESHOLDS]})
+    _write(
+        path,
+        {
+            'episodes': episodes,
+            'learned': [
+                play(run, network, _learned(network, threshold), episodes, 10_000)
+                for threshold in THRESHOLDS
+            ],
+        },
+    )
 
 
 def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict[str, Any]:
@@ -57,9 +68,14 @@ def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict
             return known
     learned = play(run, network, _learned(network, threshold), lengths.episodes, 20_000)
     players = _beside(network, learned['exit_shares']) if beside else {}
-    judged = {**wanted, 'learned': learned, **{
-        name: play(run, network, chooser, lengths.episodes, 20_000)
-        for name, chooser in players.items()}}
+    judged = {
+        **wanted,
+        'learned': learned,
+        **{
+            name: play(run, network, chooser, lengths.episodes, 20_000)
+            for name, chooser in players.items()
+        },
+    }
     _write(path, judged)
     return judged
 
@@ -67,15 +83,23 @@ def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict
 def _beside(network: EarlyExitNetwork, exit_shares: Sequence[float]) -> dict[str, Chooser]:
     """Return the players of BESIDE, for a point that takes exits at these rates (L,)."""
     alone = baselines.only_exit(0, network.num_levels)
-    return dict(zip(BESIDE, (
-        baselines.random_exits(network, exit_shares),
-        baselines.scored_policy(network, baselines.learned_confidence, alone),
-        _learned(network, THRESHOLDS[-1])), strict=True))
+    return dict(
+        zip(
+            BESIDE,
+            (
+                baselines.random_exits(network, exit_shares),
+                baselines.scored_policy(network, baselines.learned_confidence, alone),
+                _learned(network, THRESHOLDS[-1]),
+            ),
+            strict=True,
+        )
+    )
 
 
 def _learned(network: EarlyExitNetwork, threshold: float) -> Chooser:
     return baselines.scored_policy(
-        network, baselines.learned_confidence, (threshold,) * (network.num_levels - 1))
+        network, baselines.learned_confidence, (threshold,) * (network.num_levels - 1)
+    )
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

@@ -67,10 +67,15 @@ _AS_IT_IS = Change()
 
 def network_for(channels: int, num_actions: int) -> NetworkConfig:
     """Return a network of about 0.6 M multiply-accumulates with two cheap exits."""
-    return NetworkConfig((channels, 10, 10), num_actions, (
-        Stage((Conv(8, 2, 2),), hidden=32, source='input'),
-        Stage((Conv(16, 3, 1),), hidden=64),
-        Stage((Conv(32, 3, 1),), hidden=128, source='input')))
+    return NetworkConfig(
+        (channels, 10, 10),
+        num_actions,
+        (
+            Stage((Conv(8, 2, 2),), hidden=32, source='input'),
+            Stage((Conv(16, 3, 1),), hidden=64),
+            Stage((Conv(32, 3, 1),), hidden=128, source='input'),
+        ),
+    )
 
 
 def make_trainer(
@@ -85,15 +90,31 @@ def make_trainer(
     env: Any = MinAtarVectorEnv(run.game, NUM_ENVS)
     network = dataclasses.replace(
         network_for(env.single_observation_space.shape[0], int(env.single_action_space.n)),
-        duelling=change.duelling)
-    agent = dataclasses.replace(AgentConfig(
-        mode=run.kind if run.kind in MODES else 'rapid', discount=0.99, n_step=3, batch_size=32,
-        learning_rate=2.5e-4, target_period=250, regret_tolerance=0.02), **change.agent)
+        duelling=change.duelling,
+    )
+    agent = dataclasses.replace(
+        AgentConfig(
+            mode=run.kind if run.kind in MODES else 'rapid',
+            discount=0.99,
+            n_step=3,
+            batch_size=32,
+            learning_rate=2.5e-4,
+            target_period=250,
+            regret_tolerance=0.02,
+        ),
+        **change.agent,
+    )
     steps = steps_of(run, lengths)
     config = TrainConfig(
-        steps=steps, num_envs=NUM_ENVS, steps_per_update=4, replay_size=100_000,
-        learning_starts=min(5_000, steps // 10), epsilon_share=0.1, early_share=0.0,
-        seed=run.seed)
+        steps=steps,
+        num_envs=NUM_ENVS,
+        steps_per_update=4,
+        replay_size=100_000,
+        learning_starts=min(5_000, steps // 10),
+        epsilon_share=0.1,
+        early_share=0.0,
+        seed=run.seed,
+    )
     if run.kind not in MODES:
         network = network.without_branches
     if plain is not None:
@@ -107,8 +128,11 @@ def make_trainer(
 
 def steps_of(run: Run, lengths: Lengths) -> int:
     """Return for how many steps a run trains."""
-    return {'joint': lengths.steps + lengths.branch_steps, 'rapid': lengths.branch_steps,
-            'paper': lengths.branch_steps}.get(run.kind, lengths.steps)
+    return {
+        'joint': lengths.steps + lengths.branch_steps,
+        'rapid': lengths.branch_steps,
+        'paper': lengths.branch_steps,
+    }.get(run.kind, lengths.steps)
 
 
 def train(
@@ -119,13 +143,21 @@ def train(
     if path.exists():
         known = int(checkpoint.load(path).card['steps'])
         if not steps <= known < steps + NUM_ENVS:
-            raise ValueError(f'{path} was trained for {known} steps, not {steps}; name another '
-                             '--out, or the same lengths')
+            raise ValueError(
+                f'{path} was trained for {known} steps, not {steps}; name another '
+                '--out, or the same lengths'
+            )
         return
     trainer = make_trainer(run, lengths, plain, change)
     while trainer.step < trainer.config.steps:
         trainer.advance()
-    checkpoint.save(run.file('safetensors'), Checkpoint(
-        trainer.learner.network, {'task': 'minatar', 'game': run.game}, {},
-        {'kind': run.kind, 'seed': run.seed, 'steps': trainer.step}))
+    checkpoint.save(
+        run.file('safetensors'),
+        Checkpoint(
+            trainer.learner.network,
+            {'task': 'minatar', 'game': run.game},
+            {},
+            {'kind': run.kind, 'seed': run.seed, 'steps': trainer.step},
+        ),
+    )
     log.info('trained %s', run.file('safetensors').name)

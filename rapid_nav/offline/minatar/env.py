@@ -19,32 +19,36 @@ class MinAtarVectorEnv(VectorEnv):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (gymnasium's own declaration)
-        'autoreset_mode': AutoresetMode.NEXT_STEP, 'render_modes': []}
+        'autoreset_mode': AutoresetMode.NEXT_STEP,
+        'render_modes': [],
+    }
 
     def __init__(self, game: str, num_envs: int) -> None:
         try:
             import minatar
         except ModuleNotFoundError as error:
             raise ValueError(
-                "MinAtar is not installed; pip install '.[minatar]' brings it") from error
+                "MinAtar is not installed; pip install '.[minatar]' brings it"
+            ) from error
         if game not in GAMES:
             raise ValueError(f'game {game!r}: choose one of {", ".join(GAMES)}')
         self.games = [minatar.Environment(game) for _ in range(num_envs)]
         self.num_envs = num_envs
         self.actions = np.array(self.games[0].minimal_action_set())
         self.single_observation_space = gymnasium.spaces.Box(
-            0, 255, (self.games[0].n_channels, 10, 10), np.uint8)
+            0, 255, (self.games[0].n_channels, 10, 10), np.uint8
+        )
         self.single_action_space = gymnasium.spaces.Discrete(len(self.actions))
         self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, num_envs)
+            self.single_observation_space, num_envs
+        )
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
         self.over = np.zeros(num_envs, bool)
         self.steps = np.zeros(num_envs, np.int64)
         self.score = np.zeros(num_envs)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None,
-        options: dict[str, Any] | None = None,
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start every game; from a seed, the games' chances are seed, seed + 1, ..."""
         if isinstance(seed, list):

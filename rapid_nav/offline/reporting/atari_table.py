@@ -14,8 +14,19 @@ from rapid_nav.offline.evaluation.intervals import interquartile_mean, stratifie
 from rapid_nav.options import setting
 
 COLUMNS = (
-    'game', 'protocol', 'policy', 'steps', 'seed', 'score', 'of the baseline', 'operations',
-    'of a Nature DQN', 'of a human', 'Nature DQN 2015', 'Dopamine DQN')
+    'game',
+    'protocol',
+    'policy',
+    'steps',
+    'seed',
+    'score',
+    'of the baseline',
+    'operations',
+    'of a Nature DQN',
+    'of a human',
+    'Nature DQN 2015',
+    'Dopamine DQN',
+)
 _NEEDED = ('game', 'protocol', 'points', 'trained', 'checkpoint')
 
 
@@ -24,7 +35,8 @@ class GamesTableConfig:
     """What `rapid-nav table atari` takes."""
 
     reports: tuple[Path, ...] = setting(
-        (), 'These files were written by `evaluate atari --report`.', positional=True)
+        (), 'These files were written by `evaluate atari --report`.', positional=True
+    )
 
 
 def main(config: GamesTableConfig) -> int:
@@ -52,21 +64,29 @@ def read(path: Path) -> dict[str, Any]:
 def rows_of(report: dict[str, Any]) -> Iterable[list[str]]:
     """Yield a report's rows: its points but a sweep's, then its baseline."""
     published = REFERENCES.get(report['game'])
-    others = ['-', '-'] if published is None else [
-        f'{published.nature_dqn:g}', f'{published.dopamine_dqn:g}']
+    others = (
+        ['-', '-']
+        if published is None
+        else [f'{published.nature_dqn:g}', f'{published.dopamine_dqn:g}']
+    )
     played = [row for row in report['points'] if not row['name'].startswith('threshold')]
     played += [report['baseline']] if 'baseline' in report else []
     for row in played:
         low, high = row['score_ci95']
         own = row['name'] != 'baseline'
         yield [
-            report['game'], report['protocol'],
+            report['game'],
+            report['protocol'],
             f'{report["checkpoint"]}, `{row["name"]}`' if own else 'baseline',
-            f'{report["trained"]["steps"]:,}' if own else '', str(
-                report['trained']['seed']) if own else '',
-            f'{row["score"]:.1f} ({low:.1f} to {high:.1f})', _ratio(row.get('score_vs_baseline')),
-            _ratio(row['macs_ratio'] if own else None), _ratio(row.get('macs_vs_nature')),
-            _ratio(row.get('human_normalised')), *others]
+            f'{report["trained"]["steps"]:,}' if own else '',
+            str(report['trained']['seed']) if own else '',
+            f'{row["score"]:.1f} ({low:.1f} to {high:.1f})',
+            _ratio(row.get('score_vs_baseline')),
+            _ratio(row['macs_ratio'] if own else None),
+            _ratio(row.get('macs_vs_nature')),
+            _ratio(row.get('human_normalised')),
+            *others,
+        ]
 
 
 def together(reports: Sequence[dict[str, Any]], point: str = 'balanced') -> list[str]:
@@ -93,7 +113,8 @@ def together(reports: Sequence[dict[str, Any]], point: str = 'balanced') -> list
             lines.append(
                 f'\n{protocol}: `{point}` keeps {interquartile_mean(values):.2f}x of the '
                 f"baseline's score above random, interquartile mean over {len(games)} games and "
-                f'{said}')
+                f'{said}'
+            )
     return lines
 
 

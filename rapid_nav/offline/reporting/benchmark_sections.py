@@ -15,22 +15,47 @@ def latency(name: str, report: Row) -> Section:
     blocks = report['threads']
     if isinstance(blocks, Mapping):
         blocks = [{'threads': count, **block} for count, block in blocks.items()]
-    rows = [[f'{block.get("runtime", "-")}, {_threads(block)}', str(row['level']),
-             ratio(row['macs_ratio']), f'{row["ms_p50"]:.3f} ms', f'{row["ms_p99"]:.3f} ms',
-             ratio(row.get('time_ratio'))]
-            for block in blocks for row in block['exits']]
+    rows = [
+        [
+            f'{block.get("runtime", "-")}, {_threads(block)}',
+            str(row['level']),
+            ratio(row['macs_ratio']),
+            f'{row["ms_p50"]:.3f} ms',
+            f'{row["ms_p99"]:.3f} ms',
+            ratio(row.get('time_ratio')),
+        ]
+        for block in blocks
+        for row in block['exits']
+    ]
     facts = [(what, f'{spent:.2f} ms') for what, spent in _spent(report).items()]
-    facts += [(f'a flight at {block["flight"]["operating_point"]}, {_threads(block)}',
-               f'{ratio(block["flight"]["mean_time_ratio"])} of the time at '
-               f'{ratio(block["flight"]["macs_ratio"])} of the operations')
-              for block in blocks if block.get('flight')]
-    facts += [(f'falling through, {_threads(block)}', ratio(block['fall_through_ratio']))
-              for block in blocks if block.get('fall_through_ratio') is not None]
+    facts += [
+        (
+            f'a flight at {block["flight"]["operating_point"]}, {_threads(block)}',
+            f'{ratio(block["flight"]["mean_time_ratio"])} of the time at '
+            f'{ratio(block["flight"]["macs_ratio"])} of the operations',
+        )
+        for block in blocks
+        if block.get('flight')
+    ]
+    facts += [
+        (f'falling through, {_threads(block)}', ratio(block['fall_through_ratio']))
+        for block in blocks
+        if block.get('fall_through_ratio') is not None
+    ]
     return Section(
-        'Latency by exit', name, facts,
-        ['runtime', 'exit', 'operations', 'median', '99th percentile', 'time'], rows,
-        [Plot(f'Time of a decision by exit, {_threads(block)}.', functools.partial(
-            plots.latency, block=block, title=_threads(block))) for block in blocks])
+        'Latency by exit',
+        name,
+        facts,
+        ['runtime', 'exit', 'operations', 'median', '99th percentile', 'time'],
+        rows,
+        [
+            Plot(
+                f'Time of a decision by exit, {_threads(block)}.',
+                functools.partial(plots.latency, block=block, title=_threads(block)),
+            )
+            for block in blocks
+        ],
+    )
 
 
 def _threads(block: Row) -> str:
@@ -41,28 +66,55 @@ def _threads(block: Row) -> str:
 def simulator(name: str, report: Row) -> Section:
     """Show how fast the simulator is."""
     return Section(
-        'Simulator', name,
-        [('speed-up over Embree', ratio(report['speedup'])),
-         ('pixels within 5 cm', f'{report["agreement"]:.3%}')],
-        plots=[_bars('Time of one 84x84 depth image and of one training step.', {
-            'ours': report['depth_84_ms'], 'Embree': report['embree_84_ms'],
-            'training step': report['env_step_ms']}, 'time [ms]')])
+        'Simulator',
+        name,
+        [
+            ('speed-up over Embree', ratio(report['speedup'])),
+            ('pixels within 5 cm', f'{report["agreement"]:.3%}'),
+        ],
+        plots=[
+            _bars(
+                'Time of one 84x84 depth image and of one training step.',
+                {
+                    'ours': report['depth_84_ms'],
+                    'Embree': report['embree_84_ms'],
+                    'training step': report['env_step_ms'],
+                },
+                'time [ms]',
+            )
+        ],
+    )
 
 
 def training_speed(name: str, report: Row) -> Section:
     """Show how fast the learning is."""
     return Section(
-        'Training speed', name, [('ratio', ratio(report['ratio']))],
-        plots=[_bars('Environment steps per second while learning.', {
-            'ours': report['ours_steps_s'], 'Stable-Baselines3': report['sb3_steps_s']},
-            'environment steps per second [1/s]')])
+        'Training speed',
+        name,
+        [('ratio', ratio(report['ratio']))],
+        plots=[
+            _bars(
+                'Environment steps per second while learning.',
+                {'ours': report['ours_steps_s'], 'Stable-Baselines3': report['sb3_steps_s']},
+                'environment steps per second [1/s]',
+            )
+        ],
+    )
 
 
 def wire(name: str, report: Row) -> Section:
     """Show how fast a depth image comes over ROS and over RPC."""
-    return Section('Wire', name, plots=[
-        _bars('Time from an image to its command, and of a depth image over RPC.',
-              _spent(report), 'time [ms]')])
+    return Section(
+        'Wire',
+        name,
+        plots=[
+            _bars(
+                'Time from an image to its command, and of a depth image over RPC.',
+                _spent(report),
+                'time [ms]',
+            )
+        ],
+    )
 
 
 def _spent(report: Row) -> dict[str, float]:
@@ -78,5 +130,8 @@ def _spent(report: Row) -> dict[str, float]:
 
 
 def _bars(caption: str, bars: Mapping[str, float], xlabel: str) -> Plot:
-    return Plot(caption, functools.partial(plots.times, bars=bars, xlabel=xlabel),
-                height=1.2 + 0.4 * len(bars))
+    return Plot(
+        caption,
+        functools.partial(plots.times, bars=bars, xlabel=xlabel),
+        height=1.2 + 0.4 * len(bars),
+    )

@@ -17,10 +17,20 @@ def budgets_held(rows: Sequence[dict[str, Any]], decisions: int, path: Path) -> 
         for row, color, style in zip(rows, LINES, STYLES * 2, strict=False):
             count = np.arange(1, len(row['spent']) + 1)
             axes.fill_between(
-                count[promise.window - 1:], (1 - promise.tolerance) * row['budget'],
-                (1 + promise.tolerance) * row['budget'], color=color, alpha=0.25, linewidth=0)
-            axes.plot(count, np.cumsum(row['spent']) / count, style, color=color,
-                      label=f'budget {row["budget"]:g}')
+                count[promise.window - 1 :],
+                (1 - promise.tolerance) * row['budget'],
+                (1 + promise.tolerance) * row['budget'],
+                color=color,
+                alpha=0.25,
+                linewidth=0,
+            )
+            axes.plot(
+                count,
+                np.cumsum(row['spent']) / count,
+                style,
+                color=color,
+                label=f'budget {row["budget"]:g}',
+            )
         for change in range(decisions, len(rows[0]['spent']), decisions):
             axes.axvline(change, color='0.6', linewidth=0.8)
         axes.set_xlabel('decision (grey lines: another world)')

@@ -40,10 +40,14 @@ class DrawConfig:
     checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
     point: str = setting('balanced', "It flies at this operating point, or 'full'.")
     threshold: float = setting(
-        -1.0, 'An exit answers from this confidence on; below 0, the operating point decides.',
-        low=-1.0, high=2.0)
+        -1.0,
+        'An exit answers from this confidence on; below 0, the operating point decides.',
+        low=-1.0,
+        high=2.0,
+    )
     world: str = setting(
-        'rooms', "It flies in this generator's world, or a scene or map_server YAML file.")
+        'rooms', "It flies in this generator's world, or a scene or map_server YAML file."
+    )
     seed: int = setting(HELD_OUT_SEED, 'The world has this seed.', low=0)
     cap_m: float = setting(100.0, 'The flight ends after this distance.', unit='m', low=1.0)
     out: Path = setting(Path('flight.png'), 'This picture is written.')
@@ -70,8 +74,10 @@ def main(config: DrawConfig) -> int:
     policy = checkpoint.load(config.checkpoint)
     levels = policy.network.num_levels
     thresholds = (
-        (config.threshold,) * (levels - 1) if config.threshold >= 0
-        else policy.thresholds(config.point))
+        (config.threshold,) * (levels - 1)
+        if config.threshold >= 0
+        else policy.thresholds(config.point)
+    )
     task = FlightTask.from_dict(policy.task)
     world = make_world(config.world, config.seed)
     track = fly(policy, task, world, thresholds, config.cap_m)
@@ -99,8 +105,13 @@ def fly(
         observation, _, terminated, truncated, info = env.step(action)
         over = bool(terminated[0] or truncated[0])
     return Track(
-        np.array(places), np.array(turns), np.array(levels), policy.network.num_levels,
-        float(min(info['distance_m'][0], cap_m)), bool(info['collided'][0]))
+        np.array(places),
+        np.array(turns),
+        np.array(levels),
+        policy.network.num_levels,
+        float(min(info['distance_m'][0], cap_m)),
+        bool(info['collided'][0]),
+    )
 
 
 def picture(world: World, track: Track, task: FlightTask) -> 'Figure':
@@ -120,8 +131,13 @@ def picture(world: World, track: Track, task: FlightTask) -> 'Figure':
         seen = figure.add_subplot(grid[row, 1])
         seen.imshow(color)
         seen.set_ylabel(str(row + 1), rotation=0, fontsize=10, labelpad=8, va='center')
-        seen.set_title(f'exit {level}', fontsize=8, color=exit_color(level, track.num_levels),
-                       fontweight='bold', pad=2)
+        seen.set_title(
+            f'exit {level}',
+            fontsize=8,
+            color=exit_color(level, track.num_levels),
+            fontweight='bold',
+            pad=2,
+        )
         far = figure.add_subplot(grid[row, 2])
         far.imshow(np.minimum(depth, 15.0), cmap='viridis', vmin=0.0, vmax=15.0)
         far.set_title('depth, 0 to 15 m' if row == 0 else '', fontsize=8, pad=2)
@@ -135,10 +151,17 @@ def look(
     world: World, track: Track, task: FlightTask, moments: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield moment, colours (H, W, 3) and depth (H, W) [m] of what the camera saw."""
-    where = (world.arrays, np.zeros(len(moments), np.int64), track.position[moments],
-             track.orientation[moments], *_PIXELS, float(np.radians(task.fov)))
-    yield from zip(map(int, moments), camera.color(*where), camera.render_depth(*where),
-                   strict=True)
+    where = (
+        world.arrays,
+        np.zeros(len(moments), np.int64),
+        track.position[moments],
+        track.orientation[moments],
+        *_PIXELS,
+        float(np.radians(task.fov)),
+    )
+    yield from zip(
+        map(int, moments), camera.color(*where), camera.render_depth(*where), strict=True
+    )
 
 
 def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None:
@@ -151,22 +174,43 @@ def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None
             axes.add_patch(outline(primitive))
     path = track.position[:, [1, 0]]
     colors = [exit_color(level, track.num_levels) for level in track.level]
-    axes.add_collection(LineCollection(
-        list(np.stack([path[:-1], path[1:]], axis=1)), colors=colors[:-1], lw=2.2, zorder=5))
+    axes.add_collection(
+        LineCollection(
+            list(np.stack([path[:-1], path[1:]], axis=1)), colors=colors[:-1], lw=2.2, zorder=5
+        )
+    )
     axes.plot(*path[0], 'o', color='black', ms=6, zorder=6)
     axes.plot(*path[-1], 'X' if track.collided else 's', color='black', ms=8, zorder=6)
     for number, moment in enumerate(moments):
-        axes.annotate(str(number + 1), path[moment], xytext=(6, 6), zorder=7, fontsize=9,
-                      textcoords='offset points', bbox={'boxstyle': 'circle', 'fc': 'white'})
+        axes.annotate(
+            str(number + 1),
+            path[moment],
+            xytext=(6, 6),
+            zorder=7,
+            fontsize=9,
+            textcoords='offset points',
+            bbox={'boxstyle': 'circle', 'fc': 'white'},
+        )
     low, high = path.min(axis=0), path.max(axis=0)
     middle, half = (low + high) / 2, (high - low).max() / 2 + 4.0  # a square with a margin
-    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half),
-             aspect='equal', xlabel='east [m]', ylabel='north [m]')
+    axes.set(
+        xlim=(middle[0] - half, middle[0] + half),
+        ylim=(middle[1] - half, middle[1] + half),
+        aspect='equal',
+        xlabel='east [m]',
+        ylabel='north [m]',
+    )
     shares = np.bincount(track.level, minlength=track.num_levels) / len(track.level)
-    axes.figure.legend(handles=[
-        Patch(color=exit_color(level, track.num_levels), label=f'exit {level}: {share:.0%}')
-        for level, share in enumerate(shares)], fontsize=8,
-        loc='outside lower left', ncols=track.num_levels, frameon=False)
+    axes.figure.legend(
+        handles=[
+            Patch(color=exit_color(level, track.num_levels), label=f'exit {level}: {share:.0%}')
+            for level, share in enumerate(shares)
+        ],
+        fontsize=8,
+        loc='outside lower left',
+        ncols=track.num_levels,
+        frameon=False,
+    )
     end = 'a collision' if track.collided else 'the cap'
     axes.set_title(f'{world.name} {world.seed}: {track.distance:.0f} m, to {end}', fontsize=10)
 
@@ -188,8 +232,9 @@ def outline(primitive: Primitive) -> Any:
     corners = (turned + primitive.position)[:, [1, 0]]
     lowest = -(turned[:, 2].max() + primitive.position[2])  # [m] above the ground
     color = np.array(primitive.color) / 255
-    return Polygon(hull(corners), fc=color, ec=color * 0.6, lw=0.5,
-                   alpha=0.35 if lowest > _OVERHEAD else 1.0)
+    return Polygon(
+        hull(corners), fc=color, ec=color * 0.6, lw=0.5, alpha=0.35 if lowest > _OVERHEAD else 1.0
+    )
 
 
 def hull(points: np.ndarray) -> np.ndarray:

@@ -63,30 +63,43 @@ def page(title: str, sections: Sequence[Section]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{escape(title)}</title><style>{STYLE}</style></head>\n'
-        f'<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n')
+        f'<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n'
+    )
 
 
 def _section(section: Section, number: int) -> str:
-    parts = [f'<section><h2>{escape(section.title)}</h2>',
-             f'<p class="source">{escape(section.source)}</p>']
+    parts = [
+        f'<section><h2>{escape(section.title)}</h2>',
+        f'<p class="source">{escape(section.source)}</p>',
+    ]
     if section.facts:
-        parts.append('<dl>' + ''.join(
-            f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
-            for name, value in section.facts) + '</dl>')
+        parts.append(
+            '<dl>'
+            + ''.join(
+                f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+                for name, value in section.facts
+            )
+            + '</dl>'
+        )
     if section.rows:
         head = ''.join(f'<th scope="col">{escape(column)}</th>' for column in section.columns)
         body = ''.join(
             '<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>'
-            for row in section.rows)
-        parts.append(f'<div class="table"><table><thead><tr>{head}</tr></thead>'
-                     f'<tbody>{body}</tbody></table></div>')
+            for row in section.rows
+        )
+        parts.append(
+            f'<div class="table"><table><thead><tr>{head}</tr></thead>'
+            f'<tbody>{body}</tbody></table></div>'
+        )
     parts += [_figure(plot, f'{number}-{index}') for index, plot in enumerate(section.plots)]
     return '\n'.join([*parts, '</section>'])
 
 
 def _figure(plot: Plot, name: str) -> str:
-    return (f'<figure role="img" aria-label="{escape(plot.caption)}">{svg(plot, name)}'
-            f'<figcaption>{escape(plot.caption)}</figcaption></figure>')
+    return (
+        f'<figure role="img" aria-label="{escape(plot.caption)}">{svg(plot, name)}'
+        f'<figcaption>{escape(plot.caption)}</figcaption></figure>'
+    )
 
 
 def svg(plot: Plot, name: str) -> str:
@@ -94,14 +107,21 @@ def svg(plot: Plot, name: str) -> str:
     import matplotlib
 
     kept = io.StringIO()
-    with (matplotlib.rc_context({'svg.hashsalt': name, 'svg.fonttype': 'none',
-                                 'font.family': ['DejaVu Sans', 'sans-serif']}),
-          figure(plot.width, plot.height, plot.panels) as (made, axes)):
+    with (
+        matplotlib.rc_context(
+            {
+                'svg.hashsalt': name,
+                'svg.fonttype': 'none',
+                'font.family': ['DejaVu Sans', 'sans-serif'],
+            }
+        ),
+        figure(plot.width, plot.height, plot.panels) as (made, axes),
+    ):
         plot.draw(axes)
         made.savefig(kept, format='svg', metadata={'Date': None})
     text = kept.getvalue()
     text = re.sub(r'<metadata>.*?</metadata>', '', text, flags=re.DOTALL)
-    return text[text.index('<svg'):].replace('id="figure_1"', f'id="figure-{name}"')
+    return text[text.index('<svg') :].replace('id="figure_1"', f'id="figure-{name}"')
 
 
 def ratio(value: Any) -> str:

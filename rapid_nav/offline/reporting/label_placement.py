@@ -32,7 +32,7 @@ class Point:
 
 
 def name_points(
-    axes: 'Axes', points: Sequence[Point], lines: Sequence[Sequence[tuple[float, float]]] = (),
+    axes: 'Axes', points: Sequence[Point], lines: Sequence[Sequence[tuple[float, float]]] = ()
 ) -> None:
     """Name points, clear of their error bars, of lines (N, 2), of the legend and each other."""
     figure: Any = axes.figure
@@ -45,8 +45,15 @@ def name_points(
     scale = figure.dpi / 72
     for point in points:
         text = axes.annotate(
-            point.name, (point.x, point.y), (0, 0), textcoords='offset points', fontsize=8,
-            color=point.color, ha='center', va='center')
+            point.name,
+            (point.x, point.y),
+            (0, 0),
+            textcoords='offset points',
+            fontsize=8,
+            color=point.color,
+            ha='center',
+            va='center',
+        )
         here = _box(text.get_window_extent())
 
         def cost(offset: tuple[float, float], here: Box = here) -> tuple[float, float]:
@@ -59,8 +66,12 @@ def name_points(
         taken.append(_moved(here, scale * best[0], scale * best[1]))
         if math.hypot(*best) > _LEADER:
             axes.annotate(
-                '', (point.x, point.y), best, textcoords='offset points',
-                arrowprops={'arrowstyle': '-', 'color': point.color, 'lw': 0.5, 'shrinkA': 6})
+                '',
+                (point.x, point.y),
+                best,
+                textcoords='offset points',
+                arrowprops={'arrowstyle': '-', 'color': point.color, 'lw': 0.5, 'shrinkA': 6},
+            )
 
 
 def _offsets() -> Iterator[tuple[float, float]]:
@@ -72,8 +83,7 @@ def _offsets() -> Iterator[tuple[float, float]]:
 
 
 def _bar(axes: 'Axes', point: Point) -> Box:
-    (x, low), (_, high) = axes.transData.transform(
-        [(point.x, point.low), (point.x, point.high)])
+    (x, low), (_, high) = axes.transData.transform([(point.x, point.low), (point.x, point.high)])
     return x - 2 * _MARGIN, low - _MARGIN, x + 2 * _MARGIN, high + _MARGIN
 
 

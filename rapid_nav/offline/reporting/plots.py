@@ -54,7 +54,8 @@ def evaluation(axes: 'Axes', report: Row) -> None:
         performance(axes, report, 'score', PAPER_ATARI, f'score in {plain(report["game"])}')
     else:
         performance(
-            axes, report, 'msf', PAPER, f'mean safe flight [m], cap {float(report["cap_m"]):g} m')
+            axes, report, 'msf', PAPER, f'mean safe flight [m], cap {float(report["cap_m"]):g} m'
+        )
 
 
 def performance(
@@ -73,13 +74,18 @@ def performance(
     if baseline:
         low, high = baseline[f'{key}_ci95']
         axes.axhspan(low, high, color='#999999', alpha=0.25, lw=0)
-        axes.axhline(baseline[value], color='#555555', ls='--',
-                     label='DQN without branches, 95 %')
+        axes.axhline(baseline[value], color='#555555', ls='--', label='DQN without branches, 95 %')
     reference = baseline or next((row for row in points if row['name'] == 'full'), None)
     if reference:
         of = 'its own baseline' if baseline else 'its baseline, here of the full path'
-        axes.plot(paper[0], paper[1] * reference[value], '*', color=LINES[3], ms=14,
-                  label=f'RAPID-RL: {paper[1]:g}x of {of} at {paper[0]:g}x')
+        axes.plot(
+            paper[0],
+            paper[1] * reference[value],
+            '*',
+            color=LINES[3],
+            ms=14,
+            label=f'RAPID-RL: {paper[1]:g}x of {of} at {paper[0]:g}x',
+        )
     _operations(axes, [*points, *controls])
     axes.set_ylabel(ylabel)
     if all(row[value] >= 0 for row in [*points, *controls]):
@@ -97,11 +103,17 @@ def performance(
 def modes(axes: 'Axes', rows: Sequence[Row], paper: tuple[float, float]) -> None:
     """Draw the share of the plain network's score that each way of training exits keeps."""
     for index, row in enumerate(rows):
-        _errors(axes, [row], 'score', 'score_ci95', MARKERS[index % len(MARKERS)],
-                LINES[index % len(LINES)], f'{plain(row["name"])}, 95 %')
+        _errors(
+            axes,
+            [row],
+            'score',
+            'score_ci95',
+            MARKERS[index % len(MARKERS)],
+            LINES[index % len(LINES)],
+            f'{plain(row["name"])}, 95 %',
+        )
     axes.axhline(1.0, color='#555555', ls='--', label='the plain network')
-    axes.plot(*paper, '*', color='black', ms=14,
-              label=f'RAPID-RL: {paper[1]:g}x at {paper[0]:g}x')
+    axes.plot(*paper, '*', color='black', ms=14, label=f'RAPID-RL: {paper[1]:g}x at {paper[0]:g}x')
     _operations(axes, rows)
     axes.set_ylabel("share of the plain network's score")
     axes.set_ylim(bottom=0)
@@ -118,11 +130,23 @@ def exit_shares(axes: 'Axes', shares: Mapping[str, Sequence[float]], title: str)
         part = [100 * (row[level] if level < len(row) else 0.0) for row in shares.values()]
         color = exit_color(level, levels)
         last = ' (full network)' if level == levels - 1 and levels > 1 else ''
-        bars = axes.barh(names, part, left=left, color=color, edgecolor='white',
-                         hatch='' if level % 2 == 0 else '//', label=f'exit {level}{last}')
-        axes.bar_label(bars, [f'{p:.0f}' if p >= 6 else '' for p in part],
-                       label_type='center', fontsize=8, color='white',
-                       bbox={'fc': '#00000088', 'ec': 'none', 'pad': 1})
+        bars = axes.barh(
+            names,
+            part,
+            left=left,
+            color=color,
+            edgecolor='white',
+            hatch='' if level % 2 == 0 else '//',
+            label=f'exit {level}{last}',
+        )
+        axes.bar_label(
+            bars,
+            [f'{p:.0f}' if p >= 6 else '' for p in part],
+            label_type='center',
+            fontsize=8,
+            color='white',
+            bbox={'fc': '#00000088', 'ec': 'none', 'pad': 1},
+        )
         left = [before + p for before, p in zip(left, part, strict=True)]
     axes.set(xlabel='decisions [%]', xlim=(0, 100))
     axes.set_title(plain(title) if title else '')
@@ -136,8 +160,13 @@ def by_scene(axes: 'Axes', rows: Sequence[Row]) -> None:
     width = 0.8 / len(rows)
     for index, row in enumerate(rows):
         places = [place + (index - (len(rows) - 1) / 2) * width for place in range(len(worlds))]
-        axes.bar(places, [row['by_world'][world] for world in worlds], width * 0.95,
-                 color=LINES[index % len(LINES)], label=plain(row['name']))
+        axes.bar(
+            places,
+            [row['by_world'][world] for world in worlds],
+            width * 0.95,
+            color=LINES[index % len(LINES)],
+            label=plain(row['name']),
+        )
     axes.set_xticks(range(len(worlds)), [plain(world) for world in worlds])
     axes.set(ylabel='mean safe flight [m]')
     axes.grid(axis='y', alpha=0.3)
@@ -151,10 +180,18 @@ def latency(axes: 'Axes', block: Row, title: str) -> None:
     middle = [row['ms_p50'] for row in exits]
     late = [max(row['ms_p99'] - row['ms_p50'], 0.0) for row in exits]
     colors = [exit_color(level, len(exits)) for level in range(len(exits))]
-    axes.bar(names, middle, yerr=[[0.0] * len(late), late], color=colors, capsize=4,
-             label='median, 99th percentile')
-    for key, name, style in (('plain_ms', 'network without branches', '--'),
-                             ('eager_full_ms', 'full path in eager PyTorch', ':')):
+    axes.bar(
+        names,
+        middle,
+        yerr=[[0.0] * len(late), late],
+        color=colors,
+        capsize=4,
+        label='median, 99th percentile',
+    )
+    for key, name, style in (
+        ('plain_ms', 'network without branches', '--'),
+        ('eager_full_ms', 'full path in eager PyTorch', ':'),
+    ):
         if block.get(key) is not None:
             axes.axhline(block[key], color='#555555', ls=style, label=name)
     axes.set(ylabel='time of a decision [ms]', title=plain(title))
@@ -162,8 +199,9 @@ def latency(axes: 'Axes', block: Row, title: str) -> None:
     axes.grid(axis='y', alpha=0.3)
 
 
-def learning(axes: 'Axes', logs: Mapping[str, Sequence[Row]], keys: Sequence[str],
-             ylabel: str) -> None:
+def learning(
+    axes: 'Axes', logs: Mapping[str, Sequence[Row]], keys: Sequence[str], ylabel: str
+) -> None:
     """Draw figures over the environment steps: a colour for each log, a dash for each figure."""
     for index, (name, rows) in enumerate(logs.items()):
         for dash, key in enumerate(keys):
@@ -172,8 +210,13 @@ def learning(axes: 'Axes', logs: Mapping[str, Sequence[Row]], keys: Sequence[str
                 continue
             words = [plain(name)] * (len(logs) > 1) + [plain(key)] * (len(keys) > 1)
             color = LINES[(index if len(logs) > 1 else dash) % len(LINES)]
-            axes.plot(*zip(*seen, strict=True), color=color, ls=STYLES[dash % len(STYLES)],
-                      lw=1.3, label=', '.join(words) or None)
+            axes.plot(
+                *zip(*seen, strict=True),
+                color=color,
+                ls=STYLES[dash % len(STYLES)],
+                lw=1.3,
+                label=', '.join(words) or None,
+            )
     axes.set(xlabel='environment steps', ylabel=plain(ylabel))
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[1]:
@@ -199,24 +242,46 @@ def plain(text: object, longest: int = 60) -> str:
 def _operations(axes: 'Axes', rows: Sequence[Row]) -> None:
     """Make the abscissa that of the operations of rows, up to all of them."""
     axes.set(xscale='log', xlabel="operations, share of the full network's")
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-             if t >= min(row['macs_ratio'] for row in rows) / 2]
+    ticks = [
+        t
+        for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+        if t >= min(row['macs_ratio'] for row in rows) / 2
+    ]
     axes.set_xticks(ticks, [f'{t:g}x' for t in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlim(ticks[0] * 0.8, 1.4)
 
 
-def _errors(axes: 'Axes', rows: Sequence[Row], value: str, interval: str, style: str,
-            color: str, label: str) -> None:
+def _errors(
+    axes: 'Axes',
+    rows: Sequence[Row],
+    value: str,
+    interval: str,
+    style: str,
+    color: str,
+    label: str,
+) -> None:
     middle = [row[value] for row in rows]
-    spread = [[max(row[value] - row[interval][0], 0.0) for row in rows],
-              [max(row[interval][1] - row[value], 0.0) for row in rows]]
-    axes.errorbar([row['macs_ratio'] for row in rows], middle, spread, fmt=style, color=color,
-                  capsize=3, label=label)
+    spread = [
+        [max(row[value] - row[interval][0], 0.0) for row in rows],
+        [max(row[interval][1] - row[value], 0.0) for row in rows],
+    ]
+    axes.errorbar(
+        [row['macs_ratio'] for row in rows],
+        middle,
+        spread,
+        fmt=style,
+        color=color,
+        capsize=3,
+        label=label,
+    )
 
 
 def _named(rows: Sequence[Row], value: str, interval: str, color: str) -> list[Point]:
     """Return the points that have a name of their own."""
-    return [Point(plain(row['name']), row['macs_ratio'], row[value], low, high, color)
-            for row in rows if not str(row['name']).startswith(_SWEPT)
-            for low, high in [row[interval]]]
+    return [
+        Point(plain(row['name']), row['macs_ratio'], row[value], low, high, color)
+        for row in rows
+        if not str(row['name']).startswith(_SWEPT)
+        for low, high in [row[interval]]
+    ]

@@ -22,13 +22,16 @@ class ReportConfig:
     """What `rapid-nav report` takes."""
 
     files: tuple[Path, ...] = setting(
-        (), 'The page shows what --report wrote (.json), and the log.jsonl of trainings.',
-        positional=True)
+        (),
+        'The page shows what --report wrote (.json), and the log.jsonl of trainings.',
+        positional=True,
+    )
     out: Path = setting(Path('report.html'), 'This page is written.')
     curve: Path | None = setting(
         None,
         'This picture, .png or .svg, shows performance against operations of the first '
-        'evaluation.')
+        'evaluation.',
+    )
     title: str = setting('rapid_nav', 'The page has this heading.')
 
 
@@ -102,13 +105,20 @@ def make_sections(reports: Mapping[Path, Any]) -> list[Section]:
     logs = {path: report for path, report in reports.items() if isinstance(report, list)}
     made = [
         _made(path, kind_of(path, report), report)
-        for path, report in reports.items() if path not in logs]
+        for path, report in reports.items()
+        if path not in logs
+    ]
     if logs:
         names = _short_names(list(logs))
         rows = {names[path]: report for path, report in logs.items()}
         first = next(iter(logs))
-        made.append(_made(first, Kind(
-            'a training log', has(), lambda _name, given: sections.training(given)), rows))
+        made.append(
+            _made(
+                first,
+                Kind('a training log', has(), lambda _name, given: sections.training(given)),
+                rows,
+            )
+        )
     return made
 
 
@@ -118,7 +128,8 @@ def kind_of(path: Path, report: Any) -> Kind:
         if kind.is_it(report):
             return kind
     raise ValueError(
-        f'{path}: not a report of evaluate, train, bench or fly; name a file that --report wrote')
+        f'{path}: not a report of evaluate, train, bench or fly; name a file that --report wrote'
+    )
 
 
 def _made(path: Path, kind: Kind, report: Any) -> Section:
@@ -138,4 +149,5 @@ def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
     distinct = len(set(folders)) == len(folders)
     return {
         path: folder if distinct else str(path)
-        for path, folder in zip(paths, folders, strict=True)}
+        for path, folder in zip(paths, folders, strict=True)
+    }

@@ -44,8 +44,12 @@ def _hear(drone: DroneJoin, topic: str, message: Any, task: FlightTask) -> Itera
     elif topic == DECISION:
         yield from drone.hear(stamp, action=message.action)
     else:
-        yield from drone.hear(stamp, judged=Judged(
-            message.reward, message.terminal, message.collision, message.flight, message.image))
+        yield from drone.hear(
+            stamp,
+            judged=Judged(
+                message.reward, message.terminal, message.collision, message.flight, message.image
+            ),
+        )
 
 
 def frame(image: Any, task: FlightTask) -> np.ndarray:

@@ -24,20 +24,27 @@ def read(bags: Sequence[Path], task: FlightTask, pupil: Pupil) -> dict[str, Any]
     """Remember what the bags hold; return how much of it there was."""
     join = Join(task.observation.history)
     for stretch in stretches(bags, task, join):
-        pupil.remember(stretch.frames, stretch.actions, stretch.rewards, stretch.terminated,
-                       stretch.context)
+        pupil.remember(
+            stretch.frames, stretch.actions, stretch.rewards, stretch.terminated, stretch.context
+        )
     found = {'transitions': pupil.step, **join.counts(), 'lost_share': join.lost_share()}
     log.info('the bags hold %s', found)
     if not pupil.replay.ready:
         raise ValueError(
             f'{", ".join(map(str, bags))}: no flight to learn from; a bag needs camera/depth, '
-            'exit_level and outcome, as `rapid-nav fly --record` writes them')
+            'exit_level and outcome, as `rapid-nav fly --record` writes them'
+        )
     return found
 
 
 def train(
-    bags: Sequence[Path], out: Path, task: FlightTask, network: NetworkConfig,
-    agent: AgentConfig, config: TrainConfig, teacher: Checkpoint | None,
+    bags: Sequence[Path],
+    out: Path,
+    task: FlightTask,
+    network: NetworkConfig,
+    agent: AgentConfig,
+    config: TrainConfig,
+    teacher: Checkpoint | None,
 ) -> Checkpoint:
     """Make all the updates that the settings give, save what came of it and return that."""
     if task.observation.kind != 'depth':
@@ -55,9 +62,15 @@ def train(
                 training_log(Progress(update, pupil.summary()))
                 due = time.monotonic() + _REPORT_S
         training_log(Progress(updates, pupil.summary()))
-    card = {'task': 'drone', 'bags': [path.name for path in bags], 'found': found,
-            'updates': pupil.learner.updates, 'seed': config.seed, 'agent': to_dict(agent),
-            'train': to_dict(config)}
+    card = {
+        'task': 'drone',
+        'bags': [path.name for path in bags],
+        'found': found,
+        'updates': pupil.learner.updates,
+        'seed': config.seed,
+        'agent': to_dict(agent),
+        'train': to_dict(config),
+    }
     made = Checkpoint(pupil.learner.network, task.to_dict(), {}, card)
     checkpoint.save(out / 'policy.safetensors', made)
     return made

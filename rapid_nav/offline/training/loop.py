@@ -47,10 +47,17 @@ class Trainer:
         channels, height, width = network.input_shape
         self.newest = slice(channels - channels // history, channels)  # of an observation
         self.replay = Replay(
-            config.replay_size, config.num_envs, (channels // history, height, width), history,
-            agent.n_step, agent.discount, agent.priority_exponent, config.seed,
+            config.replay_size,
+            config.num_envs,
+            (channels // history, height, width),
+            history,
+            agent.n_step,
+            agent.discount,
+            agent.priority_exponent,
+            config.seed,
             env.single_observation_space.dtype or np.uint8,
-            taught=network.num_actions if self._can_distil() else 0)
+            taught=network.num_actions if self._can_distil() else 0,
+        )
         self.taught: np.ndarray | float = np.nan  # (N, A), what the full path says now
         self.rng = np.random.default_rng(config.seed)
         self.thresholds = self._thresholds_flown(config.early_share)
@@ -95,7 +102,8 @@ class Trainer:
     def choose(self) -> np.ndarray:
         """Return an action for each environment (N,)."""
         actions, confidences, q_values = self.learner.act(
-            self.observation, explore=not self.distilling)
+            self.observation, explore=not self.distilling
+        )
         # Only a teacher that stands still can be taken at its word later.
         self.taught = q_values if self.distilling else np.nan
         level = levels_of(torch.from_numpy(confidences), self.thresholds).numpy()
@@ -109,7 +117,8 @@ class Trainer:
         seen = self.observation[:, self.newest]
         observation, reward, terminated, truncated, _ = self.env.step(action)
         self.replay.add(
-            seen, self.age, action, reward, terminated, truncated, ~self.over, self.taught)
+            seen, self.age, action, reward, terminated, truncated, ~self.over, self.taught
+        )
         self.returns += np.where(self.over, 0.0, reward)
         self.age = np.where(self.over, 0, self.age + 1)
         self.over = terminated | truncated
@@ -147,7 +156,8 @@ class Trainer:
             self.replay.forget_priorities()
             self.thresholds = self._thresholds_flown(1.0)
         done = (self.step - self._full_path_steps()) / max(
-            1.0, self.config.steps - self._full_path_steps())
+            1.0, self.config.steps - self._full_path_steps()
+        )
         self.learner.set_progress(min(1.0, done))
         self._average(self.learner.distil(self.replay.sample(self.agent.batch_size, 0.0)))
 
@@ -161,8 +171,12 @@ class Trainer:
         if self.recent:
             returns, lengths = zip(*self.recent, strict=True)
             episodes = {'return': float(np.mean(returns)), 'length': float(np.mean(lengths))}
-        return {**episodes, 'epsilon': self.epsilon, 'updates': self.learner.updates,
-                **self.metrics}
+        return {
+            **episodes,
+            'epsilon': self.epsilon,
+            'updates': self.learner.updates,
+            **self.metrics,
+        }
 
     def examine(self) -> dict[str, float]:
         """Return the signs of health; `complaint` says why to stop if they have long been bad."""
@@ -171,8 +185,11 @@ class Trainer:
         rewards, observation = self.replay.excerpt(64)
         seen = signs(self.learner.network, self.learner.to_float(observation))
         self.complaint = self.watch.look(
-            self.learner.updates, seen, float(np.abs(rewards).max()),
-            float(rewards.std()) * self.agent.n_step ** 0.5)
+            self.learner.updates,
+            seen,
+            float(np.abs(rewards).max()),
+            float(rewards.std()) * self.agent.n_step**0.5,
+        )
         return seen
 
     def to_arrays(self) -> training_state.Arrays:
@@ -181,12 +198,21 @@ class Trainer:
             **training_state.prefixed('learner', self.learner.to_arrays()),
             **training_state.prefixed('replay', self.replay.to_arrays()),
             **training_state.prefixed('env', self.env.to_arrays()),
-            'rng': training_state.from_generator(self.rng), 'observation': self.observation,
-            'age': self.age, 'over': self.over, 'returns': self.returns,
+            'rng': training_state.from_generator(self.rng),
+            'observation': self.observation,
+            'age': self.age,
+            'over': self.over,
+            'returns': self.returns,
             'torch_rng': torch.get_rng_state().numpy(),
-            'counters': training_state.from_json({
-                'step': self.step, 'owed': self.owed, 'recent': self.recent,
-                'metrics': self.metrics, 'flown_by_exits': self.flown_by_exits}),
+            'counters': training_state.from_json(
+                {
+                    'step': self.step,
+                    'owed': self.owed,
+                    'recent': self.recent,
+                    'metrics': self.metrics,
+                    'flown_by_exits': self.flown_by_exits,
+                }
+            ),
         }
 
     def from_arrays(self, arrays: training_state.Arrays) -> None:
@@ -212,9 +238,7 @@ def only_distilling(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, distil_share=1.0, epsilon_start=config.epsilon_end)
 
 
-def run(
-    trainer: Trainer, report: Callable[[Progress], Any], report_seconds: float = 10.0
-) -> bool:
+def run(trainer: Trainer, report: Callable[[Progress], Any], report_seconds: float = 10.0) -> bool:
     """
     Advance to the last step, or to a Ctrl-C, reporting now and then; return whether to the last.
 

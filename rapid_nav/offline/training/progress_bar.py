@@ -20,9 +20,13 @@ class TrainingLog:
         self.log, self.total, self.first = LearningLog(folder, first_step), total_steps, first_step
         self.console = Console()
         self.bar = Bar(
-            TextColumn('{task.completed:,.0f} of {task.total:,.0f} steps'), BarColumn(),
-            TimeRemainingColumn(), TextColumn('{task.fields[figures]}'), console=self.console,
-            disable=not self.console.is_terminal)
+            TextColumn('{task.completed:,.0f} of {task.total:,.0f} steps'),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn('{task.fields[figures]}'),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
 
     def __enter__(self) -> 'TrainingLog':
         self.log.__enter__()
@@ -31,7 +35,9 @@ class TrainingLog:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
@@ -41,8 +47,12 @@ class TrainingLog:
         """Take one report."""
         rate = self.log(progress.step, progress.metrics)
         figures = f'{rate:.0f}/s  ' + '  '.join(
-            f'{name} {progress.metrics[name]:.3g}' for name in SHOWN if name in progress.metrics)
+            f'{name} {progress.metrics[name]:.3g}' for name in SHOWN if name in progress.metrics
+        )
         self.bar.update(self.task, completed=progress.step, figures=figures)
         if not self.console.is_terminal:
-            self.console.print(f'{progress.step:,} of {self.total:,} steps  {figures}',
-                               soft_wrap=True, highlight=False)
+            self.console.print(
+                f'{progress.step:,} of {self.total:,} steps  {figures}',
+                soft_wrap=True,
+                highlight=False,
+            )

@@ -43,12 +43,26 @@ class TrainingFolder:
 
         def save() -> None:
             learner = trainer.learner
-            checkpoint.save(self.policy, Checkpoint(learner.network, task, {}, {
-                'steps': trainer.step, 'updates': learner.updates, 'seed': trainer.config.seed,
-                'agent': to_dict(trainer.agent), 'train': to_dict(trainer.config), **card}))
+            checkpoint.save(
+                self.policy,
+                Checkpoint(
+                    learner.network,
+                    task,
+                    {},
+                    {
+                        'steps': trainer.step,
+                        'updates': learner.updates,
+                        'seed': trainer.config.seed,
+                        'agent': to_dict(trainer.agent),
+                        'train': to_dict(trainer.config),
+                        **card,
+                    },
+                ),
+            )
             training_state.save(self.state, trainer.to_arrays())
 
         with TrainingLog(self.path, trainer.config.steps, trainer.step) as training_log:
+
             def report(progress: Progress) -> None:
                 nonlocal saved
                 training_log(progress)
@@ -62,7 +76,9 @@ class TrainingFolder:
 
 
 def load_teacher(
-    path: Path, network: NetworkConfig, task: Any,
+    path: Path,
+    network: NetworkConfig,
+    task: Any,
     task_of: Callable[[Mapping[str, Any]], Any] = dict,
 ) -> Checkpoint:
     """

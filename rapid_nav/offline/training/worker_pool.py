@@ -9,7 +9,8 @@ import threading
 def workers(jobs: int) -> ProcessPoolExecutor:
     """Return so many processes, which share nothing with this one."""
     return ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_end_with_parent)
+        jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_end_with_parent
+    )
 
 
 def _end_with_parent() -> None:

@@ -10,18 +10,19 @@ AIR_DENSITY = 1.225  # [kg/m^3]
 ARM = 0.2275 * math.sqrt(0.5)  # [m], of a rotor along x and along y
 PROPELLER_DIAMETER, PROPELLER_HEIGHT = 0.2286, 0.01  # [m]
 REVOLUTIONS = 6396.667 / 60  # [1/s] at full command
-MAX_THRUST = 0.109919 * AIR_DENSITY * REVOLUTIONS ** 2 * PROPELLER_DIAMETER ** 4  # [N]
+MAX_THRUST = 0.109919 * AIR_DENSITY * REVOLUTIONS**2 * PROPELLER_DIAMETER**4  # [N]
 MAX_TORQUE = (  # [N m]
-    0.040164 * AIR_DENSITY * REVOLUTIONS ** 2 * PROPELLER_DIAMETER ** 5 / (2 * math.pi))
+    0.040164 * AIR_DENSITY * REVOLUTIONS**2 * PROPELLER_DIAMETER**5 / (2 * math.pi)
+)
 HOVER = MASS * GRAVITY / (4 * MAX_THRUST)
 ROTOR_KEEP = math.exp(-STEP / 0.005)  # what is left of a rotor's old thrust after a step
 BODY_X, BODY_Y, BODY_Z = 0.18, 0.11, 0.04  # [m]
 MOTOR_MASS, MOTOR_Z = 0.055, 0.025  # [kg], [m]
 BOX_MASS = MASS - 4 * MOTOR_MASS  # [kg]
-_OF_MOTORS = 4 * MOTOR_MASS * (ARM ** 2 + MOTOR_Z ** 2)
-INERTIA_X = BOX_MASS / 12 * (BODY_Y ** 2 + BODY_Z ** 2) + _OF_MOTORS  # [kg m^2]
-INERTIA_Y = BOX_MASS / 12 * (BODY_X ** 2 + BODY_Z ** 2) + _OF_MOTORS
-INERTIA_Z = BOX_MASS / 12 * (BODY_X ** 2 + BODY_Y ** 2) + 4 * MOTOR_MASS * 2 * ARM ** 2
+_OF_MOTORS = 4 * MOTOR_MASS * (ARM**2 + MOTOR_Z**2)
+INERTIA_X = BOX_MASS / 12 * (BODY_Y**2 + BODY_Z**2) + _OF_MOTORS  # [kg m^2]
+INERTIA_Y = BOX_MASS / 12 * (BODY_X**2 + BODY_Z**2) + _OF_MOTORS
+INERTIA_Z = BOX_MASS / 12 * (BODY_X**2 + BODY_Y**2) + 4 * MOTOR_MASS * 2 * ARM**2
 _BLADES = 4 * math.pi * PROPELLER_DIAMETER
 _DRAG = 0.325 / 2 * AIR_DENSITY
 DRAG_X = _DRAG * (BODY_Y * BODY_Z + _BLADES * PROPELLER_HEIGHT)  # [N s^2/m^2]

@@ -68,7 +68,8 @@ def touch(i: int, state: Any, scenes: Scenes, base: int, near: np.ndarray, count
             state.collision_primitive[i] = p - base
             for k in range(3):
                 state.collision_normal[i, k] = (
-                    rotation[k, 0] * nx + rotation[k, 1] * ny + rotation[k, 2] * nz)
+                    rotation[k, 0] * nx + rotation[k, 1] * ny + rotation[k, 2] * nz
+                )
                 state.impact_point[i, k] = position[k] - distance * state.collision_normal[i, k]
             state.penetration[i] = RADIUS - distance
     if deepest < RADIUS:

@@ -33,9 +33,23 @@ STEP_SECONDS = STEP  # [s]
 
 
 __all__ = [
-    'DRONE_RADIUS', 'MODE_ATTITUDE_THROTTLE', 'MODE_ATTITUDE_Z', 'MODE_HOLD', 'MODE_MOTORS',
-    'MODE_OFF', 'MODE_POSITION', 'MODE_RATE_THROTTLE', 'MODE_RATE_Z', 'MODE_VELOCITY',
-    'MODE_VELOCITY_Z', 'STEP_SECONDS', 'Goal', 'State', 'make_goal', 'make_state', 'reset_rows',
+    'DRONE_RADIUS',
+    'MODE_ATTITUDE_THROTTLE',
+    'MODE_ATTITUDE_Z',
+    'MODE_HOLD',
+    'MODE_MOTORS',
+    'MODE_OFF',
+    'MODE_POSITION',
+    'MODE_RATE_THROTTLE',
+    'MODE_RATE_Z',
+    'MODE_VELOCITY',
+    'MODE_VELOCITY_Z',
+    'STEP_SECONDS',
+    'Goal',
+    'State',
+    'make_goal',
+    'make_state',
+    'reset_rows',
     'step',
 ]
 
@@ -75,15 +89,23 @@ def make_state(start_poses: np.ndarray) -> State:
     count = len(start_poses)
     three = (count, 3)
     state = State(
-        position=np.zeros(three), velocity=np.zeros(three), orientation=np.zeros((count, 4)),
-        angular_velocity=np.zeros(three), acceleration=np.zeros(three),
-        angular_acceleration=np.zeros(three), rotors=np.zeros((count, 4)),
-        integral=np.zeros(count), hold=np.zeros((count, 4)),
+        position=np.zeros(three),
+        velocity=np.zeros(three),
+        orientation=np.zeros((count, 4)),
+        angular_velocity=np.zeros(three),
+        acceleration=np.zeros(three),
+        angular_acceleration=np.zeros(three),
+        rotors=np.zeros((count, 4)),
+        integral=np.zeros(count),
+        hold=np.zeros((count, 4)),
         mode=np.zeros(count, dtype=np.int64),
-        grounded=np.zeros(count, dtype=bool), collided=np.zeros(count, dtype=bool),
+        grounded=np.zeros(count, dtype=bool),
+        collided=np.zeros(count, dtype=bool),
         collision_primitive=np.zeros(count, dtype=np.int64),
-        collision_normal=np.zeros(three), impact_point=np.zeros(three),
-        penetration=np.zeros(count))
+        collision_normal=np.zeros(three),
+        impact_point=np.zeros(three),
+        penetration=np.zeros(count),
+    )
     reset_rows(state, np.arange(count), start_poses)
     return state
 
@@ -91,7 +113,8 @@ def make_state(start_poses: np.ndarray) -> State:
 def make_goal(count: int) -> Goal:
     """Return goals that hold `count` vehicles where they are."""
     return Goal(
-        np.full(count, MODE_HOLD, dtype=np.int64), np.zeros((count, 4)), np.zeros(count, bool))
+        np.full(count, MODE_HOLD, dtype=np.int64), np.zeros((count, 4)), np.zeros(count, bool)
+    )
 
 
 def reset_rows(state: State, rows: Sequence[int] | np.ndarray, start_poses: np.ndarray) -> None:
@@ -109,7 +132,11 @@ def reset_rows(state: State, rows: Sequence[int] | np.ndarray, start_poses: np.n
 
 
 def step(
-    state: State, goal: Goal, scenes: Scenes, scene_index: np.ndarray | int, steps: int,
+    state: State,
+    goal: Goal,
+    scenes: Scenes,
+    scene_index: np.ndarray | int,
+    steps: int,
     threads: int = 1,
 ) -> None:
     """
@@ -119,7 +146,8 @@ def step(
     """
     count = len(state.position)
     scene_index = np.ascontiguousarray(
-        np.broadcast_to(np.asarray(scene_index, dtype=np.int64), count))
+        np.broadcast_to(np.asarray(scene_index, dtype=np.int64), count)
+    )
 
     def part(rows: slice) -> None:
         advance(state, goal, scenes, scene_index, int(steps), rows.start, rows.stop)

@@ -44,7 +44,8 @@ def rotate(q: np.ndarray, x: float, y: float, z: float) -> tuple[float, float, f
     return (
         (1 - 2 * (c * c + d * d)) * x + 2 * (b * c - a * d) * y + 2 * (b * d + a * c) * z,
         2 * (b * c + a * d) * x + (1 - 2 * (b * b + d * d)) * y + 2 * (c * d - a * b) * z,
-        2 * (b * d - a * c) * x + 2 * (c * d + a * b) * y + (1 - 2 * (b * b + c * c)) * z)
+        2 * (b * d - a * c) * x + 2 * (c * d + a * b) * y + (1 - 2 * (b * b + c * c)) * z,
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -91,9 +92,16 @@ def command(i: int, state: Any, goal: Any, motors: np.ndarray) -> None:
                 state.hold[i, 3] = euler(state.orientation[i])[2]
             values, is_rate = state.hold[i], False
         state.integral[i] = fly(
-            MODE_POSITION if mode == MODE_HOLD else mode, values, is_rate, state.position[i],
-            state.velocity[i], state.orientation[i], state.angular_velocity[i],
-            state.integral[i], motors)
+            MODE_POSITION if mode == MODE_HOLD else mode,
+            values,
+            is_rate,
+            state.position[i],
+            state.velocity[i],
+            state.orientation[i],
+            state.angular_velocity[i],
+            state.integral[i],
+            motors,
+        )
     state.mode[i] = mode
 
 
@@ -102,7 +110,10 @@ def move(i: int, state: Any, lift: float, torque: np.ndarray) -> None:
     """Move vehicle i freely for one step (velocity Verlet); lift [N], torque (3,) [N m; body]."""
     position, velocity, q = state.position[i], state.velocity[i], state.orientation[i]
     rates, push, spin = (
-        state.angular_velocity[i], state.acceleration[i], state.angular_acceleration[i])
+        state.angular_velocity[i],
+        state.acceleration[i],
+        state.angular_acceleration[i],
+    )
     half = STEP / 2
     vx = velocity[0] + push[0] * half
     vy = velocity[1] + push[1] * half
@@ -129,7 +140,12 @@ def move(i: int, state: Any, lift: float, torque: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def advance(
-    state: Any, goal: Any, scenes: Scenes, scene_index: np.ndarray, steps: int, begin: int,
+    state: Any,
+    goal: Any,
+    scenes: Scenes,
+    scene_index: np.ndarray,
+    steps: int,
+    begin: int,
     end: int,
 ) -> None:
     """Advance vehicles begin..end-1 by `steps` steps, in place."""

@@ -61,7 +61,8 @@ def euler(q: np.ndarray) -> tuple[float, float, float]:
     return (
         math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)),
         math.asin(clip(2 * (w * y - z * x))),
-        math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+        math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -71,13 +72,21 @@ def to_body(q: np.ndarray, x: float, y: float, z: float) -> tuple[float, float, 
     return (
         (1 - 2 * (c * c + d * d)) * x + 2 * (b * c + a * d) * y + 2 * (b * d - a * c) * z,
         2 * (b * c - a * d) * x + (1 - 2 * (b * b + d * d)) * y + 2 * (c * d + a * b) * z,
-        2 * (b * d + a * c) * x + 2 * (c * d - a * b) * y + (1 - 2 * (b * b + c * c)) * z)
+        2 * (b * d + a * c) * x + 2 * (c * d - a * b) * y + (1 - 2 * (b * b + c * c)) * z,
+    )
 
 
 @njit(cache=True, nogil=True)
 def fly(
-    mode: int, values: np.ndarray, yaw_is_rate: bool, position: np.ndarray, velocity: np.ndarray,
-    q: np.ndarray, rates: np.ndarray, integral: float, motors: np.ndarray,
+    mode: int,
+    values: np.ndarray,
+    yaw_is_rate: bool,
+    position: np.ndarray,
+    velocity: np.ndarray,
+    q: np.ndarray,
+    rates: np.ndarray,
+    integral: float,
+    motors: np.ndarray,
 ) -> float:
     """
     Write motor commands 0..1 (4,) for one step; return the climb controller's new integral.

@@ -15,8 +15,13 @@ from rapid_nav.sim.worlds.primitives import rotation_matrices, Scenes
 
 @njit(cache=True, nogil=True)
 def _depth(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
-    u: np.ndarray, v: np.ndarray, out: np.ndarray,
+    scenes: Scenes,
+    scene_index: np.ndarray,
+    position: np.ndarray,
+    camera: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    out: np.ndarray,
 ) -> None:
     desk = make_desk()
     for b in range(out.shape[0]):
@@ -39,8 +44,14 @@ def to_depth(image: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def _layers(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
-    u: np.ndarray, v: np.ndarray, out: np.ndarray, which: np.ndarray,
+    scenes: Scenes,
+    scene_index: np.ndarray,
+    position: np.ndarray,
+    camera: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    out: np.ndarray,
+    which: np.ndarray,
 ) -> None:
     desk = make_desk()
     before = np.empty((v.shape[0], u.shape[0]), dtype=np.float32)
@@ -79,8 +90,15 @@ def slopes(
 
 
 def render_depth(
-    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
-    width: int, height: int, fov: float, out: np.ndarray | None = None, threads: int = 1,
+    scenes: Scenes,
+    scene_index: np.ndarray | int,
+    position: np.ndarray,
+    orientation: np.ndarray,
+    width: int,
+    height: int,
+    fov: float,
+    out: np.ndarray | None = None,
+    threads: int = 1,
 ) -> np.ndarray:
     """
     Return depth along the optical axis (B, H, W) float32 [m], +inf where nothing is hit.
@@ -104,8 +122,15 @@ def render_depth(
 
 
 def render(
-    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
-    width: int, height: int, fov: float, threads: int = 1, aspect: float = 0.0,
+    scenes: Scenes,
+    scene_index: np.ndarray | int,
+    position: np.ndarray,
+    orientation: np.ndarray,
+    width: int,
+    height: int,
+    fov: float,
+    threads: int = 1,
+    aspect: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Return depth (B, H, W) float32 as render_depth does, and what lies at that depth.
@@ -130,25 +155,49 @@ def render(
 
 
 def color(
-    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
-    width: int, height: int, fov: float, threads: int = 1,
+    scenes: Scenes,
+    scene_index: np.ndarray | int,
+    position: np.ndarray,
+    orientation: np.ndarray,
+    width: int,
+    height: int,
+    fov: float,
+    threads: int = 1,
 ) -> np.ndarray:
     """Return pictures (B, H, W, 3) uint8 RGB for people; arguments as for render_depth."""
     return depth_and_color(
-        scenes, scene_index, position, orientation, width, height, fov, threads)[1]
+        scenes, scene_index, position, orientation, width, height, fov, threads
+    )[1]
 
 
 def depth_and_color(
-    scenes: Scenes, scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray,
-    width: int, height: int, fov: float, threads: int = 1, aspect: float = 0.0,
+    scenes: Scenes,
+    scene_index: np.ndarray | int,
+    position: np.ndarray,
+    orientation: np.ndarray,
+    width: int,
+    height: int,
+    fov: float,
+    threads: int = 1,
+    aspect: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return depth as render_depth does, and pictures as color does; `aspect`: see slopes."""
     depth, which, normals = render(
-        scenes, scene_index, position, orientation, width, height, fov, threads, aspect)
+        scenes, scene_index, position, orientation, width, height, fov, threads, aspect
+    )
     scene_index, position, camera = views(scene_index, position, orientation)
     picture = np.empty((*depth.shape, 3), dtype=np.uint8)
-    shade(scenes, scene_index, position, camera, *slopes(width, height, fov, aspect), depth,
-          which, normals, picture)
+    shade(
+        scenes,
+        scene_index,
+        position,
+        camera,
+        *slopes(width, height, fov, aspect),
+        depth,
+        which,
+        normals,
+        picture,
+    )
     return depth, picture
 
 

@@ -28,13 +28,23 @@ class Desk(NamedTuple):
 def make_desk() -> Desk:
     """Return an empty desk."""
     return Desk(
-        np.empty(3), np.empty(3), np.empty((3, 3)), np.empty((3, 3)), np.empty((8, 3)),
-        np.empty((10, 3), dtype=np.float32), np.empty(4, dtype=np.int64))
+        np.empty(3),
+        np.empty(3),
+        np.empty((3, 3)),
+        np.empty((3, 3)),
+        np.empty((8, 3)),
+        np.empty((10, 3), dtype=np.float32),
+        np.empty(4, dtype=np.int64),
+    )
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def screen_rectangle(
-    middle: np.ndarray, extent: np.ndarray, u: np.ndarray, v: np.ndarray, corners: np.ndarray,
+    middle: np.ndarray,
+    extent: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    corners: np.ndarray,
     rect: np.ndarray,
 ) -> bool:
     """
@@ -51,7 +61,8 @@ def screen_rectangle(
                 middle[k]
                 + (extent[k, 0] if i & 1 else -extent[k, 0])
                 + (extent[k, 1] if i & 2 else -extent[k, 1])
-                + (extent[k, 2] if i & 4 else -extent[k, 2]))
+                + (extent[k, 2] if i & 4 else -extent[k, 2])
+            )
     for i in range(8):
         x, y, z = corners[i]
         if x >= NEAR:
@@ -80,8 +91,14 @@ def screen_rectangle(
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def draw(
-    scenes: Scenes, p: int, position: np.ndarray, camera: np.ndarray,
-    u: np.ndarray, v: np.ndarray, buffer: np.ndarray, desk: Desk,
+    scenes: Scenes,
+    p: int,
+    position: np.ndarray,
+    camera: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    buffer: np.ndarray,
+    desk: Desk,
 ) -> bool:
     """
     Draw primitive p seen from position (3,) with camera axes (3, 3) -> NED.
@@ -107,7 +124,8 @@ def draw(
         o[i] = -(turn[0, i] * dx + turn[1, i] * dy + turn[2, i] * dz)
         for k in range(3):
             axes[i, k] = (
-                turn[0, i] * camera[0, k] + turn[1, i] * camera[1, k] + turn[2, i] * camera[2, k])
+                turn[0, i] * camera[0, k] + turn[1, i] * camera[1, k] + turn[2, i] * camera[2, k]
+            )
             extent[k, i] = axes[i, k] * half[i]
     if kind == PLANE:
         rect[0], rect[1], rect[2], rect[3] = 0, v.shape[0], 0, u.shape[0]

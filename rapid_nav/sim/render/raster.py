@@ -28,13 +28,16 @@ def _extreme(name: str) -> Callable[..., float]:
     What Python's max() compiles to, LLVM takes for a conditional store and makes a masked one,
     which is so slow on AMD's processors that all that vector instructions gain is lost.
     """
+
     @intrinsic
     def extreme(typingctx: Any, a: types.Type, b: types.Type) -> tuple[Any, Any]:
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
             kind = args[0].type
             function = builder.module.declare_intrinsic(
-                name, [kind], ir.FunctionType(kind, [kind, kind]))
+                name, [kind], ir.FunctionType(kind, [kind, kind])
+            )
             return builder.call(function, args, fastmath=('fast',))
+
         return a(a, a), codegen
 
     return extreme
@@ -79,8 +82,14 @@ def box_row(row: np.ndarray, u: np.ndarray, k: tuple, g: tuple, inside: bool) ->
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def draw_box(
-    buffer: np.ndarray, u: np.ndarray, v: np.ndarray, rect: np.ndarray,
-    o: np.ndarray, axes: np.ndarray, half: np.ndarray, f: np.ndarray,
+    buffer: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    rect: np.ndarray,
+    o: np.ndarray,
+    axes: np.ndarray,
+    half: np.ndarray,
+    f: np.ndarray,
 ) -> None:
     """
     Draw a box; o (3,) is the camera in its axes, axes (3, 3) row k its axis k in camera's.
@@ -91,19 +100,31 @@ def draw_box(
     for k in range(3):
         inside &= slab(o[k], half[k], f[k], f[3 + k], f[6 + k], axes[k])
     g = (f[0, 1], f[1, 1], f[2, 1], f[3, 1], f[4, 1], f[5, 1], f[6, 1], f[7, 1], f[8, 1])
-    across = u[rect[2]:rect[3]]
+    across = u[rect[2] : rect[3]]
     for r in range(rect[0], rect[1]):
         w = v[r]
         start = (
-            f[0, 0] + f[0, 2] * w, f[1, 0] + f[1, 2] * w, f[2, 0] + f[2, 2] * w,
-            f[3, 0] + f[3, 2] * w, f[4, 0] + f[4, 2] * w, f[5, 0] + f[5, 2] * w,
-            f[6, 0] + f[6, 2] * w, f[7, 0] + f[7, 2] * w, f[8, 0] + f[8, 2] * w)
-        box_row(buffer[r][rect[2]:rect[3]], across, start, g, inside)
+            f[0, 0] + f[0, 2] * w,
+            f[1, 0] + f[1, 2] * w,
+            f[2, 0] + f[2, 2] * w,
+            f[3, 0] + f[3, 2] * w,
+            f[4, 0] + f[4, 2] * w,
+            f[5, 0] + f[5, 2] * w,
+            f[6, 0] + f[6, 2] * w,
+            f[7, 0] + f[7, 2] * w,
+            f[8, 0] + f[8, 2] * w,
+        )
+        box_row(buffer[r][rect[2] : rect[3]], across, start, g, inside)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def round_row(
-    row: np.ndarray, u: np.ndarray, k: tuple, g: tuple, inv: np.float32, outside: bool,
+    row: np.ndarray,
+    u: np.ndarray,
+    k: tuple,
+    g: tuple,
+    inv: np.float32,
+    outside: bool,
     inside: bool,
 ) -> None:
     """Draw a row of a round solid from its linear forms; see draw_round."""
@@ -124,8 +145,15 @@ def round_row(
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
 def draw_round(
-    buffer: np.ndarray, u: np.ndarray, v: np.ndarray, rect: np.ndarray,
-    o: np.ndarray, axes: np.ndarray, half: np.ndarray, f: np.ndarray, capped: bool,
+    buffer: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    rect: np.ndarray,
+    o: np.ndarray,
+    axes: np.ndarray,
+    half: np.ndarray,
+    f: np.ndarray,
+    capped: bool,
 ) -> None:
     """
     Draw a cylinder about axis 2 (capped) or a sphere; arguments as for draw_box.
@@ -158,15 +186,22 @@ def draw_round(
         f[6, k] = radius * ball * axes[2, k]
     inv = np.float32(1 / gap)
     g = (f[0, 1], f[1, 1], f[2, 1], f[3, 1], f[4, 1], f[5, 1], f[6, 1], f[7, 1], f[8, 1], f[9, 1])
-    across = u[rect[2]:rect[3]]
+    across = u[rect[2] : rect[3]]
     for r in range(rect[0], rect[1]):
         w = v[r]
         start = (
-            f[0, 0] + f[0, 2] * w, f[1, 0] + f[1, 2] * w, f[2, 0] + f[2, 2] * w,
-            f[3, 0] + f[3, 2] * w, f[4, 0] + f[4, 2] * w, f[5, 0] + f[5, 2] * w,
-            f[6, 0] + f[6, 2] * w, f[7, 0] + f[7, 2] * w, f[8, 0] + f[8, 2] * w,
-            f[9, 0] + f[9, 2] * w)
-        round_row(buffer[r][rect[2]:rect[3]], across, start, g, inv, outside, inside)
+            f[0, 0] + f[0, 2] * w,
+            f[1, 0] + f[1, 2] * w,
+            f[2, 0] + f[2, 2] * w,
+            f[3, 0] + f[3, 2] * w,
+            f[4, 0] + f[4, 2] * w,
+            f[5, 0] + f[5, 2] * w,
+            f[6, 0] + f[6, 2] * w,
+            f[7, 0] + f[7, 2] * w,
+            f[8, 0] + f[8, 2] * w,
+            f[9, 0] + f[9, 2] * w,
+        )
+        round_row(buffer[r][rect[2] : rect[3]], across, start, g, inv, outside, inside)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')

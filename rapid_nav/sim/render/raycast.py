@@ -48,8 +48,14 @@ def hit(kind: int, half: np.ndarray, o: np.ndarray, l: np.ndarray) -> float:  # 
 
 @njit(cache=True, nogil=True)
 def _cast(
-    first: int, last: int, scenes: Scenes, origin: np.ndarray, directions: np.ndarray, far: float,
-    ranges: np.ndarray, which: np.ndarray,
+    first: int,
+    last: int,
+    scenes: Scenes,
+    origin: np.ndarray,
+    directions: np.ndarray,
+    far: float,
+    ranges: np.ndarray,
+    which: np.ndarray,
 ) -> None:
     o, l, delta = np.empty(3), np.empty(3), np.empty(3)  # noqa: E741
     for n in range(directions.shape[0]):
@@ -85,8 +91,12 @@ def _cast(
 
 
 def cast_rays(
-    scenes: Scenes, scene_index: int, origin: np.ndarray, directions: np.ndarray,
-    max_range: float = np.inf, which: np.ndarray | None = None,
+    scenes: Scenes,
+    scene_index: int,
+    origin: np.ndarray,
+    directions: np.ndarray,
+    max_range: float = np.inf,
+    which: np.ndarray | None = None,
 ) -> np.ndarray:
     """
     Return how far rays fly (R,) [m], +inf where nothing is within max_range.
@@ -95,7 +105,7 @@ def cast_rays(
     primitive that was hit, -1 for none.
     """
     directions = np.asarray(directions, dtype=np.float64).reshape(-1, 3)
-    length = np.sqrt((directions ** 2).sum(axis=1, keepdims=True))
+    length = np.sqrt((directions**2).sum(axis=1, keepdims=True))
     directions = np.ascontiguousarray(directions / np.where(length > 0, length, 1))
     ranges = np.empty(len(directions))
     if which is None:

@@ -39,8 +39,15 @@ def local_normal(
 
 @njit(cache=True, nogil=True)
 def find_normals(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
-    u: np.ndarray, v: np.ndarray, depth: np.ndarray, which: np.ndarray, normals: np.ndarray,
+    scenes: Scenes,
+    scene_index: np.ndarray,
+    position: np.ndarray,
+    camera: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    depth: np.ndarray,
+    which: np.ndarray,
+    normals: np.ndarray,
 ) -> None:
     """Write the normals (B, H, W, 3) [NED] of what `depth` and `which` (B, H, W) show."""
     ray, d = np.empty(3), np.empty(3)
@@ -59,10 +66,12 @@ def find_normals(
                     ray[k] = m[k, 0] + m[k, 1] * u[c] + m[k, 2] * v[r]
                     d[k] = position[b, k] + ray[k] * depth[b, r, c] - scenes.center[p, k]
                 nx, ny, nz = local_normal(
-                    scenes.kind[p], scenes.half[p],
+                    scenes.kind[p],
+                    scenes.half[p],
                     turn[0, 0] * d[0] + turn[1, 0] * d[1] + turn[2, 0] * d[2],
                     turn[0, 1] * d[0] + turn[1, 1] * d[1] + turn[2, 1] * d[2],
-                    turn[0, 2] * d[0] + turn[1, 2] * d[1] + turn[2, 2] * d[2])
+                    turn[0, 2] * d[0] + turn[1, 2] * d[1] + turn[2, 2] * d[2],
+                )
                 facing = 0.0
                 for k in range(3):
                     normal[k] = turn[k, 0] * nx + turn[k, 1] * ny + turn[k, 2] * nz
@@ -74,8 +83,15 @@ def find_normals(
 
 @njit(cache=True, nogil=True)
 def shade(
-    scenes: Scenes, scene_index: np.ndarray, position: np.ndarray, camera: np.ndarray,
-    u: np.ndarray, v: np.ndarray, depth: np.ndarray, which: np.ndarray, normals: np.ndarray,
+    scenes: Scenes,
+    scene_index: np.ndarray,
+    position: np.ndarray,
+    camera: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    depth: np.ndarray,
+    which: np.ndarray,
+    normals: np.ndarray,
     picture: np.ndarray,
 ) -> None:
     """Write RGB (B, H, W, 3): lambertian, hazy far away, checkered floors, a sky."""
@@ -87,7 +103,8 @@ def shade(
                 x, y, z = (
                     m[0, 0] + m[0, 1] * u[c] + m[0, 2] * v[r],
                     m[1, 0] + m[1, 1] * u[c] + m[1, 2] * v[r],
-                    m[2, 0] + m[2, 1] * u[c] + m[2, 2] * v[r])
+                    m[2, 0] + m[2, 1] * u[c] + m[2, 2] * v[r],
+                )
                 slant = math.sqrt(x * x + y * y + z * z)
                 pixel = picture[b, r, c]
                 if which[b, r, c] < 0:
@@ -101,7 +118,8 @@ def shade(
                 light = AMBIENT + DIFFUSE * (0.5 + 0.5 * light)
                 if scenes.kind[p] == PLANE and n[2] < -0.5:
                     tile = math.floor(position[b, 0] + x * far) + math.floor(
-                        position[b, 1] + y * far)
+                        position[b, 1] + y * far
+                    )
                     light *= 0.88 if tile % 2 else 1.0
                 clear = math.exp(-far * slant / HAZE_RANGE)
                 for k in range(3):

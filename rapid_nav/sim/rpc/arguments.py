@@ -123,9 +123,7 @@ def yaw_mode(value: Any) -> YawMode:
     """Take a YawMode."""
     if not isinstance(value, Mapping):
         raise BadCast
-    return YawMode(
-        boolean(value.get('is_rate', True)), number(value.get('yaw_or_rate', 0.0))
-    )
+    return YawMode(boolean(value.get('is_rate', True)), number(value.get('yaw_or_rate', 0.0)))
 
 
 def list_of(convert: Convert) -> Convert:

@@ -79,14 +79,26 @@ class FlightMethods:
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
     def moveByVelocity(
-        self, vx: float, vy: float, vz: float, duration: float, drivetrain: int, yaw: YawMode,
+        self,
+        vx: float,
+        vy: float,
+        vz: float,
+        duration: float,
+        drivetrain: int,
+        yaw: YawMode,
         vehicle: str,
     ) -> Answer:
         return self._begin(vehicle, motions.velocity, (vx, vy, vz), duration, drivetrain, yaw)
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
     def moveByVelocityBodyFrame(
-        self, vx: float, vy: float, vz: float, duration: float, drivetrain: int, yaw: YawMode,
+        self,
+        vx: float,
+        vy: float,
+        vz: float,
+        duration: float,
+        drivetrain: int,
+        yaw: YawMode,
         vehicle: str,
     ) -> Answer:
         goal, mode = (vx, vy, vz), dynamics.MODE_VELOCITY
@@ -94,7 +106,13 @@ class FlightMethods:
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
     def moveByVelocityZ(
-        self, vx: float, vy: float, z: float, duration: float, drivetrain: int, yaw: YawMode,
+        self,
+        vx: float,
+        vy: float,
+        z: float,
+        duration: float,
+        drivetrain: int,
+        yaw: YawMode,
         vehicle: str,
     ) -> Answer:
         goal, mode = (vx, vy, z), dynamics.MODE_VELOCITY_Z
@@ -103,7 +121,13 @@ class FlightMethods:
 
     @rpc(length, length, length, number, integer, yaw_mode, text)
     def moveByVelocityZBodyFrame(
-        self, vx: float, vy: float, z: float, duration: float, drivetrain: int, yaw: YawMode,
+        self,
+        vx: float,
+        vy: float,
+        z: float,
+        duration: float,
+        drivetrain: int,
+        yaw: YawMode,
         vehicle: str,
     ) -> Answer:
         goal, mode = (vx, vy, z), dynamics.MODE_VELOCITY_Z
@@ -111,8 +135,17 @@ class FlightMethods:
 
     @rpc(length, length, length, length, number, integer, yaw_mode, number, number, text)
     def moveToPosition(
-        self, x: float, y: float, z: float, speed: float, timeout: float, drivetrain: int,
-        yaw: YawMode, lookahead: float, adaptive: float, vehicle: str,
+        self,
+        x: float,
+        y: float,
+        z: float,
+        speed: float,
+        timeout: float,
+        drivetrain: int,
+        yaw: YawMode,
+        lookahead: float,
+        adaptive: float,
+        vehicle: str,
     ) -> Answer:
         points = [np.array([x, y, z])]
         return self._begin(
@@ -121,8 +154,15 @@ class FlightMethods:
 
     @rpc(list_of(finite_vector), length, number, integer, yaw_mode, number, number, text)
     def moveOnPath(
-        self, points: list[np.ndarray], speed: float, timeout: float, drivetrain: int,
-        yaw: YawMode, lookahead: float, adaptive: float, vehicle: str,
+        self,
+        points: list[np.ndarray],
+        speed: float,
+        timeout: float,
+        drivetrain: int,
+        yaw: YawMode,
+        lookahead: float,
+        adaptive: float,
+        vehicle: str,
     ) -> Answer:
         if not points:
             return True
@@ -132,21 +172,41 @@ class FlightMethods:
 
     @rpc(number, number, number, length, number, integer, yaw_mode, number, number, text)
     def moveToGPS(
-        self, lat: float, lon: float, alt: float, speed: float, timeout: float,
-        drivetrain: int, yaw: YawMode, lookahead: float, adaptive: float, vehicle: str,
+        self,
+        lat: float,
+        lon: float,
+        alt: float,
+        speed: float,
+        timeout: float,
+        drivetrain: int,
+        yaw: YawMode,
+        lookahead: float,
+        adaptive: float,
+        vehicle: str,
     ) -> Answer:
-        there = finite_vector(dict(zip(
-            ('x_val', 'y_val', 'z_val'),
-            earth.to_ned((lat, lon, alt), self._engine.settings.origin).tolist(), strict=True,
-        )))
+        there = finite_vector(
+            dict(
+                zip(
+                    ('x_val', 'y_val', 'z_val'),
+                    earth.to_ned((lat, lon, alt), self._engine.settings.origin).tolist(),
+                    strict=True,
+                )
+            )
+        )
         return self._begin(
             vehicle, motions.follow, [there], speed, timeout, drivetrain, yaw, lookahead, adaptive
         )
 
     @rpc(length, length, number, yaw_mode, number, number, text)
     def moveToZ(
-        self, z: float, speed: float, timeout: float, yaw: YawMode, lookahead: float,
-        adaptive: float, vehicle: str,
+        self,
+        z: float,
+        speed: float,
+        timeout: float,
+        yaw: YawMode,
+        lookahead: float,
+        adaptive: float,
+        vehicle: str,
     ) -> Answer:
         x, y, _ = self._engine.vehicle(vehicle).position
         points = [np.array([x, y, z])]
@@ -165,47 +225,61 @@ class FlightMethods:
 
     @rpc(number, number, number, number, number, text)
     def moveByMotorPWMs(
-        self, front_right: float, rear_left: float, front_left: float, rear_right: float,
-        duration: float, vehicle: str,
+        self,
+        front_right: float,
+        rear_left: float,
+        front_left: float,
+        rear_right: float,
+        duration: float,
+        vehicle: str,
     ) -> Answer:
         pwm = [front_right, rear_left, front_left, rear_right]
         return self._begin(vehicle, motions.motors, pwm, duration)
 
     @rpc(length, length, length, length, number, text)
     def moveByRollPitchYawZ(
-        self, roll: float, pitch: float, yaw: float, z: float, duration: float, vehicle: str,
+        self, roll: float, pitch: float, yaw: float, z: float, duration: float, vehicle: str
     ) -> Answer:
         return self._timed(vehicle, duration, _TO_Z, roll, pitch, z, angle(yaw))
 
     @rpc(length, length, length, length, number, text)
     def moveByRollPitchYawThrottle(
-        self, roll: float, pitch: float, yaw: float, throttle: float, duration: float,
-        vehicle: str,
+        self, roll: float, pitch: float, yaw: float, throttle: float, duration: float, vehicle: str
     ) -> Answer:
         return self._timed(vehicle, duration, _TO_THROTTLE, roll, pitch, throttle, angle(yaw))
 
     @rpc(length, length, length, length, number, text)
     def moveByRollPitchYawrateThrottle(
-        self, roll: float, pitch: float, rate: float, throttle: float, duration: float,
+        self,
+        roll: float,
+        pitch: float,
+        rate: float,
+        throttle: float,
+        duration: float,
         vehicle: str,
     ) -> Answer:
         return self._timed(vehicle, duration, _TO_THROTTLE, roll, pitch, throttle, turning(rate))
 
     @rpc(length, length, length, length, number, text)
     def moveByRollPitchYawrateZ(
-        self, roll: float, pitch: float, rate: float, z: float, duration: float, vehicle: str,
+        self, roll: float, pitch: float, rate: float, z: float, duration: float, vehicle: str
     ) -> Answer:
         return self._timed(vehicle, duration, _TO_Z, roll, pitch, z, turning(rate))
 
     @rpc(length, length, length, length, number, text)
     def moveByAngleRatesZ(
-        self, roll: float, pitch: float, rate: float, z: float, duration: float, vehicle: str,
+        self, roll: float, pitch: float, rate: float, z: float, duration: float, vehicle: str
     ) -> Answer:
         return self._timed(vehicle, duration, _RATES_TO_Z, roll, pitch, z, turning(rate))
 
     @rpc(length, length, length, length, number, text)
     def moveByAngleRatesThrottle(
-        self, roll: float, pitch: float, rate: float, throttle: float, duration: float,
+        self,
+        roll: float,
+        pitch: float,
+        rate: float,
+        throttle: float,
+        duration: float,
         vehicle: str,
     ) -> Answer:
         goal = roll, pitch, throttle

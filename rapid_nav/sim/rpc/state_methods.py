@@ -58,7 +58,8 @@ def kinematics(value: Any) -> Kinematics:
     nowhere = {'x_val': math.nan, 'y_val': math.nan, 'z_val': math.nan}
     turn = {'w_val': math.nan, **nowhere}
     there = {
-        'position': value.get('position', nowhere), 'orientation': value.get('orientation', turn)
+        'position': value.get('position', nowhere),
+        'orientation': value.get('orientation', turn),
     }
     motion = {name: vector(value[key]) for key, name in _SETTABLE.items() if key in value}
     return Kinematics(pose(there), motion)

@@ -117,9 +117,13 @@ class WorldMethods:
             raise ValueError(f'object id {number}; it must lie in [0, 255]')
         with self._engine.lock:
             primitives = self._engine.world.primitives
-            chosen = np.array([
-                matches(pattern, p.name) if is_pattern else p.name == pattern for p in primitives
-            ], dtype=bool)
+            chosen = np.array(
+                [
+                    matches(pattern, p.name) if is_pattern else p.name == pattern
+                    for p in primitives
+                ],
+                dtype=bool,
+            )
             if chosen.any():
                 ids = np.where(chosen, np.uint8(number), self._engine.ids)
                 self._engine.change(primitives, ids)

@@ -16,9 +16,9 @@ from rapid_nav.sim.rpc.structs import Map, quaternion4, vector3
 from rapid_nav.sim.vehicle import Vehicle
 from rapid_nav.sim.worlds.primitives import rotation_matrices, Scenes
 
-(
-    SCENE, DEPTH_PLANAR, DEPTH_PERSPECTIVE, DEPTH_VIS, DISPARITY, SEGMENTATION, NORMALS, INFRARED,
-) = range(8)
+(SCENE, DEPTH_PLANAR, DEPTH_PERSPECTIVE, DEPTH_VIS, DISPARITY, SEGMENTATION, NORMALS, INFRARED) = (
+    range(8)
+)
 NO_HIT = 65504.0  # [m] the largest half float, which AirSim's render target clips to
 MOST_IMAGES = 16  # of one call
 _VIS_RANGE = 100.0  # [m] of DepthVis
@@ -167,10 +167,18 @@ def aim(engine: Engine, vehicle: Vehicle, requests: list[Request]) -> list[Shot]
         view = None
         if SCENE <= request.image_type <= INFRARED:
             key = (id(eye), capture.width, capture.height, fov)
-            view = views.setdefault(key, View(
-                engine.scenes, engine.ids, pose.position + vehicle.origin,
-                pose.orientation, capture.width, capture.height, fov,
-            ))
+            view = views.setdefault(
+                key,
+                View(
+                    engine.scenes,
+                    engine.ids,
+                    pose.position + vehicle.origin,
+                    pose.orientation,
+                    capture.width,
+                    capture.height,
+                    fov,
+                ),
+            )
         shots.append(Shot(request, view, pose, engine.now_ns))
     return shots
 

@@ -41,8 +41,13 @@ def corridor(plan: Plan) -> None:
 
 def open_edges(rng: np.random.Generator) -> list[Edge]:
     """Choose the passages: a spanning tree, some loops, and no crossing with one way only."""
-    edges = [((i, j), (i + di, j + dj)) for i in range(SIDE) for j in range(SIDE)
-             for di, dj in ((1, 0), (0, 1)) if i + di < SIDE and j + dj < SIDE]
+    edges = [
+        ((i, j), (i + di, j + dj))
+        for i in range(SIDE)
+        for j in range(SIDE)
+        for di, dj in ((1, 0), (0, 1))
+        if i + di < SIDE and j + dj < SIDE
+    ]
     rng.shuffle(edges)
     edges = [((int(a[0]), int(a[1])), (int(b[0]), int(b[1]))) for a, b in edges]
     group = {a: a for a in [(i, j) for i in range(SIDE) for j in range(SIDE)]}
@@ -109,7 +114,8 @@ def obstruct(plan: Plan, x: float, y: float, axis: int, width: float) -> None:
     side = rng.choice([-1, 1])
     kind = rng.choice(
         ['none', 'beam', 'step', 'pipe', 'half', 'post', 'crates'],
-        p=[0.34, 0.16, 0.14, 0.10, 0.10, 0.08, 0.08])
+        p=[0.34, 0.16, 0.14, 0.10, 0.10, 0.08, 0.08],
+    )
     if kind == 'beam':
         plan.box('beam', x, y, rng.uniform(1.3, 2.1), HEIGHT, dx, dy, BEAM)
     elif kind == 'step':

@@ -40,9 +40,13 @@ def forest(plan: Plan) -> None:
         x, y = rng.uniform(3, size - 3, 2)
         way, length = rng.uniform(0, math.pi), rng.uniform(2, 4)
         reach = np.array([math.cos(way), math.sin(way)]) * length / 2
-        plan.bar('log', (x - reach[0], y - reach[1], rng.uniform(0.2, 1.6)),
-                 (x + reach[0], y + reach[1], rng.uniform(0.2, 1.0)),
-                 rng.uniform(0.12, 0.25), BARK)
+        plan.bar(
+            'log',
+            (x - reach[0], y - reach[1], rng.uniform(0.2, 1.6)),
+            (x + reach[0], y + reach[1], rng.uniform(0.2, 1.0)),
+            rng.uniform(0.12, 0.25),
+            BARK,
+        )
     plan.start_area = (0.0, 0.0, size, size)
     plan.start_heights = (1.2, 2.2)
 
@@ -61,5 +65,6 @@ def trunk(plan: Plan, x: float, y: float) -> None:
         start = foot + (top - foot) * (height + 0.1) / (CROWN - 0.9)
         length = rng.uniform(0.8, 1.6)
         end = start + np.array(
-            [math.cos(way) * length, math.sin(way) * length, rng.uniform(-0.1, 0.6)])
+            [math.cos(way) * length, math.sin(way) * length, rng.uniform(-0.1, 0.6)]
+        )
         plan.bar('branch', start, end, rng.uniform(0.04, 0.1), BARK)

@@ -68,7 +68,7 @@ def shrink(solid: np.ndarray) -> np.ndarray:
     """Halve a grid (R, C); a cell is solid if any of the four it replaces was."""
     rows, cols = (n + n % 2 for n in solid.shape)
     even = np.ones((rows, cols), dtype=np.bool_)
-    even[:solid.shape[0], :solid.shape[1]] = solid
+    even[: solid.shape[0], : solid.shape[1]] = solid
     return np.asarray(even.reshape(rows // 2, 2, cols // 2, 2).any(axis=(1, 3)))
 
 
@@ -124,7 +124,7 @@ def rectangles(solid: np.ndarray) -> np.ndarray:
     beside = np.zeros_like(solid)
     for dr in range(3):
         for dc in range(3):
-            beside |= free[dr:dr + solid.shape[0], dc:dc + solid.shape[1]]
+            beside |= free[dr : dr + solid.shape[0], dc : dc + solid.shape[1]]
     needed = solid & beside
     out = np.empty((int(needed.sum()), 4), dtype=np.int64)
-    return out[:_cover(solid, needed, out)].copy()
+    return out[: _cover(solid, needed, out)].copy()

@@ -20,7 +20,7 @@ from rapid_nav.sim.worlds.yaml_file import number, numbers
 HEIGHT = 3.0  # [m], of walls and ceiling
 MANY_BOXES, MOST_BOXES = 1500, 20000
 COARSEST = 0.1  # [m/pixel], up to which a map with many boxes is made coarser
-MOST_PIXELS = 2 ** 26
+MOST_PIXELS = 2**26
 DRONE = 0.3  # [m], how far from walls a place must be for a drone to fit
 PLACES = 5000  # drawn for start poses to choose from
 MODES = ('trinary', 'scale', 'raw')
@@ -39,8 +39,8 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
         boxes = rectangles(solid)
     if len(boxes) > MOST_BOXES:
         raise ValueError(
-            f'{path}: its walls make {len(boxes)} boxes, more than {MOST_BOXES}; '
-            'give a part of it')
+            f'{path}: its walls make {len(boxes)} boxes, more than {MOST_BOXES}; give a part of it'
+        )
     if solid.all():
         raise ValueError(f'{path}: nothing in the map is free; check its thresholds and negate')
     plan.shades = 0.03  # many boxes make one wall
@@ -55,8 +55,9 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     # Rows were flipped, so they count up along the map's y, columns along its x.
     for r0, r1, c0, c1 in boxes * resolution:
         north, east = place((c0 + c1) / 2, (r0 + r1) / 2)
-        plan.add('box', 'wall', (north, east, -HEIGHT / 2), (r1 - r0, c1 - c0, HEIGHT), WALL,
-                 level)
+        plan.add(
+            'box', 'wall', (north, east, -HEIGHT / 2), (r1 - r0, c1 - c0, HEIGHT), WALL, level
+        )
     size = max(solid.shape) * resolution
     middle = place(solid.shape[1] * resolution / 2, solid.shape[0] * resolution / 2)
     plan.floor(size, middle=middle)
@@ -65,7 +66,8 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     if not len(cells):
         raise ValueError(
             f'{path}: no free area is wider than {2 * DRONE} m, so a drone fits nowhere; '
-            'check resolution and thresholds')
+            'check resolution and thresholds'
+        )
     cells = cells[plan.rng.integers(len(cells), size=PLACES)]
     rows, columns = np.unravel_index(cells, solid.shape)
     spots = np.stack([rows, columns], axis=1) + plan.rng.uniform(size=(PLACES, 2))
@@ -82,7 +84,8 @@ def occupancy(path: Path, content: dict[str, Any]) -> np.ndarray:
     occupied = number(str(path), content, 'occupied_thresh', 0.65, 0, 1)
     if free >= occupied:
         raise ValueError(
-            f'{path}: free_thresh {free} must be less than occupied_thresh {occupied}')
+            f'{path}: free_thresh {free} must be less than occupied_thresh {occupied}'
+        )
     negate = content.get('negate', 0)
     if negate not in (0, 1):
         raise ValueError(f'{path}: negate is {negate!r}; write 0 or 1')
@@ -101,11 +104,12 @@ def pixels(path: Path, content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]
     """Return the image's brightness 0..255 (R, C) and where it is transparent (R, C)."""
     name = content.get('image')
     if not isinstance(name, str) or not name:
-        raise ValueError(f'{path}: image is {name!r}; name the map\'s .pgm or .png file')
+        raise ValueError(f"{path}: image is {name!r}; name the map's .pgm or .png file")
     image_path = path.parent / name
     if not image_path.is_file():
         raise FileNotFoundError(
-            f'{path}: its image {image_path} does not exist; keep both files together')
+            f'{path}: its image {image_path} does not exist; keep both files together'
+        )
     try:
         with Image.open(image_path) as image:
             if image.width * image.height > MOST_PIXELS:

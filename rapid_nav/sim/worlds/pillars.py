@@ -42,7 +42,8 @@ def scatter(rng: np.random.Generator, height: float) -> np.ndarray:
         slack = radius + height / 2 * math.tan(lean)
         near = (
             math.hypot(x - a, y - b) < GAP + slack + c + height / 2 * math.tan(d)
-            for a, b, c, d, _ in chosen)
+            for a, b, c, d, _ in chosen
+        )
         if not any(near):
             chosen.append((x, y, radius, lean, way))
         if len(chosen) == PILLARS:
@@ -55,20 +56,39 @@ def connect(plan: Plan, feet: np.ndarray, height: float) -> None:
     rng = plan.rng
     middle = feet[:, :2]
     pairs = [
-        (i, j) for i in range(len(feet)) for j in range(i)
-        if math.dist(middle[i], middle[j]) < 4.5 and feet[i, 3] == feet[j, 3] == 0]
+        (i, j)
+        for i in range(len(feet))
+        for j in range(i)
+        if math.dist(middle[i], middle[j]) < 4.5 and feet[i, 3] == feet[j, 3] == 0
+    ]
     rng.shuffle(pairs)
     for i, j in pairs[:95]:
         (x0, y0), (x1, y1) = middle[i], middle[j]
         kind = rng.choice(['beam', 'low_wall', 'curtain'], p=[0.5, 0.25, 0.25])
         if kind == 'beam':
-            a, b = rng.uniform(0.6, height - 0.6, 2) if rng.random() < 0.3 else [
-                rng.uniform(0.6, height - 0.6)] * 2
-            plan.bar('beam', (x0, y0, a), (x1, y1, b), rng.uniform(0.06, 0.2), STEEL,
-                     rng.random() < 0.5)
+            a, b = (
+                rng.uniform(0.6, height - 0.6, 2)
+                if rng.random() < 0.3
+                else [rng.uniform(0.6, height - 0.6)] * 2
+            )
+            plan.bar(
+                'beam', (x0, y0, a), (x1, y1, b), rng.uniform(0.06, 0.2), STEEL, rng.random() < 0.5
+            )
             continue
-        low, high = (0, rng.uniform(0.8, 2.2)) if kind == 'low_wall' else (
-            rng.uniform(1.4, height - 1.0), height)
+        low, high = (
+            (0, rng.uniform(0.8, 2.2))
+            if kind == 'low_wall'
+            else (rng.uniform(1.4, height - 1.0), height)
+        )
         length = math.dist((x0, y0), (x1, y1))
-        plan.box(kind, (x0 + x1) / 2, (y0 + y1) / 2, low, high, length, 0.15, BRICK,
-                 math.atan2(y1 - y0, x1 - x0))
+        plan.box(
+            kind,
+            (x0 + x1) / 2,
+            (y0 + y1) / 2,
+            low,
+            high,
+            length,
+            0.15,
+            BRICK,
+            math.atan2(y1 - y0, x1 - x0),
+        )

@@ -45,19 +45,33 @@ class Plan:
         self._numbers: Counter = Counter()
 
     def add(
-        self, kind: str, name: str, position: Numbers, size: Numbers,
-        color: Color, orientation: Numbers = LEVEL,
+        self,
+        kind: str,
+        name: str,
+        position: Numbers,
+        size: Numbers,
+        color: Color,
+        orientation: Numbers = LEVEL,
     ) -> None:
         """Add a primitive in NED; its name gets a number."""
         number = self._numbers[name]
         self._numbers[name] += 1
         shade = 1 + self.shades * self.rng.uniform(-1, 1)
-        self.primitives.append(Primitive(
-            kind, f'{name}_{number}', tuple(position), tuple(orientation), tuple(size),
-            tuple(min(255, int(c * shade)) for c in color)))
+        self.primitives.append(
+            Primitive(
+                kind,
+                f'{name}_{number}',
+                tuple(position),
+                tuple(orientation),
+                tuple(size),
+                tuple(min(255, int(c * shade)) for c in color),
+            )
+        )
 
     def floor(
-        self, size: float, color: Color = (120, 115, 105),
+        self,
+        size: float,
+        color: Color = (120, 115, 105),
         middle: tuple[float, float] | None = None,
     ) -> None:
         """Add the ground at height 0; unless told otherwise, the world begins at (0, 0)."""
@@ -65,7 +79,10 @@ class Plan:
         self.add('plane', 'floor', (x, y, 0), (size, size, 0.1), color)
 
     def ceiling(
-        self, size: float, height: float, color: Color = (225, 225, 220),
+        self,
+        size: float,
+        height: float,
+        color: Color = (225, 225, 220),
         middle: tuple[float, float] | None = None,
     ) -> None:
         """Close the world at a height."""
@@ -75,45 +92,86 @@ class Plan:
     def enclose(self, name: str, size: float, height: float, thick: float, color: Color) -> None:
         """Build four walls around the square from (0, 0) to (size, size)."""
         low, high = -thick, size + thick
-        for x0, y0, x1, y1 in ((low, low, high, 0), (low, size, high, high),
-                               (low, 0, 0, size), (size, 0, high, size)):
+        for x0, y0, x1, y1 in (
+            (low, low, high, 0),
+            (low, size, high, high),
+            (low, 0, 0, size),
+            (size, 0, high, size),
+        ):
             self.block(name, x0, y0, x1, y1, 0, height, color)
 
     def box(
-        self, name: str, x: float, y: float, low: float, high: float, dx: float, dy: float,
-        color: Color, yaw: float = 0.0,
+        self,
+        name: str,
+        x: float,
+        y: float,
+        low: float,
+        high: float,
+        dx: float,
+        dy: float,
+        color: Color,
+        yaw: float = 0.0,
     ) -> None:
         """Add an upright box centred on (x, y) between two heights."""
-        self.add('box', name, (x, y, -(low + high) / 2), (dx, dy, high - low), color,
-                 quaternion(yaw=yaw) if yaw else LEVEL)
+        self.add(
+            'box',
+            name,
+            (x, y, -(low + high) / 2),
+            (dx, dy, high - low),
+            color,
+            quaternion(yaw=yaw) if yaw else LEVEL,
+        )
 
     def block(
-        self, name: str, x0: float, y0: float, x1: float, y1: float, low: float, high: float,
+        self,
+        name: str,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        low: float,
+        high: float,
         color: Color,
     ) -> None:
         """Add an upright box between two corners."""
         self.box(name, (x0 + x1) / 2, (y0 + y1) / 2, low, high, x1 - x0, y1 - y0, color)
 
     def post(
-        self, name: str, x: float, y: float, low: float, high: float, radius: float, color: Color,
+        self, name: str, x: float, y: float, low: float, high: float, radius: float, color: Color
     ) -> None:
         """Add an upright cylinder between two heights."""
-        self.add('cylinder', name, (x, y, -(low + high) / 2), (2 * radius, 2 * radius, high - low),
-                 color)
+        self.add(
+            'cylinder',
+            name,
+            (x, y, -(low + high) / 2),
+            (2 * radius, 2 * radius, high - low),
+            color,
+        )
 
     def bar(
-        self, name: str, start: Numbers, end: Numbers, radius: float,
-        color: Color, square: bool = False,
+        self,
+        name: str,
+        start: Numbers,
+        end: Numbers,
+        radius: float,
+        color: Color,
+        square: bool = False,
     ) -> None:
         """Add a straight bar between two points (x, y, height), round or square."""
         a, b = np.array(start, dtype=float), np.array(end, dtype=float)
         a[2], b[2] = -a[2], -b[2]
         length = float(np.linalg.norm(b - a))
-        self.add('box' if square else 'cylinder', name, (a + b) / 2,
-                 (2 * radius, 2 * radius, length), color, quaternion_onto(b - a))
+        self.add(
+            'box' if square else 'cylinder',
+            name,
+            (a + b) / 2,
+            (2 * radius, 2 * radius, length),
+            color,
+            quaternion_onto(b - a),
+        )
 
     def ball(
-        self, name: str, x: float, y: float, height: float, radius: float, color: Color,
+        self, name: str, x: float, y: float, height: float, radius: float, color: Color
     ) -> None:
         """Add a sphere."""
         self.add('sphere', name, (x, y, -height), (2 * radius,) * 3, color)

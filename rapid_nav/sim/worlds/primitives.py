@@ -36,7 +36,8 @@ class Primitive:
         """Check what a scene file or a client may get wrong and settle the number types."""
         if self.kind not in KINDS:
             raise ValueError(
-                f'{self.name}: unknown kind {self.kind!r}; choose one of {", ".join(KINDS)}')
+                f'{self.name}: unknown kind {self.kind!r}; choose one of {", ".join(KINDS)}'
+            )
         for field, length in (('position', 3), ('orientation', 4), ('size', 3)):
             object.__setattr__(self, field, self._numbers(field, length))
         object.__setattr__(self, 'color', tuple(int(c) for c in self._numbers('color', 3)))
@@ -48,7 +49,8 @@ class Primitive:
         if max(self.size[:round_in]) - min(self.size[:round_in]) > 1e-6:
             raise ValueError(
                 f'{self.name}: a {self.kind} is round; its first {round_in} sizes must be equal, '
-                f'not {self.size}')
+                f'not {self.size}'
+            )
         norm = math.sqrt(sum(c * c for c in self.orientation))
         if norm < 1e-6:
             raise ValueError(f'{self.name}: orientation {self.orientation} is no rotation')
@@ -84,7 +86,9 @@ def pack_primitives(primitives: Sequence[Primitive]) -> Scenes:
     kind = np.array([KINDS.index(p.kind) for p in primitives], dtype=np.int8)
     bound = np.select(
         [kind == BOX, kind == CYLINDER, kind == SPHERE],
-        [np.sqrt((half ** 2).sum(axis=1)), np.hypot(half[:, 0], half[:, 2]), half[:, 0]], np.inf)
+        [np.sqrt((half**2).sum(axis=1)), np.hypot(half[:, 0], half[:, 2]), half[:, 0]],
+        np.inf,
+    )
     return Scenes(
         offsets=np.array([0, len(primitives)], dtype=np.int64),
         kind=kind,

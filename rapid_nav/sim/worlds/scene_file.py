@@ -71,10 +71,18 @@ def primitive(where: str, entry: Any) -> Primitive:
         orientation = quaternion(yaw=number(f'{where} ({name})', entry, 'yaw'))
     try:
         return Primitive(
-            kind, name, numbers(f'{where} ({name}): position', entry['position'], 3), orientation,
+            kind,
+            name,
+            numbers(f'{where} ({name}): position', entry['position'], 3),
+            orientation,
             numbers(f'{where} ({name}): size', entry.get('size', [100, 100, 0.1]), 3),
-            tuple(map(int, numbers(
-                f'{where} ({name}): color', entry.get('color', [170, 170, 170]), 3))))
+            tuple(
+                map(
+                    int,
+                    numbers(f'{where} ({name}): color', entry.get('color', [170, 170, 170]), 3),
+                )
+            ),
+        )
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(where) else f'{where}: {text}') from None
@@ -89,7 +97,8 @@ def starts(path: Path, value: Any, primitives: list[Primitive]) -> np.ndarray:
     for n in np.flatnonzero(room < START_ROOM):
         raise ValueError(
             f'{path}: start pose {n} is {room[n]:.2f} m from a surface; '
-            f'leave at least {START_ROOM} m')
+            f'leave at least {START_ROOM} m'
+        )
     return poses
 
 

@@ -35,8 +35,13 @@ class World:
         if not factor > 0:
             raise ValueError(f'factor is {factor}; it must be positive')
         primitives = tuple(
-            replace(p, position=tuple(factor * x for x in p.position),
-                    size=tuple(factor * x for x in p.size)) for p in self.primitives)
+            replace(
+                p,
+                position=tuple(factor * x for x in p.position),
+                size=tuple(factor * x for x in p.size),
+            )
+            for p in self.primitives
+        )
         starts = self.start_poses * (factor, factor, factor, 1.0)
         starts.flags.writeable = False
         return replace(self, primitives=primitives, start_poses=starts)
@@ -82,7 +87,8 @@ def make_world(spec: str | Path, seed: int = 0) -> World:
     if not name.endswith(('.yaml', '.yml')):
         raise ValueError(
             f'unknown world {name!r}; choose one of {", ".join(GENERATORS)} '
-            'or give the path of a scene or map_server .yaml file')
+            'or give the path of a scene or map_server .yaml file'
+        )
     content = yaml_file.read(Path(name))
     plan = Plan(Path(name).stem, int(seed))
     if 'primitives' in content:
@@ -91,7 +97,8 @@ def make_world(spec: str | Path, seed: int = 0) -> World:
         floor_plan(plan, Path(name), content)
     else:
         raise ValueError(
-            f'{name} has neither "primitives" (a scene) nor "image" (a map_server map)')
+            f'{name} has neither "primitives" (a scene) nor "image" (a map_server map)'
+        )
     return _world(name, int(seed), plan)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-LARGEST = 16 * 2 ** 20  # [bytes], of a YAML file
+LARGEST = 16 * 2**20  # [bytes], of a YAML file
 FARTHEST = 1e4  # [m], of anything from the origin
 
 
@@ -32,8 +32,12 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def number(
-    where: str, content: Mapping[str, Any], key: str, default: float | None = None,
-    low: float = -FARTHEST, high: float = FARTHEST,
+    where: str,
+    content: Mapping[str, Any],
+    key: str,
+    default: float | None = None,
+    low: float = -FARTHEST,
+    high: float = FARTHEST,
 ) -> float:
     """Return a number of a mapping in [low, high], or raise ValueError naming it."""
     if key not in content and default is not None:
@@ -52,8 +56,12 @@ def numbers(where: str, value: Any, length: int) -> tuple[float, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != length:
         raise ValueError(f'{where} is {value!r}; give a list of {length} numbers')
     for item in value:
-        if isinstance(item, bool) or not isinstance(item, (int, float)) or not (
-                math.isfinite(item) and abs(item) <= FARTHEST):
+        if (
+            isinstance(item, bool)
+            or not isinstance(item, (int, float))
+            or not (math.isfinite(item) and abs(item) <= FARTHEST)
+        ):
             raise ValueError(
-                f'{where} is {value!r}; give {length} numbers no larger than {FARTHEST:g}')
+                f'{where} is {value!r}; give {length} numbers no larger than {FARTHEST:g}'
+            )
     return tuple(float(item) for item in value)

@@ -17,8 +17,10 @@ def test_a_depth_image_survives_its_message() -> None:
     np.testing.assert_array_equal(conversions.depth_image(message), depth)
 
 
-@pytest.mark.parametrize(('field', 'value'), [
-    ('encoding', '16UC1'), ('step', 20), ('height', 0), ('height', 4), ('data', b'')])
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [('encoding', '16UC1'), ('step', 20), ('height', 0), ('height', 4), ('data', b'')],
+)
 def test_what_is_no_depth_image_is_refused(field: str, value: object) -> None:
     message = conversions.image(np.ones((3, 4), np.float32), 0)
     setattr(message, field, value)

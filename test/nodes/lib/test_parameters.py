@@ -43,9 +43,14 @@ def test_a_change_is_taken_as_a_whole_or_refused_with_a_reason(ros) -> None:
         taken.append(config)
 
     declare(node, Example, live=('speed', 'name'), accept=accept)
-    good, slow, fast, unknown = node.set_parameters([
-        Parameter('speed', value=3.0), Parameter('speed', value=1.0),
-        Parameter('speed', value=9.0), Parameter('name', value='c')])
+    good, slow, fast, unknown = node.set_parameters(
+        [
+            Parameter('speed', value=3.0),
+            Parameter('speed', value=1.0),
+            Parameter('speed', value=9.0),
+            Parameter('name', value='c'),
+        ]
+    )
     assert (good.successful, taken) == (True, [Example(speed=3.0)])
     assert (slow.successful, slow.reason) == (False, 'not that slow')
     assert not fast.successful

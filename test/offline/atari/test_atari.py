@@ -26,17 +26,26 @@ from rapid_nav.offline.training.loop import Trainer
 pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
 
 SMALL = (
-    'train.num_envs=4', 'train.learning_starts=200', 'train.replay_size=2000',
-    'train.steps_per_update=32', 'agent.batch_size=8', 'task.size=28', 'task.pool=1',
-    'task.no_ops=4')
+    'train.num_envs=4',
+    'train.learning_starts=200',
+    'train.replay_size=2000',
+    'train.steps_per_update=32',
+    'agent.batch_size=8',
+    'task.size=28',
+    'task.pool=1',
+    'task.no_ops=4',
+)
 SHORT = TrainAtariConfig(
-    game='Breakout', change=(*SMALL, 'train.epsilon_end=1'), steps=1200, points=False)
+    game='Breakout', change=(*SMALL, 'train.epsilon_end=1'), steps=1200, points=False
+)
 
 
 @pytest.fixture(autouse=True)
 def short_games(monkeypatch):
-    quick = {name: dataclasses.replace(protocol, max_frames=140, no_ops=min(protocol.no_ops, 3))
-             for name, protocol in PROTOCOLS.items()}
+    quick = {
+        name: dataclasses.replace(protocol, max_frames=140, no_ops=min(protocol.no_ops, 3))
+        for name, protocol in PROTOCOLS.items()
+    }
     for name in quick:
         monkeypatch.setitem(atari_protocols.PROTOCOLS, name, quick[name])
 
@@ -47,8 +56,14 @@ def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp('atari')
     plain = dataclasses.replace(SHORT, out=out / 'plain', network='plain')
     assert main(plain) == 0
-    assert main(dataclasses.replace(
-        SHORT, steps=400, out=out / 'taught', teacher=out / 'plain' / 'policy.safetensors')) == 0
+    assert (
+        main(
+            dataclasses.replace(
+                SHORT, steps=400, out=out / 'taught', teacher=out / 'plain' / 'policy.safetensors'
+            )
+        )
+        == 0
+    )
     return out
 
 
@@ -56,8 +71,9 @@ def test_a_short_training_leaves_a_policy_that_says_where_it_comes_from(trained)
     plain = checkpoint.load(trained / 'plain' / 'policy.safetensors')
     assert plain.task['game'] == 'breakout' and plain.card['preset'] == 'fast'
     assert plain.card['steps'] == 1200 and 'train.num_envs=4' in plain.card['change']
-    rows = [json.loads(line) for line in
-            (trained / 'plain' / 'log.jsonl').read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (trained / 'plain' / 'log.jsonl').read_text().splitlines()
+    ]
     assert {'return', 'td_error', 'q'} <= rows[-1].keys()
 
 
@@ -97,25 +113,45 @@ def test_an_evaluation_has_its_keys_in_both_protocols_and_makes_the_tables_rows(
     policy = dataclasses.replace(checkpoint.load(path), operating_points={'balanced': (0.4,)})
     checkpoint.save(tmp_path / 'policy.safetensors', policy)
     for protocol in PROTOCOLS:
-        report = evaluate_atari.main(EvaluateAtariConfig(
-            game='Breakout', checkpoint=tmp_path / 'policy.safetensors', baseline=base,
-            protocol=protocol, episodes=2, sweep=(0.9,), controls=protocol == 'nature',
-            report=tmp_path / f'{protocol}.json'))
+        report = evaluate_atari.main(
+            EvaluateAtariConfig(
+                game='Breakout',
+                checkpoint=tmp_path / 'policy.safetensors',
+                baseline=base,
+                protocol=protocol,
+                episodes=2,
+                sweep=(0.9,),
+                controls=protocol == 'nature',
+                report=tmp_path / f'{protocol}.json',
+            )
+        )
         assert report == json.loads((tmp_path / f'{protocol}.json').read_text())
         assert (report['game'], report['protocol'], report['episodes']) == (
-            'breakout', protocol, 2)
+            'breakout',
+            protocol,
+            2,
+        )
         assert [row['name'] for row in report['points']] == ['balanced', 'full', 'threshold 0.9']
         for row in report['points']:
-            assert {'name', 'score', 'score_ci95', 'score_vs_baseline', 'macs_ratio',
-                    'macs_vs_nature', 'exit_shares', 'human_normalised'} <= row.keys()
+            assert {
+                'name',
+                'score',
+                'score_ci95',
+                'score_vs_baseline',
+                'macs_ratio',
+                'macs_vs_nature',
+                'exit_shares',
+                'human_normalised',
+            } <= row.keys()
         full = report['points'][1]
         assert full['macs_ratio'] == 1 and full['score'] == report['baseline']['score']
         assert len(report['baseline']['score_ci95']) == 2
     names = [row['name'] for row in json.loads((tmp_path / 'nature.json').read_text())['controls']]
     assert names == ['exit 0 alone', 'random exits', 'q_gap', 'entropy', 'perfect gate']
     capsys.readouterr()
-    atari_table.main(atari_table.GamesTableConfig(
-        (tmp_path / 'nature.json', tmp_path / 'machado.json')))
+    atari_table.main(
+        atari_table.GamesTableConfig((tmp_path / 'nature.json', tmp_path / 'machado.json'))
+    )
     table = capsys.readouterr().out
     assert '| breakout | nature | policy.safetensors, `balanced` | 400 | 0 |' in table
     assert 'breakout | machado | baseline' in table and 'threshold' not in table
@@ -189,25 +225,40 @@ def test_scores_are_normalised_by_the_published_ones():
 
 def test_the_interquartile_mean_is_given_where_there_are_several_games_or_seeds():
     def report(game: str, kept: float) -> dict:
-        return {'game': game, 'protocol': 'nature', 'points': [
-            {'name': 'balanced', 'score_vs_baseline': kept}]}
+        return {
+            'game': game,
+            'protocol': 'nature',
+            'points': [{'name': 'balanced', 'score_vs_baseline': kept}],
+        }
 
     assert atari_table.together([report('pong', 0.9)]) == []
-    line, = atari_table.together([report('pong', 0.9), report('breakout', 1.0)])
+    (line,) = atari_table.together([report('pong', 0.9), report('breakout', 1.0)])
     assert 'one seed each' in line and '95 %' not in line
-    line, = atari_table.together([report(game, kept) for game, kept in (
-        ('pong', 0.9), ('pong', 1.1), ('breakout', 1.0), ('breakout', 1.0))])
+    (line,) = atari_table.together(
+        [
+            report(game, kept)
+            for game, kept in (('pong', 0.9), ('pong', 1.1), ('breakout', 1.0), ('breakout', 1.0))
+        ]
+    )
     assert 'keeps 1.00x' in line and '2 games and 2 seeds' in line
 
 
 def test_playing_writes_a_video_whose_screen_is_the_games(trained, tmp_path, capsys):
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg', reason='an optional extra')
     policy = checkpoint.load(trained / 'taught' / 'policy.safetensors')
-    checkpoint.save(tmp_path / 'p.safetensors', Checkpoint(
-        policy.network, policy.task, {'balanced': (0.4,)}, policy.card))
-    play_atari.main(play_atari.PlayAtariConfig(
-        game='Breakout', checkpoint=tmp_path / 'p.safetensors', video=tmp_path / 'out.mp4',
-        steps=30, protocol='machado'))
+    checkpoint.save(
+        tmp_path / 'p.safetensors',
+        Checkpoint(policy.network, policy.task, {'balanced': (0.4,)}, policy.card),
+    )
+    play_atari.main(
+        play_atari.PlayAtariConfig(
+            game='Breakout',
+            checkpoint=tmp_path / 'p.safetensors',
+            video=tmp_path / 'out.mp4',
+            steps=30,
+            protocol='machado',
+        )
+    )
     assert '30 decisions at balanced' in capsys.readouterr().out
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / 'out.mp4'))
     assert frames == 30 and seconds == pytest.approx(2.0, abs=0.1)

@@ -78,7 +78,8 @@ def test_a_lost_life_ends_an_episode_but_not_the_game():
     env.reset(seed=0)
     lost, score = 0, 0.0
     for _, reward, terminated, _, info in play(
-            env, np.random.default_rng(0).integers(4, size=(400, 1))):
+        env, np.random.default_rng(0).integers(4, size=(400, 1))
+    ):
         lost += int(terminated[0])
         score += float(reward[0])
         if info['ended'][0]:
@@ -92,7 +93,8 @@ def test_a_new_episode_begins_with_a_stack_of_its_first_picture():
     env.reset(seed=0)
     over = False
     for seen, _, terminated, _, _ in play(
-            env, np.random.default_rng(0).integers(4, size=(200, 1))):
+        env, np.random.default_rng(0).integers(4, size=(200, 1))
+    ):
         if over:
             assert (seen[0] == seen[0, :1]).all()
         over = bool(terminated[0])

@@ -23,8 +23,7 @@ def test_the_shipped_player_wins_at_a_fifth_of_its_own_operations():
 
 
 def test_its_full_path_is_its_baseline():
-    player, baseline = (
-        checkpoint.load(shipped_model(name)) for name in ('pong', 'pong_baseline'))
+    player, baseline = (checkpoint.load(shipped_model(name)) for name in ('pong', 'pong_baseline'))
     assert baseline.network.config == player.network.config.without_branches
     theirs = baseline.network.state_dict()
     for name, weight in player.network.state_dict().items():

@@ -95,8 +95,11 @@ def test_a_saved_environment_goes_on_as_if_nothing_had_happened(worlds, name):
         env.step(np.full(3, step % 25))
     other.from_arrays({k: v.copy() for k, v in env.to_arrays().items()})
     for step in range(150):
-        for one, two in zip(env.step(np.full(3, step * 7 % 25))[:4],
-                            other.step(np.full(3, step * 7 % 25))[:4], strict=True):
+        for one, two in zip(
+            env.step(np.full(3, step * 7 % 25))[:4],
+            other.step(np.full(3, step * 7 % 25))[:4],
+            strict=True,
+        ):
             np.testing.assert_array_equal(one, two)
 
 
@@ -115,7 +118,8 @@ def test_a_flight_is_the_same_beside_others_and_alone(worlds):
     together = rollout.fly(TASK, worlds, starts, straight)
     alone = [rollout.fly(TASK, worlds, [start], straight) for start in starts]
     np.testing.assert_array_equal(
-        together.distance_m, np.concatenate([one.distance_m for one in alone]))
+        together.distance_m, np.concatenate([one.distance_m for one in alone])
+    )
     np.testing.assert_array_equal(together.cells, np.concatenate([one.cells for one in alone]))
     np.testing.assert_array_equal(together.levels, np.concatenate([one.levels for one in alone]))
 
@@ -163,8 +167,14 @@ def test_colours_are_what_the_camera_shows(worlds):
     env = DroneVectorEnv(PEDRA, worlds, 1, starts=iter([(0, 0)] * 9))
     frame, _ = env.reset()
     picture = camera.color(
-        env.scenes, env.scene_index, env.state.position, env.state.orientation, 320, 180,
-        np.radians(80))[0]
+        env.scenes,
+        env.scene_index,
+        env.state.position,
+        env.state.orientation,
+        320,
+        180,
+        np.radians(80),
+    )[0]
     away = np.abs(frame[0].astype(int) - frame_of(picture, PEDRA.observation))
     assert away.mean() < 1.5  # of 255; no more than one ray for each pixel gives away
 

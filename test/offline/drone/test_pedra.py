@@ -15,20 +15,33 @@ from rapid_nav.offline.training.loop import Trainer
 
 PEDRA = TASKS['pedra']
 SMALL = dataclasses.replace(
-    PEDRA, observation=dataclasses.replace(PEDRA.observation, width=36, height=36))
+    PEDRA, observation=dataclasses.replace(PEDRA.observation, width=36, height=36)
+)
 NETWORK = NetworkConfig(
-    SMALL.observation.shape, 25,
-    (Stage((Conv(16, 5, 2, pool=2, pool_stride=2), Conv(32, 3, 2, 1)), 64),), duelling=False)
+    SMALL.observation.shape,
+    25,
+    (Stage((Conv(16, 5, 2, pool=2, pool_stride=2), Conv(32, 3, 2, 1)), 64),),
+    duelling=False,
+)
 
 
 def make_trainer(**changes) -> Trainer:
     return Trainer(
-        DroneVectorEnv(SMALL, training_worlds(','.join(GENERATED), 4), 16), NETWORK,
-        AgentConfig(discount=0.95, n_step=3, batch_size=32, learning_rate=1e-3,
-                    target_period=100),
-        TrainConfig(**{
-            'steps': 6400, 'num_envs': 16, 'steps_per_update': 4, 'replay_size': 6400,
-            'learning_starts': 500, 'epsilon_share': 0.4, **changes}))
+        DroneVectorEnv(SMALL, training_worlds(','.join(GENERATED), 4), 16),
+        NETWORK,
+        AgentConfig(discount=0.95, n_step=3, batch_size=32, learning_rate=1e-3, target_period=100),
+        TrainConfig(
+            **{
+                'steps': 6400,
+                'num_envs': 16,
+                'steps_per_update': 4,
+                'replay_size': 6400,
+                'learning_starts': 500,
+                'epsilon_share': 0.4,
+                **changes,
+            }
+        ),
+    )
 
 
 def returns(trainer: Trainer) -> list[float]:

@@ -19,18 +19,24 @@ def test_a_change_changes_one_thing_and_nothing_else(tmp_path):
     lengths = Lengths(400, 1)
     trainers = {
         name: make_trainer(Run(tmp_path, 'breakout', name, 0), lengths, None, change)
-        for name, change in {PLAIN: Change(), **CHANGES}.items()}
+        for name, change in {PLAIN: Change(), **CHANGES}.items()
+    }
     plain = trainers.pop(PLAIN)
     expected = {
-        'no-double': {'double': False}, 'no-duelling': {}, 'one-step': {'n_step': 1},
-        'uniform': {'priority_exponent': 0.0}, 'quantiles': {'quantiles': 32},
-        'noisy': {'noisy': 0.5}}
+        'no-double': {'double': False},
+        'no-duelling': {},
+        'one-step': {'n_step': 1},
+        'uniform': {'priority_exponent': 0.0},
+        'quantiles': {'quantiles': 32},
+        'noisy': {'noisy': 0.5},
+    }
     assert trainers.keys() == expected.keys()
     for name, trainer in trainers.items():
         assert trainer.agent == replace(plain.agent, **expected[name])
         assert trainer.config == plain.config
         assert trainer.learner.network.config == replace(
-            plain.learner.network.config, duelling=name != 'no-duelling')
+            plain.learner.network.config, duelling=name != 'no-duelling'
+        )
         assert trainer.learner.network.num_levels == 1
 
 
@@ -56,11 +62,18 @@ def test_a_change_that_there_is_not_is_refused():
 
 @pytest.mark.slow
 def test_tiny_runs_are_compared_and_not_run_twice_and_the_plain_one_is_that_of_the_exits(
-        tmp_path, capsys):
+    tmp_path, capsys
+):
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
     config = CompareSettingsConfig(
-        out=tmp_path / 'runs', games=('breakout',), seeds=2, steps=400, episodes=2, jobs=1,
-        report=tmp_path / 'report.json')
+        out=tmp_path / 'runs',
+        games=('breakout',),
+        seeds=2,
+        steps=400,
+        episodes=2,
+        jobs=1,
+        report=tmp_path / 'report.json',
+    )
     assert main(config) == 0
     report = json.loads((tmp_path / 'report.json').read_text())
     assert list(report['changes']) == list(CHANGES)

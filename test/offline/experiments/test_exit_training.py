@@ -55,17 +55,27 @@ def test_the_point_chosen_does_best_within_the_budget():
     def curve(*points):
         return [{'macs_ratio': ratio, 'score': score} for ratio, score in points]
 
-    assert best_within_budget([curve((0.1, 1), (0.3, 5), (0.9, 9)),
-                               curve((0.1, 4), (0.3, 6), (0.9, 9))]) == 1
+    assert (
+        best_within_budget(
+            [curve((0.1, 1), (0.3, 5), (0.9, 9)), curve((0.1, 4), (0.3, 6), (0.9, 9))]
+        )
+        == 1
+    )
 
 
 def test_what_exits_cost_is_told_of_each_modes_own_full_path():
     config = CompareConfig(games=('breakout',), modes=('joint',), seeds=4)
     point = {'score': 3.0, 'macs_ratio': 0.2}
     judged = {('breakout', PLAIN, seed): {'learned': {'score': 2.0}} for seed in range(4)}
-    judged |= {('breakout', 'joint', seed): {
-        'learned': point, 'random': {'score': 2.5}, 'exit 0 alone': {'score': 1.0},
-        'full path': {'score': 4.0}} for seed in range(4)}
+    judged |= {
+        ('breakout', 'joint', seed): {
+            'learned': point,
+            'random': {'score': 2.5},
+            'exit 0 alone': {'score': 1.0},
+            'full path': {'score': 4.0},
+        }
+        for seed in range(4)
+    }
     joint = compare(config, judged)['modes']['joint']
     assert joint['learned']['interquartile_mean'] == pytest.approx(1.5)
     assert joint['of its full path']['by_game']['breakout']['mean'] == pytest.approx(0.75)
@@ -77,15 +87,15 @@ def test_branches_are_trained_behind_a_full_path_that_stands_still(tmp_path, mod
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
     torch.manual_seed(0)
     plain = EarlyExitNetwork(network_for(4, 3).without_branches)
-    trainer = make_trainer(
-        Run(tmp_path, 'breakout', mode, 0), Lengths(400, 1, 400, 1), plain)
+    trainer = make_trainer(Run(tmp_path, 'breakout', mode, 0), Lengths(400, 1, 400, 1), plain)
     network = trainer.learner.network
     before = [[weight.clone() for weight in group] for group in network.parameter_groups()]
     while trainer.step < trainer.config.steps:
         trainer.advance()
     path, *branches = [
         all(torch.equal(now, then) for now, then in zip(group, was, strict=True))
-        for group, was in zip(network.parameter_groups(), before, strict=True)]
+        for group, was in zip(network.parameter_groups(), before, strict=True)
+    ]
     assert path
     assert not any(branches)
 
@@ -94,9 +104,16 @@ def test_branches_are_trained_behind_a_full_path_that_stands_still(tmp_path, mod
 def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, capsys):
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
     config = CompareConfig(
-        out=tmp_path, games=('breakout',), seeds=2, steps=400, branch_steps=400, tuning_episodes=2,
-        episodes=2, jobs=1,
-        report=tmp_path / 'report.json')
+        out=tmp_path,
+        games=('breakout',),
+        seeds=2,
+        steps=400,
+        branch_steps=400,
+        tuning_episodes=2,
+        episodes=2,
+        jobs=1,
+        report=tmp_path / 'report.json',
+    )
     assert main(config) == 0
     report = json.loads((tmp_path / 'report.json').read_text())
     assert set(report['modes']) == {'rapid', 'paper', 'joint'}
@@ -104,8 +121,9 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
     for mode in ('rapid', 'paper'):  # whose full path is the plain network; `joint` has its own
         judged = Run(tmp_path, 'breakout', mode, 0).file('judged.json')
         plain = Run(tmp_path, 'breakout', PLAIN, 0).file('judged.json')
-        assert json.loads(judged.read_text())['full path'] == json.loads(
-            plain.read_text())['learned'] | {'exit_shares': [0.0, 0.0, 1.0]}
+        assert json.loads(judged.read_text())['full path'] == json.loads(plain.read_text())[
+            'learned'
+        ] | {'exit_shares': [0.0, 0.0, 1.0]}
     files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*')}
     assert len(files) == 2 * (4 + 3 + 4)  # networks, curves, what was judged
     main(config)

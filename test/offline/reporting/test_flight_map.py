@@ -31,8 +31,12 @@ def test_a_flight_is_drawn_small_enough_for_a_readme(
 ) -> None:
     save(tmp_path / 'policy.safetensors', policy)
     out = tmp_path / 'pictures' / 'flight.png'
-    assert main(DrawConfig(
-        checkpoint=tmp_path / 'policy.safetensors', world=world, cap_m=5.0, out=out)) == 0
+    assert (
+        main(
+            DrawConfig(checkpoint=tmp_path / 'policy.safetensors', world=world, cap_m=5.0, out=out)
+        )
+        == 0
+    )
     assert out.read_bytes().startswith(b'\x89PNG') and 5_000 < out.stat().st_size < 200_000
 
 
@@ -47,8 +51,14 @@ def test_the_track_is_the_flight(policy: Checkpoint) -> None:
 
 
 def test_a_box_covers_its_turned_rectangle() -> None:
-    turned = Primitive('box', 'wall_0', (5.0, 2.0, -1.0), quaternion(yaw=np.pi / 2),
-                       (4.0, 2.0, 2.0), (100, 100, 100))
+    turned = Primitive(
+        'box',
+        'wall_0',
+        (5.0, 2.0, -1.0),
+        quaternion(yaw=np.pi / 2),
+        (4.0, 2.0, 2.0),
+        (100, 100, 100),
+    )
     corners = outline(turned).get_xy()  # east, north
     assert corners.min(axis=0) == pytest.approx([0.0, 4.0])
     assert corners.max(axis=0) == pytest.approx([4.0, 6.0])
@@ -56,8 +66,14 @@ def test_a_box_covers_its_turned_rectangle() -> None:
 
 @pytest.mark.parametrize(('height', 'alpha'), [(1.0, 1.0), (2.5, 0.35)])
 def test_what_hangs_overhead_is_fainter(height: float, alpha: float) -> None:
-    ball = Primitive('sphere', 'lamp_0', (0.0, 0.0, -height), (1.0, 0.0, 0.0, 0.0),
-                     (0.4, 0.4, 0.4), (200, 200, 100))
+    ball = Primitive(
+        'sphere',
+        'lamp_0',
+        (0.0, 0.0, -height),
+        (1.0, 0.0, 0.0, 0.0),
+        (0.4, 0.4, 0.4),
+        (200, 200, 100),
+    )
     assert outline(ball).get_alpha() == alpha
 
 

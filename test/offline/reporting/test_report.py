@@ -17,56 +17,133 @@ HOSTILE = '<script>alert(1)</script>&"\'$x^{$\x07'
 
 def point(name: str, ratio: float, metres: float) -> dict[str, Any]:
     return {
-        'name': name, 'macs_ratio': ratio, 'msf_m': metres, 'msf_ci95': [metres - 5, metres + 4],
-        'macs_vs_nature': ratio / 10, 'coverage': 0.4, 'cap_share': 0.3,
-        'exit_shares': [0.7, 0.2, 0.1], 'by_world': {'corridor': metres, 'forest': metres / 2},
-        'exit_shares_by_world': {'corridor': [0.9, 0.1, 0.0], 'forest': [0.5, 0.3, 0.2]}}
+        'name': name,
+        'macs_ratio': ratio,
+        'msf_m': metres,
+        'msf_ci95': [metres - 5, metres + 4],
+        'macs_vs_nature': ratio / 10,
+        'coverage': 0.4,
+        'cap_share': 0.3,
+        'exit_shares': [0.7, 0.2, 0.1],
+        'by_world': {'corridor': metres, 'forest': metres / 2},
+        'exit_shares_by_world': {'corridor': [0.9, 0.1, 0.0], 'forest': [0.5, 0.3, 0.2]},
+    }
 
 
 EVALUATION = {
-    'flights': 40, 'cap_m': 100.0, 'worlds': ['corridor', 'forest'], 'seed_base': 10000,
-    'points': [point('balanced', 0.12, 55.0), point('full', 1.0, 57.0),
-               point('threshold 0.5', 0.06, 50.0)],
-    'controls': [point('random exits', 0.12, 40.0) | {
-        'behind': {'of': 'balanced', 'm': 15.0, 'ci95': [9.0, 21.0]}}],
-    'baseline': point('baseline', 1.0, 56.0)}
+    'flights': 40,
+    'cap_m': 100.0,
+    'worlds': ['corridor', 'forest'],
+    'seed_base': 10000,
+    'points': [
+        point('balanced', 0.12, 55.0),
+        point('full', 1.0, 57.0),
+        point('threshold 0.5', 0.06, 50.0),
+    ],
+    'controls': [
+        point('random exits', 0.12, 40.0)
+        | {'behind': {'of': 'balanced', 'm': 15.0, 'ci95': [9.0, 21.0]}}
+    ],
+    'baseline': point('baseline', 1.0, 56.0),
+}
 GAME = {
-    'game': 'Pong', 'protocol': 'nature', 'episodes': 30,
-    'points': [{'name': 'balanced', 'score': 15.0, 'score_ci95': [13.0, 17.0],
-                'macs_ratio': 0.2, 'exit_shares': [0.8, 0.2]}],
-    'baseline': {'score': 16.0, 'score_ci95': [15.0, 17.0]}}
+    'game': 'Pong',
+    'protocol': 'nature',
+    'episodes': 30,
+    'points': [
+        {
+            'name': 'balanced',
+            'score': 15.0,
+            'score_ci95': [13.0, 17.0],
+            'macs_ratio': 0.2,
+            'exit_shares': [0.8, 0.2],
+        }
+    ],
+    'baseline': {'score': 16.0, 'score_ci95': [15.0, 17.0]},
+}
 BLOCK = {
-    'runtime': 'onnx', 'eager_full_ms': 3.0, 'plain_ms': 0.8, 'fall_through_ratio': 1.1,
+    'runtime': 'onnx',
+    'eager_full_ms': 3.0,
+    'plain_ms': 0.8,
+    'fall_through_ratio': 1.1,
     'flight': {'operating_point': 'balanced', 'macs_ratio': 0.1, 'mean_time_ratio': 0.2},
-    'exits': [{'level': n, 'macs_ratio': r, 'ms_p50': r, 'ms_p99': 1.5 * r, 'time_ratio': r}
-              for n, r in enumerate((0.1, 0.4, 1.0))]}
+    'exits': [
+        {'level': n, 'macs_ratio': r, 'ms_p50': r, 'ms_p99': 1.5 * r, 'time_ratio': r}
+        for n, r in enumerate((0.1, 0.4, 1.0))
+    ],
+}
 REPORTS: dict[str, Any] = {
     'evaluation.json': EVALUATION,
     'game.json': GAME,
     'latency.json': {'threads': {'1': BLOCK, '2': BLOCK}, 'rpc_depth_ms': 3.5},
-    'wire.json': {'image_to_command_ms': {'p50': 3.0, 'p99': 9.0}, 'rpc_depth_ms': 3.5,
-                  'rpc_depth_stock_ms': None},
-    'compare.json': {'budget': 0.34, 'modes': {mode: {
-        kind: {'interquartile_mean': 0.9, 'ci95': [0.8, 1.0], 'by_game': {
-            'breakout': {'mean': 0.9, 'ci95': [0.8, 1.0]}}}
-        for kind in (
-            'learned', 'random', 'exit 0 alone', 'macs_ratio', 'gain over random',
-            'of its full path')}
-        for mode in ('rapid', 'joint')}},
+    'wire.json': {
+        'image_to_command_ms': {'p50': 3.0, 'p99': 9.0},
+        'rpc_depth_ms': 3.5,
+        'rpc_depth_stock_ms': None,
+    },
+    'compare.json': {
+        'budget': 0.34,
+        'modes': {
+            mode: {
+                kind: {
+                    'interquartile_mean': 0.9,
+                    'ci95': [0.8, 1.0],
+                    'by_game': {'breakout': {'mean': 0.9, 'ci95': [0.8, 1.0]}},
+                }
+                for kind in (
+                    'learned',
+                    'random',
+                    'exit 0 alone',
+                    'macs_ratio',
+                    'gain over random',
+                    'of its full path',
+                )
+            }
+            for mode in ('rapid', 'joint')
+        },
+    },
     'settings.json': {
-        'config': {'steps': 400}, 'scores': {'plain': {'breakout': [3.0, 4.0]}},
-        'changes': {'one-step': {'interquartile_mean': 0.7, 'ci95': [0.6, 0.8], 'by_game': {
-            'breakout': {'mean': 0.7, 'ci95': [0.6, 0.8]}}}}},
-    'simulator.json': {'depth_84_ms': 0.2, 'embree_84_ms': 1.3, 'speedup': 6.5,
-                       'agreement': 0.9999, 'env_step_ms': 0.5},
+        'config': {'steps': 400},
+        'scores': {'plain': {'breakout': [3.0, 4.0]}},
+        'changes': {
+            'one-step': {
+                'interquartile_mean': 0.7,
+                'ci95': [0.6, 0.8],
+                'by_game': {'breakout': {'mean': 0.7, 'ci95': [0.6, 0.8]}},
+            }
+        },
+    },
+    'simulator.json': {
+        'depth_84_ms': 0.2,
+        'embree_84_ms': 1.3,
+        'speedup': 6.5,
+        'agreement': 0.9999,
+        'env_step_ms': 0.5,
+    },
     'training.json': {'ours_steps_s': 119.0, 'sb3_steps_s': 60.0, 'ratio': 1.98},
     'flight.json': {
-        'world': 'rooms', 'seed': 7, 'duration_s': 60.0, 'flights': 2, 'collisions': 1,
-        'distance_m': [80.0, 30.5], 'macs_ratio': 0.1, 'exit_shares': [0.9, 0.1],
-        'latency_ms': {'p50': 4.0, 'p99': None}},
+        'world': 'rooms',
+        'seed': 7,
+        'duration_s': 60.0,
+        'flights': 2,
+        'collisions': 1,
+        'distance_m': [80.0, 30.5],
+        'macs_ratio': 0.1,
+        'exit_shares': [0.9, 0.1],
+        'latency_ms': {'p50': 4.0, 'p99': None},
+    },
 }
-LOG = [{'step': 100 * n, 'seconds': n, 'return': n / 10, 'regret_0': 1 / (n + 1), 'agree_0': 0.5,
-        'length': None} for n in range(1000)]
+LOG = [
+    {
+        'step': 100 * n,
+        'seconds': n,
+        'return': n / 10,
+        'regret_0': 1 / (n + 1),
+        'agree_0': 0.5,
+        'length': None,
+    }
+    for n in range(1000)
+]
 
 
 def write(folder: Path) -> tuple[Path, ...]:
@@ -111,10 +188,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_every_kind_of_report_has_its_section_and_pictures(made: str) -> None:
     headings = re.findall('<h2>(.*?)</h2>', made)
-    assert sorted(headings) == sorted([
-        'Evaluation: drone', 'Evaluation: Pong', 'Latency by exit', 'Simulator', 'Training speed',
-        'Flight', 'Learning curves', 'Wire',
-        'Ways of training exits', 'Settings of the plain learner, one changed at a time'])
+    assert sorted(headings) == sorted(
+        [
+            'Evaluation: drone',
+            'Evaluation: Pong',
+            'Latency by exit',
+            'Simulator',
+            'Training speed',
+            'Flight',
+            'Learning curves',
+            'Wire',
+            'Ways of training exits',
+            'Settings of the plain learner, one changed at a time',
+        ]
+    )
     assert made.count('<figure') == made.count('<svg') >= 12
 
 
@@ -126,8 +213,11 @@ def test_the_page_needs_no_network_and_is_small(made: str) -> None:
     reader = Reader()
     reader.feed(made)
     assert not {'script', 'link', 'img', 'iframe', 'object', 'embed', 'base'} & set(reader.tags)
-    fetched = [value for name, value in reader.attributes
-               if name in ('src', 'href', 'xlink:href', 'data') and not value.startswith('#')]
+    fetched = [
+        value
+        for name, value in reader.attributes
+        if name in ('src', 'href', 'xlink:href', 'data') and not value.startswith('#')
+    ]
     assert fetched == [] and '@import' not in made
     assert not re.search(r'url\((?!#)', made)
     assert len(made.encode()) < 3_000_000
@@ -150,14 +240,22 @@ def test_the_papers_point_and_the_baseline_are_marked(made: str) -> None:
 
 
 def test_axes_have_units(made: str) -> None:
-    for words in ('mean safe flight [m]', 'decisions [%]', 'time of a decision [ms]',
-                  'environment steps'):
+    for words in (
+        'mean safe flight [m]',
+        'decisions [%]',
+        'time of a decision [ms]',
+        'environment steps',
+    ):
         assert words in made
 
 
 def test_what_a_file_says_is_text_and_nothing_else(tmp_path: Path) -> None:
-    spoilt = json.loads(json.dumps(EVALUATION).replace('balanced', 'NAME').replace(
-        '"corridor"', '"NAME"').replace('random exits', 'NAME'))
+    spoilt = json.loads(
+        json.dumps(EVALUATION)
+        .replace('balanced', 'NAME')
+        .replace('"corridor"', '"NAME"')
+        .replace('random exits', 'NAME')
+    )
     text = json.dumps(spoilt).replace('NAME', json.dumps(HOSTILE)[1:-1])
     (tmp_path / 'bad.json').write_text(text)
     flight = {**REPORTS['flight.json'], 'world': HOSTILE}
@@ -170,26 +268,34 @@ def test_what_a_file_says_is_text_and_nothing_else(tmp_path: Path) -> None:
     assert '<script' not in out.read_text()
 
 
-@pytest.mark.parametrize(('text', 'reason'), [
-    ('', 'not JSON'),
-    ('{"points": [', 'not JSON'),
-    ('[' * 100_000, 'not JSON'),
-    ('{}', 'not a report'),
-    ('3', 'not a report'),
-    ('"points"', 'not a report'),
-    ('[1, 2]', 'makes no sense'),
-    ('[]', 'makes no sense'),
-    ('{"points": []}', 'without'),
-    ('{"points": 3}', 'makes no sense'),
-    ('{"points": [{"name": "a"}], "flights": 1, "cap_m": 1, "worlds": [], "seed_base": 0}',
-     "without 'msf_m'"),
-    ('{"threads": {"1": {}}}', "without 'exits'"),
-    ('{"threads": 3}', 'makes no sense'),
-    ('{"depth_84_ms": "fast"}', 'without'),
-    ('{"modes": {"rapid": 3}}', 'makes no sense'),
-    ('{"distance_m": "far", "exit_shares": [1], "duration_s": 1, "flights": 1, "collisions": 0}',
-     'makes no sense'),
-])
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        ('', 'not JSON'),
+        ('{"points": [', 'not JSON'),
+        ('[' * 100_000, 'not JSON'),
+        ('{}', 'not a report'),
+        ('3', 'not a report'),
+        ('"points"', 'not a report'),
+        ('[1, 2]', 'makes no sense'),
+        ('[]', 'makes no sense'),
+        ('{"points": []}', 'without'),
+        ('{"points": 3}', 'makes no sense'),
+        (
+            '{"points": [{"name": "a"}], "flights": 1, "cap_m": 1, "worlds": [], "seed_base": 0}',
+            "without 'msf_m'",
+        ),
+        ('{"threads": {"1": {}}}', "without 'exits'"),
+        ('{"threads": 3}', 'makes no sense'),
+        ('{"depth_84_ms": "fast"}', 'without'),
+        ('{"modes": {"rapid": 3}}', 'makes no sense'),
+        (
+            '{"distance_m": "far", "exit_shares": [1], "duration_s": 1, '
+            '"flights": 1, "collisions": 0}',
+            'makes no sense',
+        ),
+    ],
+)
 def test_a_file_that_is_no_report_is_named_in_one_line(
     tmp_path: Path, text: str, reason: str
 ) -> None:
@@ -232,8 +338,12 @@ def test_a_curve_that_has_no_figures_is_not_drawn() -> None:
 
 
 def test_a_control_that_scores_below_zero_is_in_the_picture() -> None:
-    control = {**GAME['points'][0], 'name': 'random exits', 'score': -12.0,
-               'score_ci95': [-14.0, -10.0]}
+    control = {
+        **GAME['points'][0],
+        'name': 'random exits',
+        'score': -12.0,
+        'score_ci95': [-14.0, -10.0],
+    }
     with figure() as (_, axes):
         evaluation(axes, {**GAME, 'controls': [control]})
         assert axes.get_ylim()[0] < -12.0

@@ -25,8 +25,12 @@ def copy_of(state: State) -> State:
 
 
 def fly(
-    state: State, scene: Scenes, values: tuple, seconds: float,
-    mode: int = dynamics.MODE_VELOCITY, yaw_is_rate: bool = True,
+    state: State,
+    scene: Scenes,
+    values: tuple,
+    seconds: float,
+    mode: int = dynamics.MODE_VELOCITY,
+    yaw_is_rate: bool = True,
 ) -> State:
     goal = make_goal(len(state.position))
     goal.mode[:] = mode
@@ -89,8 +93,9 @@ def test_the_others_and_the_threads_change_no_bit() -> None:
 
 
 def test_it_hovers_where_it_starts() -> None:
-    state = fly(make_state([[0, 0, -3, 1]]), scene_of(GROUND), (0, 0, 0, 0), 5,
-                mode=dynamics.MODE_HOLD)
+    state = fly(
+        make_state([[0, 0, -3, 1]]), scene_of(GROUND), (0, 0, 0, 0), 5, mode=dynamics.MODE_HOLD
+    )
     assert state.position[0] == pytest.approx([0, 0, -3], abs=0.01)
     assert not state.collided[0]
 
@@ -122,13 +127,19 @@ def test_yaw_turns_at_the_commanded_rate_and_to_the_commanded_angle() -> None:
 
 def test_throttle_lifts_and_motors_off_fall() -> None:
     scene = scene_of(GROUND)
-    up = fly(make_state([[0, 0, -20, 0]]), scene, (0, 0, 0.8, 0), 1,
-             mode=dynamics.MODE_ATTITUDE_THROTTLE)
+    up = fly(
+        make_state([[0, 0, -20, 0]]),
+        scene,
+        (0, 0, 0.8, 0),
+        1,
+        mode=dynamics.MODE_ATTITUDE_THROTTLE,
+    )
     assert up.velocity[0, 2] < -1
     down = fly(make_state([[0, 0, -20, 0]]), scene, (0, 0, 0, 0), 1, mode=dynamics.MODE_OFF)
     assert 6 < down.velocity[0, 2] < 9.8
-    motors = fly(make_state([[0, 0, -20, 0]]), scene, (0.6, 0.6, 0.6, 0.6), 1,
-                 mode=dynamics.MODE_MOTORS)
+    motors = fly(
+        make_state([[0, 0, -20, 0]]), scene, (0.6, 0.6, 0.6, 0.6), 1, mode=dynamics.MODE_MOTORS
+    )
     assert motors.velocity[0, 2] < 0
 
 

@@ -37,7 +37,7 @@ def test_it_agrees_with_embree() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10 ** 6))
+@given(seed=st.integers(0, 10**6))
 def test_every_pixel_is_the_ray_through_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     primitives = []
@@ -76,8 +76,9 @@ def test_right_is_right_and_down_is_down() -> None:
 
 
 def test_nothing_is_infinitely_far() -> None:
-    depth = render_depth(pack([world_of(solid('box', (-9, 0, 0), (1, 1, 1)))]), 0, ORIGIN,
-                         FORWARD, 8, 8, WIDE)
+    depth = render_depth(
+        pack([world_of(solid('box', (-9, 0, 0), (1, 1, 1)))]), 0, ORIGIN, FORWARD, 8, 8, WIDE
+    )
     assert np.isposinf(depth).all()
 
 
@@ -122,8 +123,13 @@ def test_turning_world_and_camera_together_changes_nothing() -> None:
     w, v = turn[0], turn[1:]
     a, b = np.array(base.orientation[0]), np.array(base.orientation[1:])
     moved = Primitive(
-        'cylinder', 'moved', matrix @ base.position + [1, 2, 3],
-        (w * a - v @ b, *(w * b + a * v + np.cross(v, b))), base.size, base.color)
+        'cylinder',
+        'moved',
+        matrix @ base.position + [1, 2, 3],
+        (w * a - v @ b, *(w * b + a * v + np.cross(v, b))),
+        base.size,
+        base.color,
+    )
     one = render_depth(pack([world_of(base)]), 0, ORIGIN, FORWARD, 64, 48, WIDE)
     other = render_depth(pack([world_of(moved)]), 0, ORIGIN + [1, 2, 3], turn[None], 64, 48, WIDE)
     agree = np.isclose(one, other, atol=1e-3) | (np.isinf(one) & np.isinf(other))
@@ -171,6 +177,5 @@ def test_a_view_with_pixels_that_are_not_square_is_the_same_view() -> None:
     x, y, z, yaw = world.start_poses[0]
     where = world.arrays, 0, np.array([[x, y, z]]), np.array([quaternion(yaw=yaw)])
     depth, picture = depth_and_color(*where, 96, 180, 1.4, aspect=288 / 180)
-    np.testing.assert_allclose(
-        depth, render_depth(*where, 288, 180, 1.4)[:, :, 1::3], rtol=1e-4)
+    np.testing.assert_allclose(depth, render_depth(*where, 288, 180, 1.4)[:, :, 1::3], rtol=1e-4)
     assert (picture == color(*where, 288, 180, 1.4)[:, :, 1::3]).mean() > 0.999

@@ -25,13 +25,14 @@ def scene_of(*primitives: Primitive) -> Scenes:
 def sphere_of_directions(count: int) -> np.ndarray:
     """Directions spread evenly over the sphere."""
     n = np.arange(count) + 0.5
-    polar, around = np.arccos(1 - 2 * n / count), np.pi * (1 + 5 ** 0.5) * n
-    return np.stack([np.cos(around) * np.sin(polar), np.sin(around) * np.sin(polar),
-                     np.cos(polar)], axis=1)
+    polar, around = np.arccos(1 - 2 * n / count), np.pi * (1 + 5**0.5) * n
+    return np.stack(
+        [np.cos(around) * np.sin(polar), np.sin(around) * np.sin(polar), np.cos(polar)], axis=1
+    )
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10 ** 6))
+@given(seed=st.integers(0, 10**6))
 def test_the_clearance_is_the_shortest_ray(seed: int) -> None:
     rng = np.random.default_rng(seed)
     kind = rng.choice(['box', 'cylinder', 'sphere', 'plane'])
@@ -50,8 +51,9 @@ def test_a_ray_says_how_far_and_what() -> None:
     near = Primitive('box', 'near', (3, 0, 0), LEVEL, (1, 1, 1), (1, 1, 1))
     far = Primitive('sphere', 'far', (0, 9, 0), LEVEL, (2, 2, 2), (1, 1, 1))
     which = np.empty(3, dtype=np.int32)
-    ranges = cast_rays(scene_of(near, far), 0, np.zeros(3), [[7, 0, 0], [0, 1, 0], [0, 0, 1]],
-                       which=which)
+    ranges = cast_rays(
+        scene_of(near, far), 0, np.zeros(3), [[7, 0, 0], [0, 1, 0], [0, 0, 1]], which=which
+    )
     assert ranges == pytest.approx([2.5, 8, np.inf])
     assert which.tolist() == [0, 1, -1]
 

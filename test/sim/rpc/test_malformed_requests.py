@@ -40,8 +40,19 @@ def value(rng: random.Random, depth: int = 0):
         lambda: rng.randbytes(rng.randint(0, 50)),
         lambda: [value(rng, depth + 1) for _ in range(rng.randint(0, 4))],
         lambda: {
-            rng.choice(['x_val', 'w_val', 'position', 'orientation', 'camera_name', 'is_rate',
-                        'image_type', 'latitude', 'a']): value(rng, depth + 1)
+            rng.choice(
+                [
+                    'x_val',
+                    'w_val',
+                    'position',
+                    'orientation',
+                    'camera_name',
+                    'is_rate',
+                    'image_type',
+                    'latitude',
+                    'a',
+                ]
+            ): value(rng, depth + 1)
             for _ in range(rng.randint(0, 4))
         },
     ]
@@ -60,15 +71,19 @@ def no_request(rng: random.Random) -> bytes:
     """Return msgpack, or nearly, that is no request at all."""
     huge = struct.pack('>BI', rng.choice([0xDB, 0xC6, 0xDD, 0xDF]), rng.getrandbits(32))
     whole = msgpack.packb([0, 1, 'getMultirotorState', ['']])
-    return rng.choice([
-        rng.randbytes(rng.randint(1, 200)),
-        huge + rng.randbytes(rng.randint(0, 100)),
-        whole[: rng.randint(1, len(whole) - 1)],
-        msgpack.packb(value(rng)),
-        msgpack.packb([rng.choice([0, 1, 2, 3, None, 'x']), value(rng), value(rng), value(rng)]),
-        b'\x91' * rng.randint(1, 3000),
-        huge * rng.randint(1, 300),
-    ])
+    return rng.choice(
+        [
+            rng.randbytes(rng.randint(1, 200)),
+            huge + rng.randbytes(rng.randint(0, 100)),
+            whole[: rng.randint(1, len(whole) - 1)],
+            msgpack.packb(value(rng)),
+            msgpack.packb(
+                [rng.choice([0, 1, 2, 3, None, 'x']), value(rng), value(rng), value(rng)]
+            ),
+            b'\x91' * rng.randint(1, 3000),
+            huge * rng.randint(1, 300),
+        ]
+    )
 
 
 @pytest.fixture(scope='module')
@@ -89,7 +104,10 @@ def at_first(module_server: Server) -> int:
 
 
 @settings(
-    max_examples=ROUNDS, deadline=None, derandomize=True, database=None,
+    max_examples=ROUNDS,
+    deadline=None,
+    derandomize=True,
+    database=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(st.integers(0, 2**32))
@@ -98,8 +116,10 @@ def test_ten_thousand_malformed_requests_leave_it_answering(
 ) -> None:
     rng = random.Random(seed)
     for _ in range(REQUESTS_A_ROUND):
-        with contextlib.suppress(ConnectionError), \
-                socket.create_connection(('127.0.0.1', module_server.port), 5) as connection:
+        with (
+            contextlib.suppress(ConnectionError),
+            socket.create_connection(('127.0.0.1', module_server.port), 5) as connection,
+        ):
             wrong = no_request(rng) if rng.random() < 0.4 else wrong_call(rng, counts)
             connection.sendall(wrong)
             if rng.random() < 0.2:

@@ -12,7 +12,11 @@ import pytest
 from rapid_nav.sim.rpc.msgpack_codec import Double, encode, Malformed, MAX_REQUEST_BYTES, Requests
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text()
     | st.binary(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
@@ -24,7 +28,7 @@ def test_messages_come_out_whole_however_the_stream_was_cut(messages, size):
     stream = b''.join(map(msgpack.packb, messages))
     requests, found = Requests(), []
     for at in range(0, len(stream), size):
-        found += requests.feed(stream[at:at + size])
+        found += requests.feed(stream[at : at + size])
     assert repr(found) == repr(messages)  # repr, as NaN is not equal to itself
 
 
@@ -34,14 +38,18 @@ def test_random_bytes_are_messages_or_malformed_and_nothing_else(data):
         Requests().feed(data)
 
 
-@pytest.mark.parametrize('head', [
-    b'\xdd\xff\xff\xff\xff',  # an array of 4 billion
-    b'\xdf\xff\xff\xff\xff',  # a map
-    b'\xc6\xff\xff\xff\xff',  # bytes
-    b'\xdb\xff\xff\xff\xff',  # a string
-    b'\xdd\x00\x10\x00\x00' * 300,  # a million elements, of which the first is as long, and so on
-    b'\x91' * 100_000,  # deep
-])
+@pytest.mark.parametrize(
+    'head',
+    [
+        b'\xdd\xff\xff\xff\xff',  # an array of 4 billion
+        b'\xdf\xff\xff\xff\xff',  # a map
+        b'\xc6\xff\xff\xff\xff',  # bytes
+        b'\xdb\xff\xff\xff\xff',  # a string
+        b'\xdd\x00\x10\x00\x00'
+        * 300,  # a million elements, of which the first is as long, and so on
+        b'\x91' * 100_000,  # deep
+    ],
+)
 def test_a_huge_claim_costs_no_more_than_the_bytes_that_came(head):
     requests = Requests()
     tracemalloc.start()

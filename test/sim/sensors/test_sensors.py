@@ -112,9 +112,7 @@ def test_lidar_points_in_the_vehicles_frame_are_brought_back_to_the_sensor(world
             drone.close()
         return points
 
-    np.testing.assert_allclose(
-        sweep('VehicleInertialFrame'), sweep('SensorLocalFrame'), atol=1e-3
-    )
+    np.testing.assert_allclose(sweep('VehicleInertialFrame'), sweep('SensorLocalFrame'), atol=1e-3)
 
 
 def test_a_sensor_that_is_not_there_is_an_error(world):
@@ -129,8 +127,9 @@ def test_a_sensor_that_is_not_there_is_an_error(world):
 @pytest.mark.parametrize('ned', [(0, 0, 0), (1000, -2000, -50), (1e-6, 3, 4)])
 def test_geographic_positions_are_read_back(ned):
     home = (47.641468, -122.140165, 122.0)
-    np.testing.assert_allclose(earth.to_ned(earth.to_geo(np.array(ned), home), home), ned,
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        earth.to_ned(earth.to_geo(np.array(ned), home), home), ned, atol=1e-5
+    )
 
 
 def test_a_degree_of_latitude_is_111_kilometres():

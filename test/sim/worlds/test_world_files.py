@@ -24,8 +24,12 @@ SCENE: dict[str, Any] = {
     ],
 }
 MAP: dict[str, Any] = {
-    'image': 'map.pgm', 'resolution': 0.1, 'origin': [-2.0, 1.0, 0.0], 'negate': 0,
-    'occupied_thresh': 0.65, 'free_thresh': 0.196,
+    'image': 'map.pgm',
+    'resolution': 0.1,
+    'origin': [-2.0, 1.0, 0.0],
+    'negate': 0,
+    'occupied_thresh': 0.65,
+    'free_thresh': 0.196,
 }
 
 
@@ -73,27 +77,40 @@ def changed(**entry: Any) -> dict[str, Any]:
     return {'primitives': [{'kind': 'box', 'position': [1, 2, 3], 'size': [1, 1, 1], **entry}]}
 
 
-@pytest.mark.parametrize(('content', 'complaint'), [
-    ('a: [1, 2', 'line 1'), ('just words', 'key: value'), ('[1, 2]', 'key: value'), ('', 'hold'),
-    ({'walls': 3}, 'neither "primitives"'),
-    ({'primitives': []}, 'at least one'), ({'primitives': 'box'}, 'must be a list'),
-    ({'primitives': ['box']}, 'primitive 0'),
-    ({**SCENE, 'indor': True}, "unknown key 'indor'"),
-    ({**SCENE, 'indoor': 'yes'}, 'true or false'),
-    ({**SCENE, 'start_poses': [[0, 0, 0]]}, 'start pose 0'),
-    ({**SCENE, 'start_poses': []}, 'start_poses'),
-    ({**SCENE, 'start_poses': [[4, 0, -1, 0]]}, 'leave at least'),
-    (changed(kind='cone'), 'choose one of box'), (changed(kind=None), 'choose one of box'),
-    (changed(position=[1, 2]), 'list of 3'), (changed(position='here'), 'list of 3'),
-    (changed(size=[1, 1, 0]), 'positive'), (changed(size=[1, 1, float('nan')]), '3 numbers'),
-    (changed(kind='sphere', size=[1, 2, 3]), 'round'), (changed(size=[1, 1, 1e9]), '3 numbers'),
-    (changed(color=[0, 0, 300]), '0..255'), (changed(orientation=[0, 0, 0, 0]), 'no rotation'),
-    (changed(yaw='left'), 'yaw'), (changed(yaw=1, orientation=[1, 0, 0, 0]), 'not both'),
-    (changed(shape='round'), "unknown key 'shape'"),
-    ({'primitives': [{'kind': 'box', 'size': [1, 1, 1]}]}, 'position is missing'),
-    ({'primitives': [{'kind': 'box', 'position': [1, 1, 1]}]}, 'size is missing'),
-    ({'primitives': SCENE['primitives'][:2] + SCENE['primitives'][1:2]}, "named 'crate'"),
-])
+@pytest.mark.parametrize(
+    ('content', 'complaint'),
+    [
+        ('a: [1, 2', 'line 1'),
+        ('just words', 'key: value'),
+        ('[1, 2]', 'key: value'),
+        ('', 'hold'),
+        ({'walls': 3}, 'neither "primitives"'),
+        ({'primitives': []}, 'at least one'),
+        ({'primitives': 'box'}, 'must be a list'),
+        ({'primitives': ['box']}, 'primitive 0'),
+        ({**SCENE, 'indor': True}, "unknown key 'indor'"),
+        ({**SCENE, 'indoor': 'yes'}, 'true or false'),
+        ({**SCENE, 'start_poses': [[0, 0, 0]]}, 'start pose 0'),
+        ({**SCENE, 'start_poses': []}, 'start_poses'),
+        ({**SCENE, 'start_poses': [[4, 0, -1, 0]]}, 'leave at least'),
+        (changed(kind='cone'), 'choose one of box'),
+        (changed(kind=None), 'choose one of box'),
+        (changed(position=[1, 2]), 'list of 3'),
+        (changed(position='here'), 'list of 3'),
+        (changed(size=[1, 1, 0]), 'positive'),
+        (changed(size=[1, 1, float('nan')]), '3 numbers'),
+        (changed(kind='sphere', size=[1, 2, 3]), 'round'),
+        (changed(size=[1, 1, 1e9]), '3 numbers'),
+        (changed(color=[0, 0, 300]), '0..255'),
+        (changed(orientation=[0, 0, 0, 0]), 'no rotation'),
+        (changed(yaw='left'), 'yaw'),
+        (changed(yaw=1, orientation=[1, 0, 0, 0]), 'not both'),
+        (changed(shape='round'), "unknown key 'shape'"),
+        ({'primitives': [{'kind': 'box', 'size': [1, 1, 1]}]}, 'position is missing'),
+        ({'primitives': [{'kind': 'box', 'position': [1, 1, 1]}]}, 'size is missing'),
+        ({'primitives': SCENE['primitives'][:2] + SCENE['primitives'][1:2]}, "named 'crate'"),
+    ],
+)
 def test_a_wrong_scene_file_is_told_what_is_wrong(
     tmp_path: Path, content: Any, complaint: str
 ) -> None:
@@ -117,8 +134,8 @@ def test_a_binary_file_is_no_world(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture])
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(max_size=200))
 def test_no_text_does_worse_than_a_clear_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / 'any.yaml'
@@ -131,9 +148,16 @@ def test_no_text_does_worse_than_a_clear_error(tmp_path: Path, text: str) -> Non
 def test_a_map_becomes_walls_where_it_is_not_free(tmp_path: Path, file: str) -> None:
     world = make_world(write_map(tmp_path, a_room(), file), 1)
     # Column 20 to 100, row 80 to 20 from the top: x = -2 + 2 to -2 + 10, y = 1 + 2 to 1 + 8.
-    for east, north, solid in ((0.2, 3.2, False), (-0.2, 3.2, True), (7.9, 8.9, False),
-                               (8.2, 5, True), (3, 9.2, True), (6.2, 7.8, True),
-                               (6.2, 4.2, False), (-1.5, 1.2, True)):
+    for east, north, solid in (
+        (0.2, 3.2, False),
+        (-0.2, 3.2, True),
+        (7.9, 8.9, False),
+        (8.2, 5, True),
+        (3, 9.2, True),
+        (6.2, 7.8, True),
+        (6.2, 4.2, False),
+        (-1.5, 1.2, True),
+    ):
         # What is deep in the unknown need not be filled: nobody gets there.
         assert solid_at(world, east, north) == solid or (east, north) == (-1.5, 1.2)
     assert len(world.primitives) < 20
@@ -177,15 +201,24 @@ def test_many_speckles_do_not_make_too_many_boxes(tmp_path: Path) -> None:
     assert len(make_world(write_map(tmp_path, image, resolution=0.02), 1).primitives) < 3000
 
 
-@pytest.mark.parametrize(('changes', 'complaint'), [
-    ({'image': None}, 'image'), ({'image': 7}, 'image'),
-    ({'resolution': None}, 'resolution'), ({'resolution': 0}, 'resolution'),
-    ({'resolution': 'fine'}, 'resolution'), ({'origin': [1, 2]}, 'origin'),
-    ({'origin': None}, 'origin'), ({'occupied_thresh': 65}, 'occupied_thresh'),
-    ({'free_thresh': 0.9}, 'free_thresh'), ({'negate': 'no'}, 'negate'),
-    ({'mode': 'binary'}, 'trinary, scale, raw'), ({'free_thresh': 0.0}, 'nothing in the map'),
-    ({'resolution': 0.005}, 'wider than'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        ({'image': None}, 'image'),
+        ({'image': 7}, 'image'),
+        ({'resolution': None}, 'resolution'),
+        ({'resolution': 0}, 'resolution'),
+        ({'resolution': 'fine'}, 'resolution'),
+        ({'origin': [1, 2]}, 'origin'),
+        ({'origin': None}, 'origin'),
+        ({'occupied_thresh': 65}, 'occupied_thresh'),
+        ({'free_thresh': 0.9}, 'free_thresh'),
+        ({'negate': 'no'}, 'negate'),
+        ({'mode': 'binary'}, 'trinary, scale, raw'),
+        ({'free_thresh': 0.0}, 'nothing in the map'),
+        ({'resolution': 0.005}, 'wider than'),
+    ],
+)
 def test_a_wrong_map_is_told_what_is_wrong(
     tmp_path: Path, changes: dict[str, Any], complaint: str
 ) -> None:
@@ -215,7 +248,7 @@ def test_a_broken_image_is_told_so(tmp_path: Path, data: bytes) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 10 ** 6), share=st.floats(0, 1))
+@given(seed=st.integers(0, 10**6), share=st.floats(0, 1))
 def test_rectangles_cover_the_edge_of_the_solid_and_nothing_free(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     solid = rng.random((rng.integers(1, 20), rng.integers(1, 20))) < share

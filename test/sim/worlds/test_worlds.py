@@ -25,10 +25,15 @@ def test_name_and_seed_make_the_world(name: str) -> None:
     assert one.primitives != other.primitives
 
 
-@pytest.mark.parametrize(('name', 'count', 'center'), [
-    ('corridor', 157, (23.0969, 22.2397)), ('rooms', 299, (23.4944, 22.8071)),
-    ('pillars', 231, (22.6285, 20.0130)), ('forest', 411, (16.9611, 16.8266)),
-])
+@pytest.mark.parametrize(
+    ('name', 'count', 'center'),
+    [
+        ('corridor', 157, (23.0969, 22.2397)),
+        ('rooms', 299, (23.4944, 22.8071)),
+        ('pillars', 231, (22.6285, 20.0130)),
+        ('forest', 411, (16.9611, 16.8266)),
+    ],
+)
 def test_worlds_stay_what_policies_were_trained_in(
     name: str, count: int, center: tuple[float, float]
 ) -> None:
@@ -62,7 +67,7 @@ def test_a_body_of_90_cm_gets_from_every_start_to_most_of_the_world(name: str) -
     # Sampled every 25 cm, a way 1.2 m wide holds a sphere of 45 cm radius at some sample.
     inside, plan = reachable(make_world(name, HELD_OUT), 0.45)
     assert inside.all()
-    assert plan.sum() * CELL ** 2 > 600  # [m^2]; 100 m need not be flown in circles
+    assert plan.sum() * CELL**2 > 600  # [m^2]; 100 m need not be flown in circles
     extent = np.ptp(np.argwhere(plan), axis=0) * CELL
     assert extent.min() > 30
 
@@ -123,13 +128,13 @@ def test_no_drone_gets_through_the_canopy_of_the_forest() -> None:
     looking_up = np.array([[np.cos(np.pi / 4), 0, np.sin(np.pi / 4), 0]])
     spots = np.stack(np.meshgrid(np.linspace(2, 31.6, 13), np.linspace(2, 31.6, 13)), axis=-1)
     places = np.column_stack([spots.reshape(-1, 2), np.full(169, -2.0)])
-    depth = render_depth(
-        pack([world]), 0, places, np.repeat(looking_up, 169, axis=0), 64, 64, 1.5)
+    depth = render_depth(pack([world]), 0, places, np.repeat(looking_up, 169, axis=0), 64, 64, 1.5)
     assert np.isinf(depth).mean() < 0.05
     inside, _ = reachable(world, 0.35, low=0.4, high=2.5)
     assert inside.all()
-    columns = np.column_stack([np.repeat(places[:, :2], 17, axis=0),
-                               -np.tile(np.arange(4, 8.1, 0.25), 169)])
+    columns = np.column_stack(
+        [np.repeat(places[:, :2], 17, axis=0), -np.tile(np.arange(4, 8.1, 0.25), 169)]
+    )
     room = clearance(pack([world]), 0, columns).reshape(169, 17).min(axis=1)
     assert (room < 0.35).all()
 
