@@ -70,7 +70,8 @@ def read_weights(path: Path) -> tuple[About, dict[str, np.ndarray]]:
     """Read a checkpoint's settings and weights (float32); CheckpointError if it is not whole."""
     with _opened(path) as file:
         about = About.from_json((file.metadata() or {})['rapid_nav'])
-        return about, {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+        names = list(file.keys())  # it is no dict
+        return about, {name: file.get_tensor(name).astype(np.float32) for name in names}
 
 
 def read_about(path: Path) -> About:
