@@ -17,7 +17,7 @@ from rapid_nav.stack import flight
 from rapid_nav.stack.processes import Processes
 
 if TYPE_CHECKING:
-    from rapid_nav.nodes.lib.latency_probe import Stopwatch
+    from rapid_nav.nodes.lib.latency_probe import LatencyProbe
 _START_S = 60.0  # for the policy to come up
 _TURNS = 4  # of a trainer that is stopped, and one that learns
 
@@ -74,9 +74,9 @@ def image_to_command(config: LatencyConfig) -> tuple[dict[str, float], float]:
     """
     import numpy as np
 
-    with _policy(config) as (_, stopwatch):
-        waits = stopwatch.measure(config.images, 1.0 / config.rate, _START_S)
-        return percentiles(waits), 1e3 * float(np.median(stopwatch.overheads))
+    with _policy(config) as (_, probe):
+        waits = probe.measure(config.images, 1.0 / config.rate, _START_S)
+        return percentiles(waits), 1e3 * float(np.median(probe.overheads))
 
 
 def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
     waits: dict[int, list[float]] = {signal.SIGSTOP: [], signal.SIGCONT: []}
     with (
         tempfile.TemporaryDirectory() as out,
-        _policy(config, operating_point='full') as (processes, stopwatch),
+        _policy(config, operating_point='full') as (processes, probe),
     ):
-        stopwatch.measure(1, period, _START_S)
+        probe.measure(1, period, _START_S)
         lesson = LessonConfig(
             out=out,
             start=str(checkpoint_of(config)),
@@ -109,10 +109,10 @@ def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
             ).command('rapid'),
         )
         # The file it was given, that of the trainer's start, and one of what it has learned.
-        stopwatch.show_until(lambda: len(stopwatch.flown) > 2, period, 2 * _START_S)
+        probe.show_until(lambda: len(probe.flown) > 2, period, 2 * _START_S)
         for number in _TURNS * tuple(waits):
             processes.running['trainer'].send_signal(number)
-            waits[number] += stopwatch.measure(config.images // _TURNS, period, _START_S)
+            waits[number] += probe.measure(config.images // _TURNS, period, _START_S)
         processes.running['trainer'].send_signal(signal.SIGCONT)
     alone, beside = (percentiles(waits[number]) for number in (signal.SIGSTOP, signal.SIGCONT))
     return {
@@ -130,7 +130,9 @@ def percentiles(waits: list[float]) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _policy(config: LatencyConfig, **parameters: str) -> Iterator[tuple[Processes, 'Stopwatch']]:
+def _policy(
+    config: LatencyConfig, **parameters: str
+) -> Iterator[tuple[Processes, 'LatencyProbe']]:
     """Yield a running policy and who shows it images."""
     # Nobody tells the time here but the wall.
     policy = flight.Process(
@@ -141,19 +143,19 @@ def _policy(config: LatencyConfig, **parameters: str) -> Iterator[tuple[Processe
     with flight.reserve_domain() as domain:
         environment = flight.environment(domain)
         os.environ.update(environment)
-        with Processes(environment, print) as processes, _stopwatch() as stopwatch:
+        with Processes(environment, print) as processes, _latency_probe() as probe:
             processes.start('policy', policy.command('rapid'))
-            yield processes, stopwatch
+            yield processes, probe
 
 
 @contextlib.contextmanager
-def _stopwatch() -> Iterator['Stopwatch']:
+def _latency_probe() -> Iterator['LatencyProbe']:
     import rclpy
 
-    from rapid_nav.nodes.lib.latency_probe import Stopwatch
+    from rapid_nav.nodes.lib.latency_probe import LatencyProbe
 
     rclpy.init()
     try:
-        yield Stopwatch()
+        yield LatencyProbe()
     finally:
         rclpy.try_shutdown()

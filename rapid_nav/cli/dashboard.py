@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from rapid_nav.drone.flight_stats import Journal
+from rapid_nav.drone.flight_stats import FlightStats
 
 _LINE_EVERY_S = 5.0
 
 
 class Dashboard:
-    """A context that shows a journal; `update` is called several times a second."""
+    """A context that shows flight statistics; `update` is called several times a second."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -36,43 +36,43 @@ class Dashboard:
         """Show a line of a process's output, above the table."""
         self.console.print(f'[{name}] {line}', markup=False, soft_wrap=True)
 
-    def update(self, journal: Journal) -> None:
+    def update(self, stats: FlightStats) -> None:
         """Show how far it is."""
         if self.console.is_terminal:
-            self.live.update(table(self.title, journal))
-        elif time.monotonic() >= self.next_line and journal.frames:
+            self.live.update(table(self.title, stats))
+        elif time.monotonic() >= self.next_line and stats.frames:
             self.next_line = time.monotonic() + _LINE_EVERY_S
             self.console.print(
-                ', '.join(f'{name} {value}' for name, value in facts(journal)),
+                ', '.join(f'{name} {value}' for name, value in facts(stats)),
                 markup=False,
                 soft_wrap=True,
             )
 
 
-def table(title: str, journal: Journal) -> Table:
+def table(title: str, stats: FlightStats) -> Table:
     """Return the live table."""
     grid = Table(title=title, show_header=False, min_width=56)
-    for name, value in facts(journal) or [('', 'taking off')]:
+    for name, value in facts(stats) or [('', 'taking off')]:
         grid.add_row(name, value)
     return grid
 
 
-def facts(journal: Journal) -> list[tuple[str, str]]:
+def facts(stats: FlightStats) -> list[tuple[str, str]]:
     """Return what there is to say about the flights so far."""
-    if not journal.frames:
+    if not stats.frames:
         return []
-    frame = journal.frames[-1]
-    flight, latency = journal.flights[frame.flight], journal.latency_ms()
+    frame = stats.frames[-1]
+    flight, latency = stats.flights[frame.flight], stats.latency_ms()
     return [
-        ('flown', f'{journal.duration:.1f} s'),
-        ('flight', f'{len(journal.flights)} ({journal.collisions} collisions)'),
-        ('distance', f'{flight.distance:.1f} m of {journal.distance:.1f} m'),
+        ('flown', f'{stats.duration:.1f} s'),
+        ('flight', f'{len(stats.flights)} ({stats.collisions} collisions)'),
+        ('distance', f'{flight.distance:.1f} m of {stats.distance:.1f} m'),
         ('clearance', f'{frame.clearance:.1f} m'),
         ('speed', f'{frame.speed:.1f} m/s'),
-        ('exits', ' '.join(f'{share:.0%}' for share in journal.exit_shares()) or '-'),
-        ('operations', number(journal.macs_ratio(), '.0%')),
+        ('exits', ' '.join(f'{share:.0%}' for share in stats.exit_shares()) or '-'),
+        ('operations', number(stats.macs_ratio(), '.0%')),
         ('latency', f'{number(latency["p50"], ".1f")} ms (p99 {number(latency["p99"], ".1f")})'),
-        ('images', f'{journal.image_rate():.1f} Hz'),
+        ('images', f'{stats.image_rate():.1f} Hz'),
     ]
 
 

@@ -18,7 +18,7 @@ from rapid_nav.stack import flight
 from rapid_nav.stack.processes import Processes
 
 if TYPE_CHECKING:
-    from rapid_nav.nodes.lib.flight_listener import Recorder
+    from rapid_nav.nodes.lib.flight_listener import FlightListener
 _LAST_WORDS_S = 0.4  # of silence, after which nothing more of a whole flight is under way
 _LOST_WORDS_S = 3.0  # the same, when the last frame or its decision has not come
 _PATIENCE_S = 5.0  # with a thread that ends
@@ -58,12 +58,12 @@ def main(config: FlyConfig) -> int:
 
 
 def _watch(
-    processes: Processes, recorder: 'Recorder', dashboard: Dashboard, stop: threading.Event
+    processes: Processes, recorder: 'FlightListener', dashboard: Dashboard, stop: threading.Event
 ) -> int:
     """Show the flight until it is over or a part of it ends; return 1 if that was a crash."""
     while not stop.wait(0.1):
         with recorder.lock:
-            dashboard.update(recorder.journal)
+            dashboard.update(recorder.stats)
         if ended := processes.ended():
             name, status = ended
             if name == 'airsim_bridge' and status == 0:
@@ -78,7 +78,7 @@ def _watch(
     return 0
 
 
-def _hear_out(recorder: 'Recorder') -> None:
+def _hear_out(recorder: 'FlightListener') -> None:
     """Wait for what is still under way: the last frame ends a flight, and has its decision."""
     heard, since = -1, time.monotonic()
     while (silence := time.monotonic() - since) < _LOST_WORDS_S:
@@ -89,9 +89,9 @@ def _hear_out(recorder: 'Recorder') -> None:
         time.sleep(0.02)
 
 
-def _report(config: FlyConfig, recorder: 'Recorder') -> dict[str, Any]:
+def _report(config: FlyConfig, recorder: 'FlightListener') -> dict[str, Any]:
     with recorder.lock:
-        account = recorder.journal.report()
+        account = recorder.stats.report()
     embedded = config.simulator == 'embedded'
     return {
         'world': config.world if embedded else config.simulator,
@@ -126,18 +126,18 @@ def asked_to_stop() -> Iterator[threading.Event]:
 
 
 @contextlib.contextmanager
-def _recorder(namespace: str) -> Iterator['Recorder']:
+def _recorder(namespace: str) -> Iterator['FlightListener']:
     """Yield a recorder that listens in a thread of its own."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
-    from rapid_nav.nodes.lib.flight_listener import Recorder
+    from rapid_nav.nodes.lib.flight_listener import FlightListener
     from rapid_nav.nodes.lib.spin import until_shutdown
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
-    recorder = Recorder(_RECORDER, namespace)
+    recorder = FlightListener(_RECORDER, namespace)
     executor.add_node(recorder)
 
     def listen() -> None:

@@ -23,7 +23,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Thought:
+class DecisionRecord:
     """What one decision cost."""
 
     stamp_ns: int
@@ -33,17 +33,17 @@ class Thought:
     latency: float  # [s]
 
 
-class Journal:
+class FlightStats:
     """Takes frames and decisions as they come and sums them up at any time."""
 
     def __init__(self) -> None:
         self.flights: dict[int, Progress] = {}
         self.frames: list[Frame] = []
-        self.thoughts: dict[int, Thought] = {}
+        self.decisions: dict[int, DecisionRecord] = {}
         self.collisions = 0
         self.flown_ns = 0
 
-    def saw(self, frame: Frame) -> None:
+    def add_frame(self, frame: Frame) -> None:
         """Note a frame."""
         if self.frames and self.frames[-1].flight == frame.flight:
             self.flown_ns += frame.stamp_ns - self.frames[-1].stamp_ns
@@ -51,9 +51,9 @@ class Journal:
         self.flights.setdefault(frame.flight, Progress()).to(frame.position)
         self.collisions += frame.terminal and frame.collision
 
-    def thought(self, thought: Thought) -> None:
+    def add_decision(self, decision: DecisionRecord) -> None:
         """Note a decision."""
-        self.thoughts[thought.stamp_ns] = thought
+        self.decisions[decision.stamp_ns] = decision
 
     @property
     def duration(self) -> float:
@@ -67,37 +67,37 @@ class Journal:
 
     def exit_shares(self) -> list[float]:
         """Return the share of the decisions that each exit made, by level."""
-        levels = Counter(thought.level for thought in self.thoughts.values())
-        count = max((thought.num_levels for thought in self.thoughts.values()), default=0)
+        levels = Counter(decision.level for decision in self.decisions.values())
+        count = max((decision.num_levels for decision in self.decisions.values()), default=0)
         return [levels[level] / levels.total() for level in range(count)]
 
     def macs_ratio(self) -> float | None:
         """Return the operations spent, as a share of the full network's."""
-        ratios = [thought.macs_ratio for thought in self.thoughts.values()]
+        ratios = [decision.macs_ratio for decision in self.decisions.values()]
         return float(np.mean(ratios)) if ratios else None
 
     def latency_ms(self) -> dict[str, float | None]:
         """Return how long images waited for their commands."""
-        waits = [1e3 * thought.latency for thought in self.thoughts.values()]
+        waits = [1e3 * decision.latency for decision in self.decisions.values()]
         return {f'p{q}': float(np.percentile(waits, q)) if waits else None for q in (50, 99)}
 
     def image_rate(self) -> float:
         """Return the images decided on per simulated second, from each flight's first one on."""
-        following = max(0, len(self.thoughts) - len(self.flights))
+        following = max(0, len(self.decisions) - len(self.flights))
         return following / self.duration if self.duration else 0.0
 
     def report(self) -> dict[str, Any]:
         """Return the account as plain JSON values."""
         distances = [flight.distance for flight in self.flights.values()]
         entered = sum(flight.entered for flight in self.flights.values())
-        dropped = {frame.stamp_ns for frame in self.frames} - self.thoughts.keys()
+        dropped = {frame.stamp_ns for frame in self.frames} - self.decisions.keys()
         return {
             'duration_s': self.duration,
             'flights': len(distances),
             'distance_m': distances,
             'coverage': entered / self.distance if self.distance else 0.0,
             'collisions': self.collisions,
-            'decisions': len(self.thoughts),
+            'decisions': len(self.decisions),
             'exit_shares': self.exit_shares(),
             'macs_ratio': self.macs_ratio(),
             'latency_ms': self.latency_ms(),

@@ -21,8 +21,8 @@ from rapid_nav.drone.episode import Verdict
 from rapid_nav.drone.task import TASKS
 from rapid_nav.msg import Outcome
 from rapid_nav.nodes.bridge.config import BridgeConfig
-from rapid_nav.nodes.bridge.control_loop import FlightLoop
-from rapid_nav.nodes.bridge.handoff import Mailbox
+from rapid_nav.nodes.bridge.control_loop import ControlLoop
+from rapid_nav.nodes.bridge.handoff import Handoff
 from rapid_nav.nodes.bridge.sensors import SensorConfig, Sensors
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
@@ -44,7 +44,7 @@ class AirSimBridge(Node):
         self.config = declare(self, BridgeConfig)
         self.counts: Counter[str] = Counter()
         self.trouble = _AT_FIRST
-        self.mailbox = Mailbox()
+        self.handoff = Handoff()
         self.decides_on_rgb = TASKS[self.config.task].observation.kind == 'rgb'
         self.depth = self.create_publisher(Image, 'camera/depth', IMAGES)
         self.image = self.create_publisher(
@@ -61,7 +61,7 @@ class AirSimBridge(Node):
             self.create_service(Trigger, errand, partial(self.on_errand, errand))
         # The simulator's clock stops with the simulator, just when there is something to say.
         self.create_timer(1.0, self.diagnose, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
-        self.loop = FlightLoop(self.config, self)
+        self.loop = ControlLoop(self.config, self)
 
     def is_recorded(self) -> bool:
         """Return whether whoever must miss nothing listens."""
@@ -129,7 +129,7 @@ class AirSimBridge(Node):
         self, errand: str, _: Trigger.Request, answer: Trigger.Response
     ) -> Trigger.Response:
         """Take off, land or reset, and answer when it is done."""
-        answer.message = self.trouble or self.mailbox.send(errand, _PATIENCE_S)
+        answer.message = self.trouble or self.handoff.send(errand, _PATIENCE_S)
         answer.success = not answer.message
         return answer
 

@@ -18,7 +18,7 @@ from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes.deciding.decision_maker import Choice, LIVE, make_brain, PolicyConfig
 from rapid_nav.nodes.deciding.loading import load, Loaded
 from rapid_nav.nodes.lib import conversions
-from rapid_nav.nodes.lib.async_parameters import PatientParameters
+from rapid_nav.nodes.lib.async_parameters import AsyncParameterService
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.qos import hears, RECORD
 from rapid_nav.nodes.lib.spin import run
@@ -34,7 +34,7 @@ class Policy(Node):
         self.config = declare(self, PolicyConfig, live=LIVE, accept=self.accept)
         self.brain = make_brain(self.config)
         self.prepared: Loaded | None = None
-        self.parameters = PatientParameters(self, self.prepare)
+        self.parameters = AsyncParameterService(self, self.prepare)
         self.counts: Counter[str] = Counter()
         self.waits: deque[float] = deque(maxlen=1000)  # [s]
         self.last_ns: int | None = None  # stamp of the newest image that was decided on

@@ -18,7 +18,7 @@ from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
-from rapid_nav.nodes.viz.decision_markers import Thought
+from rapid_nav.nodes.viz.decision_markers import DecisionMarkers
 from rapid_nav.options import check, setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -48,7 +48,7 @@ class SceneConfig:
         check(self)
 
 
-class Scene(Node):
+class SceneMarkers(Node):
     """Asks for the world once a flight, and draws the path once a second."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Scene(Node):
         self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
         self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, 10)
         self.create_timer(1.0, self.draw_trail)
-        self.thought = Thought(self)
+        self.decisions = DecisionMarkers(self)
 
     def on_outcome(self, message: Outcome) -> None:
         """Draw the world of a new flight."""
@@ -143,4 +143,4 @@ def stem(name: str) -> str:
 
 def main() -> int:
     """Draw until told to stop."""
-    return run(Scene)
+    return run(SceneMarkers)

@@ -19,7 +19,7 @@ from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
 from rapid_nav.nodes.viz import rerun_convert
-from rapid_nav.nodes.viz.rerun_server import free_port, Page
+from rapid_nav.nodes.viz.rerun_server import free_port, RerunServer
 from rapid_nav.options import check, setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -52,7 +52,7 @@ class Viewer(Node):
         self.config = declare(self, ViewerConfig)
         self.stream = rr.RecordingStream('rapid_nav')
         self.began_ns: int | None = None
-        self.page: Page | None = None
+        self.server: RerunServer | None = None
         for topic, kind, show, qos in (
             ('scene', MarkerArray, self.on_scene, LATCHED),
             ('trail', MarkerArray, self.on_trail, LATCHED),
@@ -89,9 +89,9 @@ class Viewer(Node):
     def open_browser(self, data: int) -> None:
         """Serve the page that shows what is served at this port."""
         host = self.config.host
-        self.page = Page(host, self.config.port or free_port(host), data)
-        self.get_logger().info(f'The flight is at {self.page.address}')
-        self.page.open()
+        self.server = RerunServer(host, self.config.port or free_port(host), data)
+        self.get_logger().info(f'The flight is at {self.server.address}')
+        self.server.open()
 
     def at(self, stamp_ns: int) -> None:
         """Say when what follows was."""
@@ -102,18 +102,18 @@ class Viewer(Node):
     def on_scene(self, message: MarkerArray) -> None:
         """Show a new world in place of the old one."""
         self.stream.log('world/scene', rr.Clear(recursive=True))
-        for path, shapes in rerun_convert.world(message):
+        for path, shapes in rerun_convert.scene(message):
             self.stream.log(f'world/scene/{path}', shapes)
 
     def on_trail(self, message: MarkerArray) -> None:
         """Show the path so far."""
         for line in message.markers:
-            self.stream.log('world/trail', rerun_convert.path(line))
+            self.stream.log('world/trail', rerun_convert.trail(line))
 
     def on_odometry(self, message: Odometry) -> None:
         """Move the drone."""
         self.at(conversions.nanoseconds(message.header.stamp))
-        self.stream.log('world/drone', rerun_convert.place(message))
+        self.stream.log('world/drone', rerun_convert.drone_pose(message))
 
     def on_outcome(self, message: Outcome) -> None:
         """Show how near it came, and how a flight ended."""
@@ -132,7 +132,7 @@ class Viewer(Node):
     def on_exit_level(self, message: ExitLevel) -> None:
         """Show how hard it thought."""
         self.at(conversions.nanoseconds(message.header.stamp))
-        for path, value in rerun_convert.figures(message):
+        for path, value in rerun_convert.curve_points(message):
             self.stream.log(path, rr.Scalars(value))
         self.stream.log('world/drone/direction', rerun_convert.exit_style(message))
 
@@ -146,17 +146,19 @@ class Viewer(Node):
     def on_depth(self, message: Image) -> None:
         """Show what it sees."""
         self.at(conversions.nanoseconds(message.header.stamp))
-        self.stream.log('camera/depth', rerun_convert.depth(conversions.depth_image(message)))
+        self.stream.log(
+            'camera/depth', rerun_convert.depth_image(conversions.depth_image(message))
+        )
 
     def on_image(self, message: Image) -> None:
         """Show what a person would see."""
         self.at(conversions.nanoseconds(message.header.stamp))
-        self.stream.log('camera/image', rerun_convert.picture(message))
+        self.stream.log('camera/image', rerun_convert.color_image(message))
 
     def close(self) -> None:
         """Write out what is still under way."""
-        if self.page:
-            self.page.close()
+        if self.server:
+            self.server.close()
         self.stream.flush()
         self.stream.disconnect()
 

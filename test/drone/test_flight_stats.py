@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.drone.episode import Episode, Progress
-from rapid_nav.drone.flight_stats import Frame, Journal, Thought
+from rapid_nav.drone.flight_stats import DecisionRecord, FlightStats, Frame
 from rapid_nav.drone.reward import RewardConfig
 
 PERIOD_NS = 102_000_000
@@ -43,42 +43,42 @@ def test_what_was_new_on_the_way_is_what_was_entered(path) -> None:
 
 
 def test_time_between_two_flights_does_not_count() -> None:
-    journal = Journal()
+    stats = FlightStats()
     for number in range(11):
-        journal.saw(frame(number, flight=0, x=0.2 * number))
+        stats.add_frame(frame(number, flight=0, x=0.2 * number))
     for number in range(100, 111):
-        journal.saw(frame(number, flight=1, x=50 + 0.2 * number))
-    assert journal.duration == pytest.approx(2 * 10 * 0.102)
-    assert journal.report()['distance_m'] == pytest.approx([2.0, 2.0])
-    assert journal.report()['flights'] == 2
+        stats.add_frame(frame(number, flight=1, x=50 + 0.2 * number))
+    assert stats.duration == pytest.approx(2 * 10 * 0.102)
+    assert stats.report()['distance_m'] == pytest.approx([2.0, 2.0])
+    assert stats.report()['flights'] == 2
 
 
 def test_the_rate_of_images_is_right_from_the_second_one_on() -> None:
-    journal = Journal()
+    stats = FlightStats()
     rates = []
     for number, flight in ((0, 0), (1, 0), (2, 0), (9, 1), (10, 1)):
-        journal.saw(frame(number, flight))
-        journal.thought(Thought(number * PERIOD_NS, 0, 2, 0.1, 0.001))
-        rates.append(journal.image_rate())
+        stats.add_frame(frame(number, flight))
+        stats.add_decision(DecisionRecord(number * PERIOD_NS, 0, 2, 0.1, 0.001))
+        rates.append(stats.image_rate())
     assert rates[0] == 0.0
     assert rates[1:] == pytest.approx([1 / 0.102] * 4)
 
 
 def test_a_touch_counts_as_a_collision_when_it_ends_a_flight() -> None:
-    journal = Journal()
-    journal.saw(frame(0, collision=True))
-    journal.saw(frame(1, terminal=True))
-    journal.saw(frame(2, flight=1, terminal=True, collision=True))
-    assert journal.report()['collisions'] == 1
+    stats = FlightStats()
+    stats.add_frame(frame(0, collision=True))
+    stats.add_frame(frame(1, terminal=True))
+    stats.add_frame(frame(2, flight=1, terminal=True, collision=True))
+    assert stats.report()['collisions'] == 1
 
 
 def test_an_image_without_a_decision_was_dropped() -> None:
-    journal = Journal()
+    stats = FlightStats()
     for number in range(4):
-        journal.saw(frame(number))
+        stats.add_frame(frame(number))
         if number != 2:
-            journal.thought(Thought(number * PERIOD_NS, number % 3, 3, 0.5, 0.004))
-    report = journal.report()
+            stats.add_decision(DecisionRecord(number * PERIOD_NS, number % 3, 3, 0.5, 0.004))
+    report = stats.report()
     assert report['dropped_images'] == 1
     assert report['decisions'] == 3
     assert report['exit_shares'] == pytest.approx([2 / 3, 1 / 3, 0])
@@ -87,7 +87,7 @@ def test_an_image_without_a_decision_was_dropped() -> None:
 
 
 def test_a_flight_that_never_was_has_an_account_too() -> None:
-    report = Journal().report()
+    report = FlightStats().report()
     assert report['flights'] == 0
     assert report['exit_shares'] == []
     assert report['latency_ms'] == {'p50': None, 'p99': None}

@@ -15,7 +15,7 @@ import yaml
 
 from rapid_nav.nodes.airsim_bridge import AirSimBridge
 from rapid_nav.nodes.lib import conversions
-from rapid_nav.nodes.scene_markers import Scene
+from rapid_nav.nodes.scene_markers import SceneMarkers
 
 CONFIG = Path(__file__).parents[2] / 'config' / 'rapid_nav.rviz'
 Published = dict[str, TopicEndpointInfo]
@@ -38,7 +38,7 @@ def published() -> Iterator[Published]:
 
     with reserve_domain() as domain:
         rclpy.init(args=['--ros-args', '-r', '__ns:=/rapid'], domain_id=domain)
-        nodes: list[Node] = [AirSimBridge(), Scene()]
+        nodes: list[Node] = [AirSimBridge(), SceneMarkers()]
         try:
             yield {
                 topic: offer

@@ -22,7 +22,7 @@ from rapid_nav.nodes.scene_markers import world_markers
 try:
     from rapid_nav.nodes.viewer import Viewer
     from rapid_nav.nodes.viz import rerun_convert
-    from rapid_nav.nodes.viz.rerun_server import free_port, Page
+    from rapid_nav.nodes.viz.rerun_server import free_port, RerunServer
 except ModuleNotFoundError as missing:
     pytest.skip(f'{missing.name}: see requirements/view.txt', allow_module_level=True)
 
@@ -103,7 +103,7 @@ def listeners(port: int) -> list[str]:
 
 def test_the_page_is_served_to_this_machine_alone_and_no_longer_than_wanted() -> None:
     port = free_port('127.0.0.1')
-    page = Page('127.0.0.1', port, data_port=1)
+    page = RerunServer('127.0.0.1', port, data_port=1)
     try:
         wait_until(lambda: listeners(port))
         assert listeners(port) == ['0100007F']
@@ -150,14 +150,14 @@ def test_nothing_to_show_to_is_a_mistake(domain: int) -> None:
 
 
 def test_a_path_is_cut_where_its_colour_changes() -> None:
-    strips = rerun_convert.path(line().markers[0]).strips.as_arrow_array().to_pylist()
+    strips = rerun_convert.trail(line().markers[0]).strips.as_arrow_array().to_pylist()
     assert [len(strip) for strip in strips] == [3, 2]
     assert strips[0][-1] == strips[1][0] == [2.0, 0.0, 0.0]
 
 
 def test_things_are_drawn_in_their_shape_and_by_their_kind() -> None:
     drawn = {
-        path: type(shapes).__name__ for path, shapes in rerun_convert.world(world_markers(WORLD))
+        path: type(shapes).__name__ for path, shapes in rerun_convert.scene(world_markers(WORLD))
     }
     assert drawn == {
         'wall': 'Boxes3D',
@@ -168,7 +168,7 @@ def test_things_are_drawn_in_their_shape_and_by_their_kind() -> None:
 
 
 def test_what_no_ray_hits_is_as_far_as_can_be() -> None:
-    image = rerun_convert.depth(np.array([[np.inf, 1.5, np.nan]], np.float32))
+    image = rerun_convert.depth_image(np.array([[np.inf, 1.5, np.nan]], np.float32))
     kept = np.array(image.buffer.as_arrow_array().to_pylist()[0], np.uint8)
     assert kept.view(np.uint16).tolist() == [65535, 1500, 0]
 

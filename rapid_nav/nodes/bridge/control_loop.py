@@ -13,9 +13,9 @@ from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.drone.episode import Flights, Verdict
 from rapid_nav.drone.task import TASKS
 from rapid_nav.nodes.bridge.config import BridgeConfig
-from rapid_nav.nodes.bridge.handoff import Mailbox
+from rapid_nav.nodes.bridge.handoff import Handoff
 from rapid_nav.nodes.bridge.sensors import Sensors
-from rapid_nav.nodes.bridge.spawn import Starts
+from rapid_nav.nodes.bridge.spawn import Spawner
 
 _RETRY_S = 0.5  # between attempts to reach a lost simulator, or to be heard by the policy
 _GLANCE_S = 0.02  # between two looks at who listens
@@ -30,7 +30,7 @@ class Bridge(Protocol):
     """What the loop needs of the node that it flies for."""
 
     counts: Counter[str]
-    mailbox: Mailbox
+    handoff: Handoff
     sensors: Sensors
 
     def get_logger(self) -> RcutilsLogger: ...
@@ -46,13 +46,13 @@ class Bridge(Protocol):
     def report(self, trouble: str) -> None: ...
 
 
-class FlightLoop:
+class ControlLoop:
     """Flies one drone, flight after flight, and outlives its simulator."""
 
     def __init__(self, config: BridgeConfig, bridge: Bridge) -> None:
         self.config, self.bridge = config, bridge
         self.drone: AirSimDrone | None = None
-        self.starts = Starts(config)
+        self.spawner = Spawner(config)
         task = TASKS[config.task]
         self.by_pose = task.actions.motion == 'pose'
         self.flights = Flights(
@@ -85,7 +85,7 @@ class FlightLoop:
     def command(self, stamp_ns: int, velocity: BodyVelocity) -> None:
         """Take a command (from the thread that hears ROS)."""
         if self.config.lockstep:
-            self.bridge.mailbox.answer(stamp_ns, velocity)
+            self.bridge.handoff.answer(stamp_ns, velocity)
         elif self.flying and (drone := self.drone):
             try:
                 self._obey_command(drone, velocity, self.config.command_timeout)
@@ -110,14 +110,14 @@ class FlightLoop:
         """Start the next flight, in the air."""
         self.flights.begin()
         self.commanded_ns, self.flying = None, False
-        self.starts.begin(self._drone(), self.flights.number)
+        self.spawner.begin(self._drone(), self.flights.number)
         self.flying = True
         self.bridge.get_logger().debug(f'Flight {self.flights.number} begins')
 
     def _turn(self) -> bool:
         """Look once and fly on; return whether all is over."""
         self.look += 1
-        if errand := self.bridge.mailbox.errand():
+        if errand := self.bridge.handoff.errand():
             self._obey(errand)
             self.look += 1  # nobody's action led here
         try:
@@ -147,9 +147,9 @@ class FlightLoop:
     def _wait_for_answer(self, sense: Sense) -> BodyVelocity | None:
         """Return the policy's command for this look, showing it again as long as none comes."""
         deadline = time.monotonic() + self.config.answer_timeout
-        mailbox = self.bridge.mailbox
-        while rclpy.ok() and self.flying and not mailbox.errand():
-            if answer := mailbox.wait_for_answer(sense.stamp_ns, _RETRY_S):
+        handoff = self.bridge.handoff
+        while rclpy.ok() and self.flying and not handoff.errand():
+            if answer := handoff.wait_for_answer(sense.stamp_ns, _RETRY_S):
                 return answer
             if time.monotonic() > deadline:
                 self.bridge.counts['unanswered_images'] += 1
@@ -174,8 +174,8 @@ class FlightLoop:
         self.next_look = max(self.next_look + period, time.monotonic())
         while (left := self.next_look - time.monotonic()) > 0 and rclpy.ok():
             due = sensors.publish_due(drone, time.monotonic()) - time.monotonic()
-            self.bridge.mailbox.sleep(min(left, due))
-            if self.bridge.mailbox.errand():
+            self.bridge.handoff.sleep(min(left, due))
+            if self.bridge.handoff.errand():
                 return
 
     def _obey_command(self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float) -> None:
@@ -208,9 +208,9 @@ class FlightLoop:
                 done = drone.sense(depth=False).landed and drone.take_off()
                 self.flying = True
         except (RPCError, OSError) as error:
-            self.bridge.mailbox.report(str(error))
+            self.bridge.handoff.report(str(error))
             raise
-        self.bridge.mailbox.report('' if done else _UNDONE[errand])
+        self.bridge.handoff.report('' if done else _UNDONE[errand])
 
     def _lose(self, error: Exception) -> None:
         """Say that the simulator is gone, and wait a little."""
@@ -220,12 +220,12 @@ class FlightLoop:
             self.drone.close()
             self.drone = None
         self.bridge.report(f'{kind}: {error}')
-        self.bridge.mailbox.report('the simulator is gone')
+        self.bridge.handoff.report('the simulator is gone')
         time.sleep(_RETRY_S)
 
     def _leave(self) -> None:
         """Stop the drone, and let the simulator's clock run for whoever comes next."""
-        self.bridge.mailbox.close()
+        self.bridge.handoff.close()
         try:
             if self.drone:
                 self.drone.hover()

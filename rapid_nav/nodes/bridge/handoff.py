@@ -6,7 +6,7 @@ import time
 from rapid_nav.drone.actions import BodyVelocity
 
 
-class Mailbox:
+class Handoff:
     """The newest answer to an image, and one errand at a time (taking off, landing, resetting)."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from rapid_nav.airsim.readings import Pose
 from rapid_nav.nodes.bridge.config import BridgeConfig
 
 
-class Starts:
+class Spawner:
     """Brings a drone to the start of one flight after the other, across reconnections."""
 
     def __init__(self, config: BridgeConfig) -> None:

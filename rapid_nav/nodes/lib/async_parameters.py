@@ -13,7 +13,7 @@ from rclpy.parameter_service import ParameterService
 from rclpy.task import Future
 
 
-class PatientParameters(ParameterService):
+class AsyncParameterService(ParameterService):
     """
     The standard parameter services, but with a word beforehand to who must prepare.
 

@@ -1,4 +1,4 @@
-"""Listens to a flight and keeps its journal."""
+"""Listens to a flight and keeps its statistics."""
 
 import threading
 
@@ -6,19 +6,19 @@ from nav_msgs.msg import Odometry
 import numpy as np
 from rclpy.node import Node
 
-from rapid_nav.drone.flight_stats import Frame, Journal, Thought
+from rapid_nav.drone.flight_stats import DecisionRecord, FlightStats, Frame
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 
 _UNREAD = 1000  # messages that may wait while a busy machine keeps us from reading
 
 
-class Recorder(Node):
-    """Puts together what was said about the same image; `lock` guards the journal."""
+class FlightListener(Node):
+    """Puts together what was said about the same image; `lock` guards the statistics."""
 
     def __init__(self, name: str, namespace: str) -> None:
         super().__init__(name, namespace=namespace)
-        self.journal = Journal()
+        self.stats = FlightStats()
         self.lock = threading.Lock()
         self.odometry: dict[int, Odometry] = {}
         self.outcomes: dict[int, Outcome] = {}
@@ -39,8 +39,8 @@ class Recorder(Node):
     def on_exit_level(self, message: ExitLevel) -> None:
         """Note a decision."""
         with self.lock:
-            self.journal.thought(
-                Thought(
+            self.stats.add_decision(
+                DecisionRecord(
                     conversions.nanoseconds(message.header.stamp),
                     message.level,
                     message.num_levels,
@@ -52,16 +52,16 @@ class Recorder(Node):
     def heard(self) -> int:
         """Return how many frames and decisions have come so far."""
         with self.lock:
-            return len(self.journal.frames) + len(self.journal.thoughts)
+            return len(self.stats.frames) + len(self.stats.decisions)
 
     def complete(self) -> bool:
         """Return whether the last frame ended its flight and was decided on."""
         with self.lock:
-            frames = self.journal.frames
+            frames = self.stats.frames
             return (
                 bool(frames)
                 and frames[-1].terminal
-                and (frames[-1].stamp_ns in self.journal.thoughts)
+                and (frames[-1].stamp_ns in self.stats.decisions)
             )
 
     def join(self) -> None:
@@ -70,7 +70,7 @@ class Recorder(Node):
             odometry, outcome = self.odometry.pop(stamp), self.outcomes.pop(stamp)
             p, v = odometry.pose.pose.position, odometry.twist.twist.linear
             with self.lock:
-                self.journal.saw(
+                self.stats.add_frame(
                     Frame(
                         stamp,
                         outcome.flight,

@@ -17,11 +17,11 @@ WIDTH, HEIGHT = 256, 144  # [px] AirSim's default
 _WARM_UP = 40  # images that are not timed
 
 
-class Stopwatch(Node):
+class LatencyProbe(Node):
     """Publishes images and hears commands, both in the thread that measures."""
 
     def __init__(self) -> None:
-        super().__init__('stopwatch', namespace='rapid')
+        super().__init__('latency_probe', namespace='rapid')
         self.shown: dict[int, float] = {}  # by stamp: when [s]
         self.number = 0  # of the newest image
         self.waits: list[float] = []  # [s]

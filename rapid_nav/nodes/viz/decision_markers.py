@@ -19,7 +19,7 @@ _GREY = ColorRGBA(r=0.6, g=0.6, b=0.6, a=0.9)
 _WHITE = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 
 
-class Thought:
+class DecisionMarkers:
     """Joins command and exit level of an image into markers around the drone, while watched."""
 
     def __init__(self, node: Node) -> None:
@@ -45,10 +45,10 @@ class Thought:
         if command is None or level is None or command.header.stamp != level.header.stamp:
             return
         if self.markers.get_subscription_count():
-            self.markers.publish(thought_markers(level, conversions.body_velocity(command)))
+            self.markers.publish(decision_markers(level, conversions.body_velocity(command)))
 
 
-def thought_markers(level: ExitLevel, velocity: BodyVelocity) -> MarkerArray:
+def decision_markers(level: ExitLevel, velocity: BodyVelocity) -> MarkerArray:
     """Return arrow, text and, where the decision is one of our grid's, the grid."""
     red, green, blue = exit_color(level.level, level.num_levels)
     color = ColorRGBA(r=red, g=green, b=blue, a=1.0)

@@ -99,7 +99,7 @@ def styles() -> Iterator[tuple[str, Any]]:
         yield path, rr.SeriesLines(colors=[_bytes(color)], names=name, widths=1.5)
 
 
-def world(message: MarkerArray) -> Iterator[tuple[str, Any]]:
+def scene(message: MarkerArray) -> Iterator[tuple[str, Any]]:
     """Yield a path and its shapes for each kind of thing in the world."""
     groups: dict[tuple[str, int], list[Marker]] = defaultdict(list)
     for marker in message.markers:
@@ -122,7 +122,7 @@ def world(message: MarkerArray) -> Iterator[tuple[str, Any]]:
             yield f'{part}/ball', rr.Ellipsoids3D(half_sizes=size / 2, **pose)
 
 
-def path(line: Marker) -> rr.LineStrips3D:
+def trail(line: Marker) -> rr.LineStrips3D:
     """Return the flown path, cut where its colour changes."""
     points = [_xyz(point) for point in line.points]
     colors = [_bytes((c.r, c.g, c.b)) for c in line.colors]
@@ -135,7 +135,7 @@ def path(line: Marker) -> rr.LineStrips3D:
     )
 
 
-def place(message: Odometry) -> rr.Transform3D:
+def drone_pose(message: Odometry) -> rr.Transform3D:
     """Return where the drone is."""
     pose = message.pose.pose
     return rr.Transform3D(
@@ -163,7 +163,7 @@ def exit_style(message: ExitLevel) -> rr.Arrows3D:
     )
 
 
-def figures(message: ExitLevel) -> Iterator[tuple[str, float]]:
+def curve_points(message: ExitLevel) -> Iterator[tuple[str, float]]:
     """Yield the curves' next points."""
     yield 'exit/level', message.level
     yield 'exit/confidence', message.confidence
@@ -173,7 +173,7 @@ def figures(message: ExitLevel) -> Iterator[tuple[str, float]]:
     yield 'latency/network', 1e3 * message.inference_time
 
 
-def depth(metres: np.ndarray) -> rr.DepthImage:
+def depth_image(metres: np.ndarray) -> rr.DepthImage:
     """Return depth (H, W) [m] as whole millimetres, half the size; what is not seen is far."""
     seen = np.nan_to_num(metres, nan=0.0, posinf=65.535, neginf=0.0)
     return rr.DepthImage(
@@ -184,7 +184,7 @@ def depth(metres: np.ndarray) -> rr.DepthImage:
     )
 
 
-def picture(message: Image) -> Any:
+def color_image(message: Image) -> Any:
     """Return a colour image, compressed."""
     pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
     return rr.Image(pixels).compress(jpeg_quality=_JPEG_QUALITY)

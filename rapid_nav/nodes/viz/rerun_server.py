@@ -13,7 +13,7 @@ _EVERYBODY = ('0.0.0.0', '::')
 _PATIENCE_S = 1.0
 
 
-class Page:
+class RerunServer:
     """
     Serves a page that shows the data served at another port, until closed.
 

@@ -9,7 +9,7 @@ from rapid_nav.drone.actions import ActionConfig, ActionGrid, BodyVelocity
 from rapid_nav.exit_colors import BLUE, CRIMSON, exit_color
 from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes.lib import conversions
-from rapid_nav.nodes.viz.decision_markers import thought_markers
+from rapid_nav.nodes.viz.decision_markers import decision_markers
 
 
 def level(action: int, taken: int = 0) -> ExitLevel:
@@ -18,7 +18,7 @@ def level(action: int, taken: int = 0) -> ExitLevel:
 
 def test_the_arrow_points_where_the_drone_is_told_to_fly() -> None:
     velocity = ActionGrid(ActionConfig()).velocity(3)
-    _, arrow, _ = thought_markers(level(3), velocity).markers
+    _, arrow, _ = decision_markers(level(3), velocity).markers
     tip = arrow.points[1]
     assert arrow.type == Marker.ARROW and arrow.header.frame_id == conversions.BASE
     assert math.atan2(tip.y, tip.x) == pytest.approx(math.atan2(velocity.left, velocity.forward))
@@ -26,12 +26,12 @@ def test_the_arrow_points_where_the_drone_is_told_to_fly() -> None:
 
 
 def test_the_text_says_exit_confidence_and_operations() -> None:
-    text = thought_markers(level(12), ActionGrid(ActionConfig()).velocity(12)).markers[2].text
+    text = decision_markers(level(12), ActionGrid(ActionConfig()).velocity(12)).markers[2].text
     assert 'exit 0 of 2' in text and '0.88' in text and '12 % of the operations' in text
 
 
 def test_the_grid_has_a_dot_for_every_direction_one_of_them_chosen() -> None:
-    grid, arrow, _ = thought_markers(level(7), ActionGrid(ActionConfig()).velocity(7)).markers
+    grid, arrow, _ = decision_markers(level(7), ActionGrid(ActionConfig()).velocity(7)).markers
     assert grid.action == Marker.ADD and len(grid.points) == 25
     chosen, tip = grid.points[7], arrow.points[1]
     assert (chosen.x, chosen.y, chosen.z) == (tip.x, tip.y, tip.z)
@@ -39,12 +39,12 @@ def test_the_grid_has_a_dot_for_every_direction_one_of_them_chosen() -> None:
 
 @pytest.mark.parametrize('action', [0, 300])
 def test_the_grid_is_not_drawn_for_a_network_that_has_another(action: int) -> None:
-    grid = thought_markers(level(action), BodyVelocity(forward=1.0)).markers[0]
+    grid = decision_markers(level(action), BodyVelocity(forward=1.0)).markers[0]
     assert grid.action == Marker.DELETE
 
 
 def test_a_drone_told_to_stand_still_has_an_arrow_without_length() -> None:
-    arrow = thought_markers(level(0), BodyVelocity()).markers[1]
+    arrow = decision_markers(level(0), BodyVelocity()).markers[1]
     assert (arrow.points[1].x, arrow.points[1].y, arrow.points[1].z) == (0.0, 0.0, 0.0)
 
 
