@@ -31,6 +31,7 @@ MAY_IMPORT = {
     'resources': set(),
     'exit_options': {'rapid_nav.options'},
     'exit_colors': set(),
+    'world_names': set(),
     'geometry': {'numpy', 'numba'},
     'agent': {'numpy', 'torch', 'safetensors', 'rapid_nav.options', 'rapid_nav.inference'},
     'inference': {'numpy', 'onnxruntime', 'safetensors', 'rapid_nav.options'},
@@ -161,7 +162,7 @@ def allowed_for(name: str) -> set[str]:
     parts = name.split('.')
     prefixes = ['.'.join(parts[:end]) for end in range(1, len(parts) + 1)]
     assert any(prefix in MAY_IMPORT for prefix in prefixes), f'{name} lies in no known folder'
-    allowed = {f'rapid_nav.{parts[0]}'}
+    allowed = {f'rapid_nav.{parts[0]}', 'rapid_nav.options', 'rapid_nav.world_names'}
     return allowed.union(*(MAY_IMPORT.get(prefix, set()) for prefix in prefixes))
 
 

@@ -18,6 +18,7 @@ from rapid_nav.offline.training.loop import only_distilling, Trainer
 from rapid_nav.offline.training.run_directory import load_teacher, TrainingFolder
 from rapid_nav.options import check, setting
 from rapid_nav.sim.worlds.world import make_world, World
+from rapid_nav.world_names import split_names
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def training_worlds(names: str, each: int, tight_share: float = 0.0) -> list[Wor
     rng = np.random.default_rng(0)
     worlds = []
     for seed in range(each):
-        for name in names.split(','):
+        for name in split_names(names):
             world, tight, size = make_world(name, seed), rng.random(), rng.uniform(0.4, 0.8)
             worlds.append(world.shrunk(size) if tight < tight_share else world)
     return worlds

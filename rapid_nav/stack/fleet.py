@@ -8,6 +8,7 @@ from rapid_nav.drone.online_config import LessonConfig
 from rapid_nav.options import check, setting
 from rapid_nav.resources import share
 from rapid_nav.stack.flight import AIRSIM_PORT, free_port, Process
+from rapid_nav.world_names import split_names
 
 SEEDS = 10_000  # of worlds to train in; those from here on are for judging
 
@@ -143,7 +144,7 @@ def drone(config: FleetConfig, index: int) -> list[Process]:
                     '--port',
                     str(port),
                     '--world',
-                    config.world.split(',')[0],
+                    split_names(config.world)[0],
                     '--seed',
                     str(seed),
                     '--settings',

@@ -3,6 +3,7 @@
 from rapid_nav.airsim.drone import AirSimDrone
 from rapid_nav.airsim.readings import Pose
 from rapid_nav.nodes.bridge.config import BridgeConfig
+from rapid_nav.world_names import split_names
 
 
 class Spawner:
@@ -17,7 +18,7 @@ class Spawner:
         if len(drone.vehicles()) > 1:
             self._go_home(drone)  # the others fly on
         else:
-            worlds = self.config.world.split(',')
+            worlds = split_names(self.config.world)
             world = worlds[flight % len(worlds)]
             if not world or not drone.new_world(world, self.config.seed + flight):
                 drone.reset()

@@ -9,6 +9,7 @@ from rapid_nav.offline.drone.env import Start
 from rapid_nav.offline.evaluation import rollout
 from rapid_nav.offline.evaluation.rollout import Chooser, Flights
 from rapid_nav.sim.worlds.world import make_world, World
+from rapid_nav.world_names import split_names
 
 GENERATED = ('corridor', 'rooms', 'pillars', 'forest')
 
@@ -19,16 +20,11 @@ VALIDATION_SEED = 20_000
 """World seeds from here on choose thresholds; they are neither trained nor judged in."""
 
 
-def split_names(specs: Sequence[str]) -> list[str]:
-    """Return the worlds named, some of them perhaps joined by commas."""
-    return [name for spec in specs for name in spec.split(',') if name]
-
-
 class Course:
     """A fixed set of flights: a new seed, and so a new world or start, for each."""
 
     def __init__(self, specs: Sequence[str], flights: int, seed_base: int, cap_m: float) -> None:
-        names = split_names(specs)
+        names = split_names(','.join(specs))
         if not names:
             raise ValueError('no worlds to fly in; name a generator or a file')
         self.cap_m = cap_m

@@ -8,16 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from rapid_nav.sim.worlds import yaml_file
-from rapid_nav.sim.worlds.corridor import corridor
-from rapid_nav.sim.worlds.forest import forest
+from rapid_nav.sim.worlds.generators import generate, GENERATORS, is_generated, PARAMETRIC
 from rapid_nav.sim.worlds.map_file import floor_plan
-from rapid_nav.sim.worlds.pillars import pillars
 from rapid_nav.sim.worlds.plan import Plan
 from rapid_nav.sim.worlds.primitives import pack_primitives, Primitive, Scenes
-from rapid_nav.sim.worlds.rooms import rooms
 from rapid_nav.sim.worlds.scene_file import scene
-
-GENERATORS = {'corridor': corridor, 'rooms': rooms, 'pillars': pillars, 'forest': forest}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +75,11 @@ def make_world(spec: str | Path, seed: int = 0) -> World:
     name = str(spec)
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f'seed is {seed!r}; it must be a whole number from 0')
-    if name in GENERATORS:
-        plan = Plan(name, int(seed))
-        GENERATORS[name](plan)
-        return _world(name, int(seed), plan)
+    if is_generated(name):
+        return _world(name, int(seed), generate(name, int(seed)))
     if not name.endswith(('.yaml', '.yml')):
         raise ValueError(
-            f'unknown world {name!r}; choose one of {", ".join(GENERATORS)} '
+            f'unknown world {name!r}; choose one of {", ".join((*GENERATORS, *PARAMETRIC))} '
             'or give the path of a scene or map_server .yaml file'
         )
     content = yaml_file.read(Path(name))
