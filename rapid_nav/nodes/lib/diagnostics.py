@@ -1,0 +1,99 @@
+"""A node's state on /diagnostics once a second, and in the log when a part of it changes."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from typing import NamedTuple
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from std_msgs.msg import Header
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
+_PERIOD_S = 1.0
+
+
+class Condition(NamedTuple):
+    """Something that is wrong for now."""
+
+    level: bytes  # WARN, ERROR or STALE
+    kind: str  # what is wrong, in a word: the same word is the same condition
+    message: str  # the same in a sentence, perhaps with figures that change
+
+
+class Diagnostics:
+    """
+    Publishes the conditions that hold, and logs each when it begins and when it ends.
+
+    `conditions` is asked once a second, and whenever `update` is called, from any thread. The
+    status has the highest level of its conditions, and OK if there are none. `values` are the
+    counts and settings that go with it.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        conditions: Callable[[], Iterable[Condition]],
+        values: Callable[[], Mapping[str, object]],
+    ) -> None:
+        self._node, self._conditions, self._values = node, conditions, values
+        self._lock = threading.Lock()
+        self._holding: dict[str, Condition] = {}  # by kind
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # Simulated time stops with its simulator, just when there is something to report.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_PERIOD_S, self.update, clock=clock)
+
+    def update(self) -> None:
+        """Publish the state of now, and log what has changed."""
+        with self._lock:
+            holding = {condition.kind: condition for condition in self._conditions()}
+            self._log_changes(holding)
+            self._holding = holding
+            status = DiagnosticStatus(
+                level=max((one.level for one in holding.values()), default=OK),
+                name=self._node.get_fully_qualified_name(),
+                hardware_id='rapid_nav',
+                message='; '.join(one.message for one in holding.values()) or 'ok',
+                values=[KeyValue(key=k, value=str(v)) for k, v in self._values().items()],
+            )
+            header = Header(stamp=self._node.get_clock().now().to_msg())
+            self._publisher.publish(DiagnosticArray(header=header, status=[status]))
+
+    def _log_changes(self, holding: Mapping[str, Condition]) -> None:
+        logger = self._node.get_logger()
+        for kind, condition in holding.items():
+            if kind in self._holding:
+                continue
+            if condition.level == WARN:  # rclpy wants one call site for each severity
+                logger.warning(condition.message)
+            else:
+                logger.error(condition.message)
+        for kind in self._holding.keys() - holding.keys():
+            logger.info(f'Over: {self._holding[kind].message}')
+
+
+def foreign_publishers(node: Node, publishers: Iterable[Publisher]) -> Iterator[Condition]:
+    """Yield an error for each topic of this node's own that another node publishes too."""
+    own = (node.get_name(), node.get_namespace())
+    for publisher in publishers:
+        topic = publisher.topic_name
+        ends = [
+            (end.node_name, end.node_namespace) for end in node.get_publishers_info_by_topic(topic)
+        ]
+        if own in ends:
+            ends.remove(own)
+        if ends:
+            others = ', '.join(f'{where.rstrip("/")}/{name}' for name, where in sorted(ends))
+            yield Condition(
+                ERROR,
+                f'foreign publisher of {topic}',
+                f'{topic} is published by {others} too; give each drone a namespace or a '
+                'ROS_DOMAIN_ID of its own',
+            )
