@@ -54,6 +54,7 @@ bench: $(BUILT) $(DEV)
 # The evaluation is flown once; delete its report to fly it again.
 pictures: runs/evaluation.json $(BUILT) $(VIEW)
 	@$(ENVIRONMENT); rapid-nav -v draw --world rooms --seed 10001 --out pictures/flight.png
+	@$(ENVIRONMENT); rapid-nav -v draw --world rooms --seed 10001 --out pictures/flight.gif
 	@$(ENVIRONMENT); rapid-nav -v report $< $(wildcard runs/bench_*.json) --out runs/report.html \
 		--curve pictures/operations.png
 	@$(ENVIRONMENT); rapid-nav bench steering --plot pictures/steering.png

@@ -12,6 +12,7 @@ import torch
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
+from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.offline.drone.env import DroneVectorEnv
@@ -50,7 +51,9 @@ class DrawConfig:
     )
     seed: int = setting(HELD_OUT_SEED, 'The world has this seed.', low=0)
     cap_m: float = setting(100.0, 'The flight ends after this distance.', unit='m', low=1.0)
-    out: Path = setting(Path('flight.png'), 'This picture is written.')
+    out: Path = setting(
+        Path('flight.png'), 'File of the picture; with the suffix .gif the picture moves.'
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -63,9 +66,14 @@ class Track:
     position: np.ndarray  # (T, 3) [m; NED]
     orientation: np.ndarray  # (T, 4) w, x, y, z
     level: np.ndarray  # (T,)
-    num_levels: int
+    cost: np.ndarray  # (L,) operations of each exit, as shares of the last one's
     distance: float  # [m]
     collided: bool
+
+    @property
+    def num_levels(self) -> int:
+        """The number of exits, the full network included."""
+        return len(self.cost)
 
 
 def main(config: DrawConfig) -> int:
@@ -82,7 +90,12 @@ def main(config: DrawConfig) -> int:
     world = make_world(config.world, config.seed)
     track = fly(policy, task, world, thresholds, config.cap_m)
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    save(picture(world, track, task), config.out)
+    if config.out.suffix == '.gif':
+        from rapid_nav.offline.reporting.flight_film import save_film
+
+        save_film(world, track, task, config.out)
+    else:
+        save(picture(world, track, task), config.out)
     log.info('%s: %.1f m in %d decisions', config.out, track.distance, len(track.level))
     return 0
 
@@ -94,6 +107,7 @@ def fly(
     env = DroneVectorEnv(task, [world], 1, cap_m=cap_m, starts=iter([(0, 0)] * 2))
     choose = scored_policy(policy.network, learned_confidence, thresholds)
     rng = np.random.default_rng(0)
+    macs = macs_by_level(policy.network)
     observation, info = env.reset()
     places, turns, levels = [], [], []
     over = False
@@ -108,7 +122,7 @@ def fly(
         np.array(places),
         np.array(turns),
         np.array(levels),
-        policy.network.num_levels,
+        np.array(macs) / macs[-1],
         float(min(info['distance_m'][0], cap_m)),
         bool(info['collided'][0]),
     )
@@ -165,13 +179,11 @@ def look(
 
 
 def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None:
-    """Draw the world from above, east to the right and north up, and the path in it."""
+    """Draw the world from above and the path in it."""
     from matplotlib.collections import LineCollection
     from matplotlib.patches import Patch
 
-    for primitive in sorted(world.primitives, key=lambda p: -p.position[2]):
-        if primitive.kind != 'plane':
-            axes.add_patch(outline(primitive))
+    floor(axes, world, track)
     path = track.position[:, [1, 0]]
     colors = [exit_color(level, track.num_levels) for level in track.level]
     axes.add_collection(
@@ -191,15 +203,6 @@ def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None
             textcoords='offset points',
             bbox={'boxstyle': 'circle', 'fc': 'white'},
         )
-    low, high = path.min(axis=0), path.max(axis=0)
-    middle, half = (low + high) / 2, (high - low).max() / 2 + 4.0  # a square with a margin
-    axes.set(
-        xlim=(middle[0] - half, middle[0] + half),
-        ylim=(middle[1] - half, middle[1] + half),
-        aspect='equal',
-        xlabel='east [m]',
-        ylabel='north [m]',
-    )
     shares = np.bincount(track.level, minlength=track.num_levels) / len(track.level)
     axes.figure.legend(
         handles=[
@@ -213,6 +216,23 @@ def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None
     )
     end = 'a collision' if track.collided else 'the cap'
     axes.set_title(f'{world.name} {world.seed}: {track.distance:.0f} m, to {end}', fontsize=10)
+
+
+def floor(axes: 'Axes', world: World, track: Track) -> None:
+    """Draw the world around a flight from above, east to the right and north up."""
+    for primitive in sorted(world.primitives, key=lambda p: -p.position[2]):
+        if primitive.kind != 'plane':
+            axes.add_patch(outline(primitive))
+    path = track.position[:, [1, 0]]
+    low, high = path.min(axis=0), path.max(axis=0)
+    middle, half = (low + high) / 2, (high - low).max() / 2 + 4.0  # a square with a margin
+    axes.set(
+        xlim=(middle[0] - half, middle[0] + half),
+        ylim=(middle[1] - half, middle[1] + half),
+        aspect='equal',
+        xlabel='east [m]',
+        ylabel='north [m]',
+    )
 
 
 def outline(primitive: Primitive) -> Any:

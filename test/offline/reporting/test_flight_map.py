@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 import pytest
 import torch
 
 from rapid_nav.agent.checkpoint import Checkpoint, save
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.drone.task import FlightTask
+from rapid_nav.exit_colors import exit_color
 from rapid_nav.offline.drone.presets import network_for
 from rapid_nav.offline.reporting.flight_map import DrawConfig, fly, hull, main, outline
 from rapid_nav.sim.worlds.primitives import Primitive, quaternion
@@ -38,6 +40,24 @@ def test_a_flight_is_drawn_small_enough_for_a_readme(
         == 0
     )
     assert out.read_bytes().startswith(b'\x89PNG') and 5_000 < out.stat().st_size < 200_000
+
+
+def test_a_gif_moves_and_lights_the_exit_that_answers(policy: Checkpoint, tmp_path: Path) -> None:
+    save(tmp_path / 'policy.safetensors', policy)
+    out = tmp_path / 'flight.gif'
+    for threshold, taken in ((0.0, 0), (1.5, 1)):
+        main(
+            DrawConfig(
+                checkpoint=tmp_path / 'policy.safetensors', threshold=threshold, cap_m=2.0, out=out
+            )
+        )
+        with Image.open(out) as film:
+            assert film.n_frames > 3 and film.info['loop'] == 0
+            lit = np.array(film.convert('RGB')).reshape(-1, 3).astype(float) / 255
+        # The box of an exit, of some 16,000 pixels, has its colour while the exit answers.
+        areas = [(np.abs(lit - exit_color(level, 2)).max(axis=1) < 0.05).sum() for level in (0, 1)]
+        assert areas[taken] > 8000 > areas[1 - taken]
+    assert out.stat().st_size < 1_000_000
 
 
 def test_the_track_is_the_flight(policy: Checkpoint) -> None:
