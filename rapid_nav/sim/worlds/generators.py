@@ -9,7 +9,9 @@ from rapid_nav.sim.worlds.corridor import corridor
 from rapid_nav.sim.worlds.forest import forest
 from rapid_nav.sim.worlds.pillars import pillars
 from rapid_nav.sim.worlds.plan import Plan
+from rapid_nav.sim.worlds.poisson import poisson, PoissonConfig
 from rapid_nav.sim.worlds.rooms import rooms
+from rapid_nav.sim.worlds.spheres import spheres, SpheresConfig
 
 GENERATORS: dict[str, Callable[[Plan], None]] = {
     'corridor': corridor,
@@ -20,7 +22,9 @@ GENERATORS: dict[str, Callable[[Plan], None]] = {
 """Generators without parameters, in which the shipped policies were trained."""
 
 PARAMETRIC: dict[str, tuple[type[Any], Callable[[Plan, Any], None]]] = {
-    'cells': (CellsConfig, cells)
+    'cells': (CellsConfig, cells),
+    'poisson': (PoissonConfig, poisson),
+    'spheres': (SpheresConfig, spheres),
 }
 """Generators whose names may carry parameters."""
 
