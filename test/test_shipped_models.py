@@ -6,12 +6,13 @@ import pytest
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.macs import macs_by_level
+from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.atari.task import AtariTask
-from rapid_nav.offline.evaluation.atari_protocols import Arcade, JUDGED_SEED, PROTOCOLS
+from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.rollout import summarise
-from rapid_nav.offline.evaluation.suite import Course, GENERATED, HELD_OUT_SEED
+from rapid_nav.offline.evaluation.suite import Course, GENERATED
 
 MODELS = Path(__file__).parents[1] / 'models'
 NAMES = sorted(path.stem for path in MODELS.glob('*.safetensors'))
@@ -36,7 +37,7 @@ def test_a_card_names_the_operations_of_its_model_and_the_command_that_trained_i
 
 @pytest.mark.slow
 def test_the_drone_flies_about_as_far_as_its_baseline_at_a_sixth_of_the_operations():
-    course = Course(GENERATED, 24, HELD_OUT_SEED, cap_m=40.0)
+    course = Course(GENERATED, 24, TEST.start, cap_m=40.0)
 
     def fly(name, point):
         policy, macs = loaded(name)
@@ -62,7 +63,7 @@ def test_a_player_scores_at_a_fifth_of_the_operations(game, least):
     pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
     policy, macs = loaded(game)
     row = (
-        Arcade(AtariTask.from_dict(policy.task), PROTOCOLS['nature'], 2, JUDGED_SEED)
+        Arcade(AtariTask.from_dict(policy.task), PROTOCOLS['nature'], 2, TEST.start)
         .play(
             scored_policy(policy.network, learned_confidence, policy.thresholds('balanced')),
             len(macs),

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.checkpoint_format import NEVER
 from rapid_nav.inference.exit_control import Deadline, Governor, GovernorConfig
 from rapid_nav.inference.policy import load_policy, Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
-from rapid_nav.offline.evaluation.suite import GENERATED, HELD_OUT_SEED
+from rapid_nav.offline.evaluation.suite import GENERATED
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 from rapid_nav.sim.worlds.world import make_world
@@ -83,7 +84,7 @@ def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[s
     task = FlightTask.from_dict(policy.about.task)
     spent = []
     for scene in GENERATED:
-        env = DroneVectorEnv(task, [make_world(scene, HELD_OUT_SEED)], 1)
+        env = DroneVectorEnv(task, [make_world(scene, TEST.start)], 1)
         seen, _ = env.reset(seed=0)
         for _ in range(config.decisions):
             deep = bool(env.free[0] < config.clearance)

@@ -13,12 +13,12 @@ import torch
 from rapid_nav.agent import checkpoint, macs
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.checkpoint_format import NEVER
 from rapid_nav.inference.policy import Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.drone.presets import network_for
-from rapid_nav.offline.evaluation.suite import HELD_OUT_SEED
 from rapid_nav.sim.worlds.world import make_world
 
 BLOCK = 20  # calls of one candidate before the next one's turn
@@ -213,7 +213,7 @@ def random_observations(made: Checkpoint, count: int = 50) -> np.ndarray:
 def flown_observations(made: Checkpoint, decisions: int = 300) -> np.ndarray:
     """Return what the policy sees in flights of a held-out world (N, 1, C, H, W) float32."""
     policy, task = Policy(made), FlightTask.from_dict(made.task)
-    env = DroneVectorEnv(task, [make_world('rooms', HELD_OUT_SEED)], 1)
+    env = DroneVectorEnv(task, [make_world('rooms', TEST.start)], 1)
     observation, _ = env.reset(seed=0)
     point = next(iter(made.operating_points), 'full')
     seen = []

@@ -18,13 +18,14 @@ from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.benchmarks import onnx_if_graph
 from rapid_nav.benchmarks.exit_latency import Candidate, flown_observations, in_turns
+from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference import policy_package
 from rapid_nav.inference.onnx_policy import OnnxStages, session_options
 from rapid_nav.inference.policy import Policy
 from rapid_nav.inference.policy_package import Deployed
 from rapid_nav.offline.evaluation.rollout import Choice, summarise
-from rapid_nav.offline.evaluation.suite import Course, GENERATED, HELD_OUT_SEED
+from rapid_nav.offline.evaluation.suite import Course, GENERATED
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 
@@ -227,7 +228,7 @@ def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]
         {name: weight.detach().numpy() for name, weight in made.network.state_dict().items()},
     )
     integers = Policy(quantised(whole, seen))
-    course = Course(GENERATED, flights, HELD_OUT_SEED, 100.0)
+    course = Course(GENERATED, flights, TEST.start, 100.0)
     task = FlightTask.from_dict(made.task)
     rows = {}
     for name, policy in (('float32', floats), ('int8', integers)):

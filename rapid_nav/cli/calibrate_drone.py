@@ -15,22 +15,17 @@ from rapid_nav.agent import checkpoint
 from rapid_nav.agent import macs as cost
 from rapid_nav.agent.network import Answer, EarlyExitNetwork
 from rapid_nav.agent.risk_control import cautious_first, fixed_sequence
+from rapid_nav.drone.seeds import CALIBRATION, CALIBRATION_CHECK, VALIDATION
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.checkpoint_format import NEVER
 from rapid_nav.inference.exit_rule import levels_of
 from rapid_nav.offline.evaluation.baselines import answers_of, learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.rollout import Flights, fly
-from rapid_nav.offline.evaluation.suite import Course, GENERATED, observations_on, VALIDATION_SEED
+from rapid_nav.offline.evaluation.suite import Course, GENERATED, observations_on
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 
 log = logging.getLogger(__name__)
-
-CALIBRATION_SEED = 30_000
-"""World seeds from here on calibrate; they are neither trained, chosen nor judged in."""
-
-FRESH_SEED = 40_000
-"""World seeds from here on check a calibration."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ def main(config: CalibrateDroneConfig) -> dict[str, Any]:
     torch.set_num_threads(1)
     policy = checkpoint.load(config.checkpoint)
     task, network = FlightTask.from_dict(policy.task), policy.network
-    course = Course(GENERATED, config.flights, CALIBRATION_SEED, config.cap_m)
+    course = Course(GENERATED, config.flights, CALIBRATION.start, config.cap_m)
 
     def losses_at(thresholds: tuple[float, ...]) -> np.ndarray:
         losses, _ = fly_and_compare(course, task, network, thresholds, config.loss)
@@ -91,7 +86,7 @@ def main(config: CalibrateDroneConfig) -> dict[str, Any]:
         'risk': config.risk,
         'confidence': config.confidence,
         'cap_m': config.cap_m,
-        'seed_base': CALIBRATION_SEED,
+        'seed_base': CALIBRATION.start,
         'calibrated': found._asdict(),
     }
     if config.check_flights:
@@ -115,7 +110,7 @@ def validation_confidences(
     task: FlightTask, network: EarlyExitNetwork, cap_m: float
 ) -> np.ndarray:
     """Return the branches' confidences (T, L - 1) in flights of other worlds, flown in full."""
-    course = Course(GENERATED, 16, VALIDATION_SEED, cap_m)
+    course = Course(GENERATED, 16, VALIDATION.start, cap_m)
     full = scored_policy(network, learned_confidence, (NEVER,) * (network.num_levels - 1))
     answers = answers_of(network, observations_on(course, task, full))
     return torch.stack([learned_confidence(answer) for answer in answers[:-1]], dim=1).numpy()
@@ -128,13 +123,13 @@ def measure_fresh(
     thresholds: tuple[float, ...],
 ) -> dict[str, Any]:
     """Return the loss and the operations of flights that the calibration has not seen."""
-    course = Course(GENERATED, config.check_flights, FRESH_SEED, config.cap_m)
+    course = Course(GENERATED, config.check_flights, CALIBRATION_CHECK.start, config.cap_m)
     losses, flown = fly_and_compare(course, task, network, thresholds, config.loss)
     macs = np.asarray(cost.macs_by_level(network))
     shares = flown.levels.sum(axis=0) / flown.levels.sum()
     return {
         'flights': config.check_flights,
-        'seed_base': FRESH_SEED,
+        'seed_base': CALIBRATION_CHECK.start,
         'loss': float(losses.mean()),
         'kept': bool(losses.mean() <= config.risk),
         'macs_ratio': float(shares @ macs / macs[-1]),

@@ -13,14 +13,10 @@ import torch
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.seeds import TEST, VALIDATION
 from rapid_nav.offline.atari.reference_scores import normalised, share
 from rapid_nav.offline.atari.task import AtariTask, snake_case
-from rapid_nav.offline.evaluation.atari_protocols import (
-    Arcade,
-    JUDGED_SEED,
-    PROTOCOLS,
-    VALIDATION_SEED,
-)
+from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.evaluate_policy import (
     judge_controls,
@@ -59,7 +55,7 @@ class EvaluateAtariConfig:
     episodes: int = setting(
         30, 'So many games are played at each point, side by side.', low=1, high=1000
     )
-    seed: int = setting(JUDGED_SEED, 'The games have this seed.', low=0)
+    seed: int = setting(TEST.start, 'The games have this seed.', low=0)
     sweep: tuple[float, ...] = setting(
         (), 'These thresholds play beside the operating points, each for every branch.'
     )
@@ -191,7 +187,7 @@ def _controls(
 ) -> list[Row]:
     """Play what could have spent the operations of `balanced` without a learned confidence."""
     protocol = PROTOCOLS[config.protocol]
-    seen = Arcade(task, protocol, 2, VALIDATION_SEED).observations(
+    seen = Arcade(task, protocol, 2, VALIDATION.start).observations(
         scored_policy(player.network, learned_confidence, player.thresholds('full'))
     )
     arcade = Arcade(task, protocol, config.episodes, config.seed)

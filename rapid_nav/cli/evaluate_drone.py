@@ -13,6 +13,7 @@ from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.actions import ActionGrid
+from rapid_nav.drone.seeds import TEST, VALIDATION
 from rapid_nav.drone.task import FlightTask, TASKS
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.evaluate_policy import (
@@ -25,13 +26,7 @@ from rapid_nav.offline.evaluation.evaluate_policy import (
 )
 from rapid_nav.offline.evaluation.intervals import bootstrap_ci95, paired_ratio_ci95
 from rapid_nav.offline.evaluation.rollout import Chooser, random_policy, straight_policy, summarise
-from rapid_nav.offline.evaluation.suite import (
-    Course,
-    GENERATED,
-    HELD_OUT_SEED,
-    observations_on,
-    VALIDATION_SEED,
-)
+from rapid_nav.offline.evaluation.suite import Course, GENERATED, observations_on
 from rapid_nav.offline.reporting.drone_table import show
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
@@ -66,7 +61,7 @@ class EvaluateDroneConfig:
         'map files.',
     )
     seed_base: int = setting(
-        HELD_OUT_SEED, 'The worlds of each generator have the seeds N, N+1, ...', low=0
+        TEST.start, 'The worlds of each generator have the seeds N, N+1, ...', low=0
     )
     flights: int = setting(40, 'So many flights are shared evenly among the worlds.', low=1)
     cap_m: float = setting(100.0, 'A flight ends after this distance.', unit='m', low=1.0)
@@ -164,7 +159,7 @@ def _fly_controls(
 ) -> list[dict[str, Any]]:
     """Fly what could have spent the operations of `balanced` without a learned confidence."""
     seen = observations_on(
-        Course(GENERATED, 16, VALIDATION_SEED, 30.0),
+        Course(GENERATED, 16, VALIDATION.start, 30.0),
         FlightTask.from_dict(policy.task),
         scored_policy(policy.network, learned_confidence, policy.thresholds('full')),
     )

@@ -14,11 +14,12 @@ import torch
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.macs import macs_by_level, NATURE_DQN_MACS
 from rapid_nav.cli.evaluate_atari import load_player
+from rapid_nav.drone.seeds import TEST
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.inference.exit_rule import decide, Decision
 from rapid_nav.offline.atari.env import AtariVectorEnv, make_ale
 from rapid_nav.offline.atari.task import AtariTask, snake_case
-from rapid_nav.offline.evaluation.atari_protocols import JUDGED_SEED, Protocol, PROTOCOLS
+from rapid_nav.offline.evaluation.atari_protocols import Protocol, PROTOCOLS
 from rapid_nav.options import check, setting
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class PlayAtariConfig:
         'Games are played as by nature (no-op starts, 2015) or machado (sticky, 2018).',
         choices=tuple(PROTOCOLS),
     )
-    seed: int = setting(JUDGED_SEED, 'The game has this seed.', low=0)
+    seed: int = setting(TEST.start, 'The game has this seed.', low=0)
     steps: int = setting(0, 'The video ends after so many decisions; 0: with the game.', low=0)
 
     def __post_init__(self) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.init_weights import initialise
+from rapid_nav.drone.seeds import TRAINING
 from rapid_nav.drone.task import FlightTask, name_of, TASKS
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.drone.presets import network_for, NETWORKS, PRESETS
 from rapid_nav.offline.evaluation import operating_points
-from rapid_nav.offline.evaluation.suite import GENERATED, HELD_OUT_SEED
+from rapid_nav.offline.evaluation.suite import GENERATED
 from rapid_nav.offline.training.loop import only_distilling, Trainer
 from rapid_nav.offline.training.run_directory import load_teacher, TrainingFolder
 from rapid_nav.options import check, setting
@@ -36,7 +37,7 @@ class TrainDroneConfig:
         ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas."
     )
     worlds_each: int = setting(
-        64, 'Each generator makes so many training worlds.', low=1, high=HELD_OUT_SEED
+        64, 'Each generator makes so many training worlds.', low=1, high=len(TRAINING)
     )
     tight_share: float = setting(
         0.0,

@@ -5,8 +5,9 @@ import dataclasses
 
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.macs import macs_by_level
+from rapid_nav.drone.seeds import VALIDATION
 from rapid_nav.offline.atari.task import AtariTask
-from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS, VALIDATION_SEED
+from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.evaluate_policy import spend, spread_thresholds
 from rapid_nav.offline.evaluation.rollout import Chooser
@@ -32,11 +33,11 @@ def choose(
     task, macs = AtariTask.from_dict(policy.task), macs_by_level(policy.network)
 
     def share_of(chooser: Chooser) -> float:
-        arcade = Arcade(task, PROTOCOLS[protocol], episodes, VALIDATION_SEED)
+        arcade = Arcade(task, PROTOCOLS[protocol], episodes, VALIDATION.start)
         return float(arcade.play(chooser, len(macs)).row('', macs)['macs_ratio'])
 
     always_first = (0.0,) * (len(macs) - 1)
-    seen = Arcade(task, PROTOCOLS[protocol], 2, VALIDATION_SEED + 1).observations(
+    seen = Arcade(task, PROTOCOLS[protocol], 2, VALIDATION.start + 1).observations(
         scored_policy(policy.network, learned_confidence, always_first)
     )
     points = spend(policy, share_of, spread_thresholds(policy, seen, steps), targets)

@@ -13,12 +13,6 @@ from rapid_nav.offline.atari.task import AtariTask
 from rapid_nav.offline.evaluation.intervals import bootstrap_ci95
 from rapid_nav.offline.evaluation.rollout import Chooser, play_out
 
-JUDGED_SEED = 10_000
-"""Games of this seed judge."""
-
-VALIDATION_SEED = 20_000
-"""Games of this seed choose thresholds; they neither train nor judge."""
-
 
 @dataclass(frozen=True)
 class Protocol:

@@ -5,11 +5,12 @@ import dataclasses
 
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.macs import macs_by_level
+from rapid_nav.drone.seeds import VALIDATION
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.evaluate_policy import spend, spread_thresholds
 from rapid_nav.offline.evaluation.rollout import Chooser, summarise
-from rapid_nav.offline.evaluation.suite import Course, GENERATED, observations_on, VALIDATION_SEED
+from rapid_nav.offline.evaluation.suite import Course, GENERATED, observations_on
 
 TARGETS = {'balanced': 0.14, 'economy': 0.07}
 """The share of the full network's operations that each may take; the first is the default."""
@@ -27,14 +28,14 @@ def choose(
     """
     task = FlightTask.from_dict(policy.task)
     macs = macs_by_level(policy.network)
-    course = Course(GENERATED, flights, VALIDATION_SEED, cap_m=40.0)
+    course = Course(GENERATED, flights, VALIDATION.start, cap_m=40.0)
 
     def share_of(chooser: Chooser) -> float:
         return float(summarise('', course.fly(task, chooser, len(macs)), macs)['macs_ratio'])
 
     always_first = (0.0,) * (policy.network.num_levels - 1)
     seen = observations_on(
-        Course(GENERATED, 16, VALIDATION_SEED, cap_m=30.0),
+        Course(GENERATED, 16, VALIDATION.start, cap_m=30.0),
         task,
         scored_policy(policy.network, learned_confidence, always_first),
     )

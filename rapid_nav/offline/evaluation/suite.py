@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rapid_nav.drone.seeds import seed_of_flight
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.drone.env import Start
 from rapid_nav.offline.evaluation import rollout
@@ -12,12 +13,6 @@ from rapid_nav.sim.worlds.world import make_world, World
 from rapid_nav.world_names import split_names
 
 GENERATED = ('corridor', 'rooms', 'pillars', 'forest')
-
-HELD_OUT_SEED = 10_000
-"""World seeds from here on are never trained in."""
-
-VALIDATION_SEED = 20_000
-"""World seeds from here on choose thresholds; they are neither trained nor judged in."""
 
 
 class Course:
@@ -33,7 +28,7 @@ class Course:
         self.names: list[str] = []  # of each flight's world
         for flight in range(flights):
             name = names[flight % len(names)]
-            seed = seed_base + flight // len(names)
+            seed = seed_of_flight(seed_base, flight // len(names))
             world = make_world(name, seed)
             self.starts.append((flight, seed % len(world.start_poses)))
             self.worlds.append(world)

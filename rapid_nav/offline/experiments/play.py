@@ -10,6 +10,7 @@ import torch
 
 from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.seeds import TEST, VALIDATION
 from rapid_nav.inference.checkpoint_format import write_atomically
 from rapid_nav.offline.evaluation import baselines
 from rapid_nav.offline.evaluation.rollout import Chooser, play_out
@@ -27,9 +28,7 @@ def play(
 ) -> dict[str, Any]:
     """Play so many episodes; return the mean score, the share of operations, and that of exits."""
     macs = np.array(macs_by_level(network))
-    scores, levels = play_out(
-        MinAtarVectorEnv(run.game, episodes), choose, len(macs), seed + run.seed
-    )
+    scores, levels = play_out(MinAtarVectorEnv(run.game, episodes), choose, len(macs), seed)
     shares = levels.sum(axis=0) / levels.sum()
     return {
         'score': float(scores.mean()),
@@ -39,40 +38,36 @@ def play(
 
 
 def play_curve(run: Run, lengths: Lengths) -> None:
-    """Play every threshold, for choosing one, unless it was done already."""
-    path, episodes = run.file('json'), lengths.tuning_episodes
-    if path.exists() and json.loads(path.read_text()).get('episodes') == episodes:
+    """Play validation episodes at every threshold, to choose one, unless that is done already."""
+    path, seed = run.file('json'), VALIDATION[run.seed]
+    wanted = {'episodes': lengths.tuning_episodes, 'seed': seed}
+    if path.exists() and wanted.items() <= json.loads(path.read_text()).items():
         return
     network = run.network()
-    _write(
-        path,
-        {
-            'episodes': episodes,
-            'learned': [
-                play(run, network, _learned(network, threshold), episodes, 10_000)
-                for threshold in THRESHOLDS
-            ],
-        },
-    )
+    learned = [
+        play(run, network, _learned(network, threshold), lengths.tuning_episodes, seed)
+        for threshold in THRESHOLDS
+    ]
+    _write(path, {**wanted, 'learned': learned})
 
 
 def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict[str, Any]:
-    """Play other episodes at a threshold; if there are exits, by what stands beside them too."""
+    """Play test episodes at a threshold; if there are exits, by what stands beside them too."""
     torch.set_num_threads(1)
-    path, network = run.file('judged.json'), run.network()
-    wanted = {'threshold': threshold, 'episodes': lengths.episodes}
+    path, network, seed = run.file('judged.json'), run.network(), TEST[run.seed]
+    wanted = {'threshold': threshold, 'episodes': lengths.episodes, 'seed': seed}
     beside = BESIDE if network.num_levels > 1 else ()
     if path.exists():
         known: dict[str, Any] = json.loads(path.read_text())
         if wanted.items() <= known.items() and known.keys() >= set(beside):
             return known
-    learned = play(run, network, _learned(network, threshold), lengths.episodes, 20_000)
+    learned = play(run, network, _learned(network, threshold), lengths.episodes, seed)
     players = _beside(network, learned['exit_shares']) if beside else {}
     judged = {
         **wanted,
         'learned': learned,
         **{
-            name: play(run, network, chooser, lengths.episodes, 20_000)
+            name: play(run, network, chooser, lengths.episodes, seed)
             for name, chooser in players.items()
         },
     }

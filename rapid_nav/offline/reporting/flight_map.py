@@ -13,11 +13,11 @@ import torch
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.macs import macs_by_level
+from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
-from rapid_nav.offline.evaluation.suite import HELD_OUT_SEED
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 from rapid_nav.sim.render import camera
@@ -49,7 +49,7 @@ class DrawConfig:
     world: str = setting(
         'rooms', "It flies in this generator's world, or a scene or map_server YAML file."
     )
-    seed: int = setting(HELD_OUT_SEED, 'The world has this seed.', low=0)
+    seed: int = setting(TEST.start, 'The world has this seed.', low=0)
     cap_m: float = setting(100.0, 'The flight ends after this distance.', unit='m', low=1.0)
     out: Path = setting(
         Path('flight.png'), 'File of the picture; with the suffix .gif the picture moves.'

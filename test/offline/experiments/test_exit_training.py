@@ -14,6 +14,7 @@ import torch
 
 from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.seeds import TEST, VALIDATION
 from rapid_nav.offline.evaluation.intervals import interquartile_mean, stratified_bootstrap
 from rapid_nav.offline.experiments.exit_training import (
     best_within_budget,
@@ -124,6 +125,10 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
         assert json.loads(judged.read_text())['full path'] == json.loads(plain.read_text())[
             'learned'
         ] | {'exit_shares': [0.0, 0.0, 1.0]}
+    for seed in range(2):  # what chooses a threshold is not what it is tested by
+        chosen = json.loads((tmp_path / f'breakout-rapid-{seed}.json').read_text())
+        tested = json.loads((tmp_path / f'breakout-rapid-{seed}.judged.json').read_text())
+        assert chosen['seed'] in VALIDATION and tested['seed'] in TEST
     files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*')}
     assert len(files) == 2 * (4 + 3 + 4)  # networks, curves, what was judged
     main(config)
