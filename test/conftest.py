@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 import socket
 
+from hypothesis import settings
 import pytest
 
+# A busy machine fails no example: hypothesis' deadline is wall-clock time.
+settings.register_profile('patient', deadline=None)
+settings.load_profile('patient')
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('NUMBA_NUM_THREADS', '1')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
