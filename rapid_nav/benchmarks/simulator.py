@@ -12,7 +12,7 @@ from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.options import setting
 from rapid_nav.sim.render.camera import render_depth, slopes
-from rapid_nav.sim.worlds.primitives import rotation_matrices
+from rapid_nav.sim.rotation_kernels import rotation_matrices
 from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
 
 SIDE, FOV = 84, np.pi / 2  # [px], [rad], of the frames that are timed

@@ -10,9 +10,7 @@ from rapid_nav.drone.actions import ActionConfig
 from rapid_nav.drone.observation import ObservationConfig
 from rapid_nav.drone.reward import RewardConfig
 from rapid_nav.options import check, setting
-
-PHYSICS_STEP = 0.003
-"""The simulator's and simple_flight's clock period [s]; decisions last a whole number of it."""
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from rapid_nav.sim.rpc.arguments import Pose
 from rapid_nav.sim.vehicle import GRACE, Motion, Task, Vehicle
 from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import pack, World
+from rapid_nav.simulated_time import PHYSICS_STEP, PHYSICS_STEP_NS
 
-STEP = dynamics.STEP_SECONDS
-STEP_NS = round(STEP * 1e9)
 FRAME_STEPS = 6  # of simContinueForFrames: at 60 frames a second
 LONGEST_RUN = 1000.0  # [s] that one simContinueForTime may ask for
 _STRIDE = 7  # steps between two looks at contacts and sensors' histories: 21 ms
@@ -43,7 +42,7 @@ class Engine:
         self._runs: list[tuple[int, Future]] = []  # steps to go, and who waits for them
         self._stopping = False
         self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
-        self._pace = Pace(settings.clock_speed / STEP)
+        self._pace = Pace(settings.clock_speed / PHYSICS_STEP)
         self.vehicles: dict[str, Vehicle] = {}
         self.load(world)
 
@@ -96,7 +95,7 @@ class Engine:
     @property
     def now_ns(self) -> int:
         """The simulated time [ns]."""
-        return self.start_ns + self.steps * STEP_NS
+        return self.start_ns + self.steps * PHYSICS_STEP_NS
 
     def vehicle(self, name: str) -> Vehicle:
         """Return a vehicle, the first one for '', or raise LookupError."""
@@ -171,7 +170,7 @@ class Engine:
         with self.lock:
             if vehicle.task:
                 self._drop(vehicle)
-                vehicle.end(self.steps, round(GRACE / STEP))
+                vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
 
     def _drop(self, vehicle: Vehicle) -> None:
         task, vehicle.task = vehicle.task, None
@@ -185,11 +184,11 @@ class Engine:
             task.asked += next(task.motion)
         except StopIteration as stop:
             vehicle.task = None
-            vehicle.end(self.steps, round(GRACE / STEP))
+            vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
             _resolve(task.ended, bool(stop.value))
         except Exception as error:
             vehicle.task = None
-            vehicle.end(self.steps, round(GRACE / STEP))
+            vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
             task.ended.set_exception(error)
 
     def _abandon_runs(self) -> None:
@@ -249,7 +248,7 @@ class Engine:
 
 
 def _due(task: Task) -> int:
-    return task.began + round(task.asked / STEP)
+    return task.began + round(task.asked / PHYSICS_STEP)
 
 
 def _resolve(future: Future, result: object) -> None:

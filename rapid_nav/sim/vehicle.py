@@ -8,11 +8,11 @@ import math
 
 import numpy as np
 
+from rapid_nav import geometry
 from rapid_nav.sim.airsim_settings import CAMERA_ALIASES, VehicleSettings
 from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.rpc.arguments import Pose, YawMode
-from rapid_nav.sim.sensors.mounts import Camera, mounted, multiply
-from rapid_nav.sim.worlds.primitives import rotation_matrices
+from rapid_nav.sim.sensors.mounts import Camera, mounted
 
 # A motion in progress: yields how long to leave it alone [simulated s], returns its outcome.
 Motion = Generator[float, None, bool]
@@ -105,8 +105,7 @@ class Vehicle:
     @property
     def yaw(self) -> float:
         """The heading [rad], clockwise from north."""
-        w, x, y, z = self._state.orientation[self.row]
-        return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        return float(geometry.yaw_of(self._state.orientation[self.row]))
 
     @property
     def landed(self) -> bool:
@@ -204,8 +203,10 @@ class Vehicle:
 
     def carried(self, position: np.ndarray, orientation: np.ndarray) -> Pose:
         """Return the pose in the vehicle's own frame of something fixed to its body."""
-        turn = rotation_matrices(self.orientation)[0]
-        return Pose(self.position + turn @ position, multiply(self.orientation, orientation))
+        turn = self.orientation
+        return Pose(
+            self.position + geometry.rotate(turn, position), geometry.multiply(turn, orientation)
+        )
 
     def note_contact(self, now_ns: int) -> None:
         """Take over a contact that the physics reported."""

@@ -13,7 +13,7 @@ from rapid_nav.sim.worlds.world import World
 @pytest.fixture(scope='module')
 def meadow():
     ground = Primitive('plane', 'ground', (0, 0, 0), (1, 0, 0, 0), (100, 100, 0.1), (90, 120, 60))
-    return World('meadow', 0, (ground,), np.array([[0.0, 0.0, -1.0, 0.0]]), False)
+    return World('meadow', 0, (ground,), np.array([[0.0, 0.0, -1.0, 0.0]]))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from rapid_nav.agent.training_state import from_generator, to_generator
 from rapid_nav.drone.actions import ActionGrid, free_way
 from rapid_nav.drone.reward import reward
 from rapid_nav.drone.task import FlightTask
+from rapid_nav.geometry import yaw_of
 from rapid_nav.offline.drone.pose_steps import move
 from rapid_nav.offline.drone.render import eyes
 from rapid_nav.sim.physics import dynamics
@@ -167,8 +168,7 @@ class DroneVectorEnv(VectorEnv):
         """Set the goals as moveByVelocityBodyFrame does: turned by the yaw at this moment."""
         velocity = self.velocities[actions]  # (N, 4) forward, left, up [m/s], yaw rate [rad/s]
         velocity[:, :3] *= self.grid.speed_share(self.free)[:, None]
-        w, x, y, z = self.state.orientation.T
-        yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        yaw = yaw_of(self.state.orientation)
         north = velocity[:, 0] * np.cos(yaw) + velocity[:, 1] * np.sin(yaw)
         east = velocity[:, 0] * np.sin(yaw) - velocity[:, 1] * np.cos(yaw)
         self.goal.values[:] = np.stack([north, east, -velocity[:, 2], -velocity[:, 3]], axis=1)

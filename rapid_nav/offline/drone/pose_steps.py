@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from rapid_nav.geometry import yaw_of
 from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.physics.dynamics import DRONE_RADIUS, State
 from rapid_nav.sim.physics.signed_distance import clearance
@@ -14,8 +15,7 @@ def move(state: State, scenes: Scenes, scene_index: np.ndarray, steps: np.ndarra
 
     A drone on whose way something is stays where it is and has collided.
     """
-    w, x, y, z = state.orientation.T
-    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    yaw = yaw_of(state.orientation)
     forward, left, up, turn = steps.T
     way = np.stack(
         [

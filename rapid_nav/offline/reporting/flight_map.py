@@ -16,12 +16,13 @@ from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
+from rapid_nav.geometry import rotation_matrices
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 from rapid_nav.sim.render import camera
-from rapid_nav.sim.worlds.primitives import Primitive, rotation_matrices
+from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import make_world, World
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def outline(primitive: Primitive) -> Any:
         ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(24)], axis=1) * half[0]
         up = np.array([0.0, 0.0, half[2] if primitive.kind == 'cylinder' else 0.0])
         points = np.concatenate([ring + up, ring - up])
-    turned = points @ rotation_matrices(np.array(primitive.orientation))[0].T
+    turned = points @ rotation_matrices(primitive.orientation).T
     corners = (turned + primitive.position)[:, [1, 0]]
     lowest = -(turned[:, 2].max() + primitive.position[2])  # [m] above the ground
     color = np.array(primitive.color) / 255

@@ -2,7 +2,7 @@
 
 import math
 
-from rapid_nav.sim.physics.simple_flight import STEP
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 MASS = 1.0  # [kg]
 GRAVITY = 9.80665  # [m/s^2]
@@ -15,7 +15,7 @@ MAX_TORQUE = (  # [N m]
     0.040164 * AIR_DENSITY * REVOLUTIONS**2 * PROPELLER_DIAMETER**5 / (2 * math.pi)
 )
 HOVER = MASS * GRAVITY / (4 * MAX_THRUST)
-ROTOR_KEEP = math.exp(-STEP / 0.005)  # what is left of a rotor's old thrust after a step
+ROTOR_KEEP = math.exp(-PHYSICS_STEP / 0.005)  # what is left of a rotor's old thrust after a step
 BODY_X, BODY_Y, BODY_Z = 0.18, 0.11, 0.04  # [m]
 MOTOR_MASS, MOTOR_Z = 0.055, 0.025  # [kg], [m]
 BOX_MASS = MASS - 4 * MOTOR_MASS  # [kg]
@@ -30,7 +30,7 @@ DRAG_Y = _DRAG * (BODY_X * BODY_Z + _BLADES * PROPELLER_HEIGHT)
 DRAG_Z = _DRAG * (BODY_X * BODY_Y + _BLADES * PROPELLER_DIAMETER)
 MIN_DRAG_SPEED = 0.1  # [m/s]
 RESTITUTION, FRICTION = 0.55, 0.5
-RADIUS = 0.2  # [m], of the sphere that touches the world
+DRONE_RADIUS = 0.2  # [m], of the sphere that touches the world
 SPIN_KEPT = 0.9  # of the angular velocity in a contact
 GROUND_SLOPE = 0.7  # cosine of the steepest slope to land on
 LOCK_SPEED = 0.25  # [m/s], slower than this after touching the ground the drone stays there

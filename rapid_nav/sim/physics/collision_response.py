@@ -8,20 +8,21 @@ import numpy as np
 
 from rapid_nav.sim.physics.airframe import (
     CULL_STEPS,
+    DRONE_RADIUS,
     FRICTION,
     GRAVITY,
     GROUND_SLOPE,
     LOCK_SPEED,
     MASS,
     MAX_PUSH,
-    RADIUS,
     RESTITUTION,
     SINK,
     SPIN_KEPT,
 )
 from rapid_nav.sim.physics.signed_distance import surface
-from rapid_nav.sim.physics.simple_flight import euler, STEP
+from rapid_nav.sim.rotation_kernels import euler
 from rapid_nav.sim.worlds.primitives import Scenes
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 
 @njit(cache=True, nogil=True)
@@ -29,11 +30,11 @@ def within_reach(
     i: int, state: Any, scenes: Scenes, first: int, last: int, near: np.ndarray
 ) -> int:
     """List the primitives that vehicle i can touch within CULL_STEPS; return how many."""
-    time = CULL_STEPS * STEP
+    time = CULL_STEPS * PHYSICS_STEP
     position, velocity = state.position[i], state.velocity[i]
     speed = math.sqrt(velocity[0] ** 2 + velocity[1] ** 2 + velocity[2] ** 2)
     # A push out of a contact adds at most its depth; the margin covers it.
-    reach = RADIUS + (speed + MAX_PUSH * time) * time + 0.1
+    reach = DRONE_RADIUS + (speed + MAX_PUSH * time) * time + 0.1
     count = 0
     for p in range(first, last):
         center, bound = scenes.center[p], scenes.bound[p]
@@ -53,7 +54,7 @@ def within_reach(
 @njit(cache=True, nogil=True)
 def touch(i: int, state: Any, scenes: Scenes, base: int, near: np.ndarray, count: int) -> bool:
     """Find the deepest contact of vehicle i with primitives `near`; note it in the state."""
-    deepest = RADIUS
+    deepest = DRONE_RADIUS
     position = state.position[i]
     for n in range(count):
         p = near[n]
@@ -71,8 +72,8 @@ def touch(i: int, state: Any, scenes: Scenes, base: int, near: np.ndarray, count
                     rotation[k, 0] * nx + rotation[k, 1] * ny + rotation[k, 2] * nz
                 )
                 state.impact_point[i, k] = position[k] - distance * state.collision_normal[i, k]
-            state.penetration[i] = RADIUS - distance
-    if deepest < RADIUS:
+            state.penetration[i] = DRONE_RADIUS - distance
+    if deepest < DRONE_RADIUS:
         state.collided[i] = True
         return True
     return False
@@ -83,7 +84,11 @@ def bounce(i: int, state: Any, lift: float) -> bool:
     """Answer the contact of vehicle i if it moves into it; tell whether that took the step."""
     normal, velocity, position = state.collision_normal[i], state.velocity[i], state.position[i]
     push = state.acceleration[i]
-    v = (velocity[0] + push[0] * STEP, velocity[1] + push[1] * STEP, velocity[2] + push[2] * STEP)
+    v = (
+        velocity[0] + push[0] * PHYSICS_STEP,
+        velocity[1] + push[1] * PHYSICS_STEP,
+        velocity[2] + push[2] * PHYSICS_STEP,
+    )
     into = v[0] * normal[0] + v[1] * normal[1] + v[2] * normal[2]
     if into >= 0:
         return False
@@ -101,7 +106,7 @@ def bounce(i: int, state: Any, lift: float) -> bool:
         state.grounded[i] = True
         out -= SINK
     for k in range(3):
-        position[k] += normal[k] * out + velocity[k] * STEP
+        position[k] += normal[k] * out + velocity[k] * PHYSICS_STEP
     return True
 
 

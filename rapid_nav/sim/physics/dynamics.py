@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rapid_nav.sim.physics.airframe import HOVER, RADIUS
+from rapid_nav.geometry import yaw_to_quaternion
+from rapid_nav.sim.physics.airframe import DRONE_RADIUS, HOVER
 from rapid_nav.sim.physics.quadrotor import advance
 from rapid_nav.sim.physics.simple_flight import (
     MODE_ATTITUDE_THROTTLE,
@@ -23,14 +24,9 @@ from rapid_nav.sim.physics.simple_flight import (
     MODE_RATE_Z,
     MODE_VELOCITY,
     MODE_VELOCITY_Z,
-    STEP,
 )
 from rapid_nav.sim.render.camera import in_parts
 from rapid_nav.sim.worlds.primitives import Scenes
-
-DRONE_RADIUS = RADIUS  # [m]
-STEP_SECONDS = STEP  # [s]
-
 
 __all__ = [
     'DRONE_RADIUS',
@@ -44,7 +40,6 @@ __all__ = [
     'MODE_RATE_Z',
     'MODE_VELOCITY',
     'MODE_VELOCITY_Z',
-    'STEP_SECONDS',
     'Goal',
     'State',
     'make_goal',
@@ -123,8 +118,7 @@ def reset_rows(state: State, rows: Sequence[int] | np.ndarray, start_poses: np.n
     for array in state:
         array[rows] = 0
     state.position[rows] = start_poses[:, :3]
-    state.orientation[rows, 0] = np.cos(start_poses[:, 3] / 2)
-    state.orientation[rows, 3] = np.sin(start_poses[:, 3] / 2)
+    state.orientation[rows] = yaw_to_quaternion(start_poses[:, 3])
     state.collision_primitive[rows] = -1
     state.mode[rows] = MODE_OFF
     state.rotors[rows] = HOVER
@@ -140,7 +134,7 @@ def step(
     threads: int = 1,
 ) -> None:
     """
-    Advance every vehicle by exactly `steps` steps of 3 ms, in place.
+    Advance every vehicle by exactly `steps` steps of PHYSICS_STEP, in place.
 
     The result depends neither on how steps are grouped into calls nor on the other vehicles.
     """

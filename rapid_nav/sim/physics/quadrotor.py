@@ -1,6 +1,5 @@
-"""The body of AirSim's default quadrotor: rotors, drag, motion and contact, 3 ms at a time."""
+"""The body of AirSim's default quadrotor: rotors, drag, motion and contact, one step at a time."""
 
-import math
 from typing import Any
 
 from numba import njit
@@ -25,51 +24,21 @@ from rapid_nav.sim.physics.airframe import (
 )
 from rapid_nav.sim.physics.collision_response import bounce, rest, touch, within_reach
 from rapid_nav.sim.physics.simple_flight import (
-    euler,
     fly,
     MODE_HOLD,
     MODE_MOTORS,
     MODE_OFF,
     MODE_POSITION,
-    STEP,
-    to_body,
 )
+from rapid_nav.sim.rotation_kernels import euler, to_body, to_world, turn
 from rapid_nav.sim.worlds.primitives import Scenes
-
-
-@njit(cache=True, nogil=True)
-def rotate(q: np.ndarray, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Rotate a body vector into NED."""
-    a, b, c, d = q[0], q[1], q[2], q[3]
-    return (
-        (1 - 2 * (c * c + d * d)) * x + 2 * (b * c - a * d) * y + 2 * (b * d + a * c) * z,
-        2 * (b * c + a * d) * x + (1 - 2 * (b * b + d * d)) * y + 2 * (c * d - a * b) * z,
-        2 * (b * d - a * c) * x + 2 * (c * d + a * b) * y + (1 - 2 * (b * b + c * c)) * z,
-    )
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 
 @njit(cache=True, nogil=True)
 def drag(factor: float, speed: float) -> float:
     """Return the drag along one body axis [N]."""
     return -factor * speed * abs(speed) if abs(speed) > MIN_DRAG_SPEED else 0.0
-
-
-@njit(cache=True, nogil=True)
-def turn(q: np.ndarray, x: float, y: float, z: float) -> None:
-    """Rotate q in place by a body rotation vector [rad], keeping it a unit quaternion."""
-    angle = math.sqrt(x * x + y * y + z * z)
-    if angle < 1e-12:
-        return
-    s = math.sin(angle / 2) / angle
-    a, b, c, d = math.cos(angle / 2), x * s, y * s, z * s
-    w, i, j, k = q[0], q[1], q[2], q[3]
-    q[0] = w * a - i * b - j * c - k * d
-    q[1] = w * b + i * a + j * d - k * c
-    q[2] = w * c - i * d + j * a + k * b
-    q[3] = w * d + i * c - j * b + k * a
-    norm = math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
-    for n in range(4):
-        q[n] /= norm
 
 
 @njit(cache=True, nogil=True)
@@ -114,21 +83,21 @@ def move(i: int, state: Any, lift: float, torque: np.ndarray) -> None:
         state.acceleration[i],
         state.angular_acceleration[i],
     )
-    half = STEP / 2
+    half = PHYSICS_STEP / 2
     vx = velocity[0] + push[0] * half
     vy = velocity[1] + push[1] * half
     vz = velocity[2] + push[2] * half
     wx, wy, wz = rates[0] + spin[0] * half, rates[1] + spin[1] * half, rates[2] + spin[2] * half
     bx, by, bz = to_body(q, vx, vy, vz)
-    fx, fy, fz = rotate(q, drag(DRAG_X, bx), drag(DRAG_Y, by), drag(DRAG_Z, bz) - lift)
+    fx, fy, fz = to_world(q, drag(DRAG_X, bx), drag(DRAG_Y, by), drag(DRAG_Z, bz) - lift)
     new = (fx / MASS, fy / MASS, fz / MASS + GRAVITY)
     sx = (torque[0] - (INERTIA_Z - INERTIA_Y) * wy * wz) / INERTIA_X
     sy = (torque[1] - (INERTIA_X - INERTIA_Z) * wz * wx) / INERTIA_Y
     sz = (torque[2] - (INERTIA_Y - INERTIA_X) * wx * wy) / INERTIA_Z
-    position[0] += vx * STEP
-    position[1] += vy * STEP
-    position[2] += vz * STEP
-    turn(q, wx * STEP, wy * STEP, wz * STEP)
+    position[0] += vx * PHYSICS_STEP
+    position[1] += vy * PHYSICS_STEP
+    position[2] += vz * PHYSICS_STEP
+    turn(q, wx * PHYSICS_STEP, wy * PHYSICS_STEP, wz * PHYSICS_STEP)
     for k in range(3):
         velocity[k] += (push[k] + new[k]) * half
         push[k] = new[k]

@@ -5,6 +5,9 @@ import math
 from numba import njit
 import numpy as np
 
+from rapid_nav.sim.rotation_kernels import euler, to_body
+from rapid_nav.simulated_time import PHYSICS_STEP
+
 # What the four values of a goal mean. Yaw is an angle, or a rate where yaw_is_rate says so.
 MODE_OFF = 0  # propellers stand still
 MODE_VELOCITY = 1  # vx, vy, vz [m/s; NED], yaw
@@ -18,7 +21,6 @@ MODE_HOLD = 8  # stay where the vehicle was when this mode began; the values are
 MODE_MOTORS = 9  # PWM 0..1 of front right, rear left, front left, rear right
 MODES = range(10)
 
-STEP = 0.003  # [s]
 MAX_TILT = math.pi / 5.5  # [rad]
 MAX_POSITION_SPEED = 6.0  # [m/s]
 MAX_RATE = 2.5  # [rad/s]
@@ -55,28 +57,6 @@ def to_place(measured: float, goal: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def euler(q: np.ndarray) -> tuple[float, float, float]:
-    """Return roll, pitch and yaw [rad] of a quaternion (w, x, y, z)."""
-    w, x, y, z = q[0], q[1], q[2], q[3]
-    return (
-        math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)),
-        math.asin(clip(2 * (w * y - z * x))),
-        math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
-    )
-
-
-@njit(cache=True, nogil=True)
-def to_body(q: np.ndarray, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Rotate a NED vector into the body of a vehicle with orientation q."""
-    a, b, c, d = q[0], q[1], q[2], q[3]
-    return (
-        (1 - 2 * (c * c + d * d)) * x + 2 * (b * c + a * d) * y + 2 * (b * d - a * c) * z,
-        2 * (b * c - a * d) * x + (1 - 2 * (b * b + d * d)) * y + 2 * (c * d + a * b) * z,
-        2 * (b * d + a * c) * x + 2 * (c * d - a * b) * y + (1 - 2 * (b * b + c * c)) * z,
-    )
-
-
-@njit(cache=True, nogil=True)
 def fly(
     mode: int,
     values: np.ndarray,
@@ -107,7 +87,7 @@ def fly(
     if mode in (MODE_ATTITUDE_THROTTLE, MODE_RATE_THROTTLE):
         throttle = min(max(values[2], 0.0), 1.0)
     else:
-        integral = clip(integral * CLIMB_MEMORY + I_CLIMB * ez * STEP)
+        integral = clip(integral * CLIMB_MEMORY + I_CLIMB * ez * PHYSICS_STEP)
         throttle = max((1 - clip(P_CLIMB * ez + integral)) / 2, MIN_THROTTLE)
     if mode in (MODE_RATE_Z, MODE_RATE_THROTTLE):
         turn_x, turn_y = to_rate(rates[0], values[0]), to_rate(rates[1], values[1])

@@ -10,7 +10,8 @@ import numpy as np
 
 from rapid_nav.sim.render.projection import draw, make_desk
 from rapid_nav.sim.render.shading import find_normals, shade
-from rapid_nav.sim.worlds.primitives import rotation_matrices, Scenes
+from rapid_nav.sim.rotation_kernels import rotation_matrices
+from rapid_nav.sim.worlds.primitives import Scenes
 
 
 @njit(cache=True, nogil=True)

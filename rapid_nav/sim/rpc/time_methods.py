@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable
 
 from rapid_nav.sim.airsim_settings import Settings
-from rapid_nav.sim.engine import Engine, FRAME_STEPS, LONGEST_RUN, STEP
+from rapid_nav.sim.engine import Engine, FRAME_STEPS, LONGEST_RUN
 from rapid_nav.sim.rpc.arguments import boolean, integer, number, rpc
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 
 class TimeMethods:
@@ -44,15 +45,17 @@ class TimeMethods:
 
     @rpc(number)
     def simContinueForTime(self, seconds: float) -> Awaitable[None]:
-        return self._run(round(seconds / STEP))
+        return self._run(round(seconds / PHYSICS_STEP))
 
     @rpc(integer)
     def simContinueForFrames(self, frames: int) -> Awaitable[None]:
         return self._run(frames * FRAME_STEPS)
 
     def _run(self, steps: int) -> Awaitable[None]:
-        if not 0 <= steps <= LONGEST_RUN / STEP:
-            raise ValueError(f'{steps * STEP:g} s; one call may ask for 0 to {LONGEST_RUN:g} s')
+        if not 0 <= steps <= LONGEST_RUN / PHYSICS_STEP:
+            raise ValueError(
+                f'{steps * PHYSICS_STEP:g} s; one call may ask for 0 to {LONGEST_RUN:g} s'
+            )
         return asyncio.wrap_future(self._engine.run(steps))
 
     @rpc()

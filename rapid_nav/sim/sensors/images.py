@@ -11,10 +11,11 @@ from PIL import Image
 
 from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.render import camera
+from rapid_nav.sim.rotation_kernels import rotation_matrices
 from rapid_nav.sim.rpc.arguments import BadCast, boolean, integer, Pose, text
 from rapid_nav.sim.rpc.structs import Map, quaternion4, vector3
 from rapid_nav.sim.vehicle import Vehicle
-from rapid_nav.sim.worlds.primitives import rotation_matrices, Scenes
+from rapid_nav.sim.worlds.primitives import Scenes
 
 (SCENE, DEPTH_PLANAR, DEPTH_PERSPECTIVE, DEPTH_VIS, DISPARITY, SEGMENTATION, NORMALS, INFRARED) = (
     range(8)

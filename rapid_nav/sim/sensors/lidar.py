@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from rapid_nav.sim.render.raycast import cast_rays
+from rapid_nav.sim.rotation_kernels import rotation_matrices
 from rapid_nav.sim.rpc.arguments import Pose
 from rapid_nav.sim.rpc.structs import Map
-from rapid_nav.sim.worlds.primitives import rotation_matrices, Scenes
+from rapid_nav.sim.worlds.primitives import Scenes
 
 _MOST_POINTS = 100_000  # of one sweep, as in AirSim
 

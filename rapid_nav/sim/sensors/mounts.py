@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
+from rapid_nav.geometry import from_euler
 from rapid_nav.sim.airsim_settings import CameraSettings, Mount
-from rapid_nav.sim.worlds.primitives import quaternion
 
 
 @dataclass
@@ -22,10 +22,4 @@ class Camera:
 def mounted(mount: Mount) -> tuple[np.ndarray, np.ndarray]:
     """Return position (3,) [m] and orientation (4,) w, x, y, z of a mount."""
     angles = (math.radians(angle) for angle in (mount.roll, mount.pitch, mount.yaw))
-    return np.array([mount.x, mount.y, mount.z]), np.array(quaternion(*angles))
-
-
-def multiply(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return the Hamilton product of two (4,) w, x, y, z quaternions."""
-    w, v, s, u = p[0], p[1:], q[0], q[1:]
-    return np.concatenate([[w * s - v @ u], w * u + s * v + np.cross(v, u)])
+    return np.array([mount.x, mount.y, mount.z]), np.array(from_euler(*angles))

@@ -7,8 +7,9 @@ import zlib
 
 import numpy as np
 
+from rapid_nav import geometry
 from rapid_nav.sim.airsim_settings import SensorSettings
-from rapid_nav.sim.engine import Engine, STEP, STEP_NS
+from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.render.raycast import cast_rays
 from rapid_nav.sim.rpc.arguments import Pose
 from rapid_nav.sim.rpc.structs import Map, pose_map, quaternion4, vector3
@@ -16,7 +17,7 @@ from rapid_nav.sim.sensors import earth
 from rapid_nav.sim.sensors.lidar import sweep
 from rapid_nav.sim.sensors.mounts import mounted
 from rapid_nav.sim.vehicle import Vehicle
-from rapid_nav.sim.worlds.primitives import rotation_matrices
+from rapid_nav.simulated_time import PHYSICS_STEP, PHYSICS_STEP_NS
 
 _GYRO_WALK = math.radians(0.30) / 60  # [rad/sqrt(s)]
 _GYRO_DRIFT = math.radians(4.6 / 3600) / math.sqrt(500)  # [rad/s/sqrt(s)]
@@ -57,20 +58,20 @@ class Sensors:
     def _drift(self, name: str, noise: np.ndarray, pull: float = 0.0) -> np.ndarray:
         """Return a bias (n,) that walks with unit steps a square-rooted second."""
         when, bias = self._vehicle.drifts.get(name, (self._began, np.zeros(len(noise))))
-        if (elapsed := (self._engine.steps - when) * STEP) > 0:
+        if (elapsed := (self._engine.steps - when) * PHYSICS_STEP) > 0:
             bias = bias * math.exp(-pull * elapsed) + noise * math.sqrt(elapsed)
             self._vehicle.drifts[name] = self._engine.steps, bias
         return bias
 
     def _to_body(self, ned: np.ndarray) -> np.ndarray:
-        return rotation_matrices(self._vehicle.orientation)[0].T @ ned
+        return geometry.rotate(geometry.conjugate(self._vehicle.orientation), ned)
 
     def _imu(self, name: str, _about: SensorSettings) -> Map:
         noise = self._noise(name, 12)
         drift = self._drift(name, noise[6:])
         force = self._to_body(self._engine.state.acceleration[self._vehicle.row] - _GRAVITY_NED)
         turning = self._vehicle.angular_velocity
-        rate = 1 / math.sqrt(STEP)
+        rate = 1 / math.sqrt(PHYSICS_STEP)
         return {
             'time_stamp': self._engine.now_ns,
             'orientation': quaternion4(self._vehicle.orientation),
@@ -106,14 +107,14 @@ class Sensors:
         }
 
     def _gps(self, _name: str, _about: SensorSettings) -> Map:
-        age = (self._engine.steps - self._began) * STEP
+        age = (self._engine.steps - self._began) * PHYSICS_STEP
         step, position, velocity = self._vehicle.seen_at(
-            self._engine.steps - round(_GPS_LATENCY / STEP)
+            self._engine.steps - round(_GPS_LATENCY / PHYSICS_STEP)
         )
         valid = age >= _GPS_STARTUP
         spread = _EPH_LAST + (_EPH_FIRST - _EPH_LAST) * math.exp(-age / _GPS_TAU)
         geo = earth.to_geo(position, self._engine.settings.origin)
-        stamp = self._engine.start_ns + step * STEP_NS
+        stamp = self._engine.start_ns + step * PHYSICS_STEP_NS
         return {
             'time_stamp': stamp if valid else 0,
             'gnss': {
@@ -131,7 +132,7 @@ class Sensors:
         low, high = _value(about, 'MinDistance', 0.2), _value(about, 'MaxDistance', 40.0)
         position, orientation = mounted(about.mount)
         eye = self._vehicle.carried(position, orientation)
-        beam = rotation_matrices(eye.orientation)[:, :, 0]
+        beam = geometry.rotate(eye.orientation, [[1.0, 0.0, 0.0]])
         origin = eye.position + self._vehicle.origin
         reach = float(cast_rays(self._engine.scenes, 0, origin, beam, high)[0])
         return {

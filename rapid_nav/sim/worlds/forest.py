@@ -20,7 +20,6 @@ def forest(plan: Plan) -> None:
     There is no ceiling: a canopy whose gaps, where there are any, are too small to leave by.
     """
     rng = plan.rng
-    plan.indoor = False
     size = SIDE * PITCH
     plan.floor(size, (105, 115, 70))
     plan.enclose('cliff', size, 9, 0.5, ROCK)

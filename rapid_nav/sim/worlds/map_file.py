@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from rapid_nav.geometry import from_euler, LEVEL
 from rapid_nav.sim.worlds.grid import largest_area, rectangles, shrink
 from rapid_nav.sim.worlds.plan import Plan
-from rapid_nav.sim.worlds.primitives import LEVEL, quaternion
 from rapid_nav.sim.worlds.yaml_file import number, numbers
 
 HEIGHT = 3.0  # [m], of walls and ceiling
@@ -44,7 +44,7 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     if solid.all():
         raise ValueError(f'{path}: nothing in the map is free; check its thresholds and negate')
     plan.shades = 0.03  # many boxes make one wall
-    turn, level = (math.cos(yaw), math.sin(yaw)), quaternion(yaw=-yaw) if yaw else LEVEL
+    turn, level = (math.cos(yaw), math.sin(yaw)), from_euler(yaw=-yaw) if yaw else LEVEL
 
     def place(along: Any, up: Any) -> tuple[Any, Any]:
         along, up = along - rim, up - rim

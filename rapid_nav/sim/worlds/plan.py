@@ -7,17 +7,10 @@ import zlib
 
 import numpy as np
 
+from rapid_nav.geometry import from_euler, from_z_axis, LEVEL, UPSIDE_DOWN
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.render.raycast import cast_rays
-from rapid_nav.sim.worlds.primitives import (
-    LEVEL,
-    pack_primitives,
-    Primitive,
-    quaternion,
-    quaternion_onto,
-    Scenes,
-    UPSIDE_DOWN,
-)
+from rapid_nav.sim.worlds.primitives import pack_primitives, Primitive, Scenes
 
 START_CLEARANCE = 0.8  # [m], from a start pose to the nearest surface
 START_VIEW = 3.0  # [m], free flight straight ahead of a start pose
@@ -36,7 +29,6 @@ class Plan:
     def __init__(self, name: str, seed: int) -> None:
         self.rng = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), seed]))
         self.primitives: list[Primitive] = []
-        self.indoor = True
         self.start_area = (0.0, 0.0, 1.0, 1.0)  # x0, y0, x1, y1 [m]
         self.start_places: np.ndarray | None = None  # (N, 2) [m], instead of the whole area
         self.start_heights = (1.1, 1.7)  # [m]
@@ -119,7 +111,7 @@ class Plan:
             (x, y, -(low + high) / 2),
             (dx, dy, high - low),
             color,
-            quaternion(yaw=yaw) if yaw else LEVEL,
+            from_euler(yaw=yaw) if yaw else LEVEL,
         )
 
     def block(
@@ -167,7 +159,7 @@ class Plan:
             (a + b) / 2,
             (2 * radius, 2 * radius, length),
             color,
-            quaternion_onto(b - a),
+            from_z_axis(b - a),
         )
 
     def ball(

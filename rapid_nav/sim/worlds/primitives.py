@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import math
 from typing import NamedTuple
 
-from numba import njit
 import numpy as np
+
+from rapid_nav.sim.rotation_kernels import rotation_matrices
 
 KINDS = ('box', 'cylinder', 'sphere', 'plane')
 BOX, CYLINDER, SPHERE, PLANE = range(4)
-LEVEL = (1.0, 0.0, 0.0, 0.0)
-UPSIDE_DOWN = (0.0, 1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -98,48 +97,3 @@ def pack_primitives(primitives: Sequence[Primitive]) -> Scenes:
         bound=bound,
         color=np.array([p.color for p in primitives], dtype=np.uint8).reshape(-1, 3),
     )
-
-
-@njit(cache=True, nogil=True)
-def _rotations(q: np.ndarray) -> np.ndarray:
-    out = np.empty((q.shape[0], 3, 3))
-    for n in range(q.shape[0]):
-        w, x, y, z = q[n, 0], q[n, 1], q[n, 2], q[n, 3]
-        m = out[n]
-        m[0, 0] = 1 - 2 * (y * y + z * z)
-        m[0, 1] = 2 * (x * y - w * z)
-        m[0, 2] = 2 * (x * z + w * y)
-        m[1, 0] = 2 * (x * y + w * z)
-        m[1, 1] = 1 - 2 * (x * x + z * z)
-        m[1, 2] = 2 * (y * z - w * x)
-        m[2, 0] = 2 * (x * z - w * y)
-        m[2, 1] = 2 * (y * z + w * x)
-        m[2, 2] = 1 - 2 * (x * x + y * y)
-    return out
-
-
-def rotation_matrices(orientation: np.ndarray) -> np.ndarray:
-    """Turn quaternions (N, 4) as (w, x, y, z) into rotation matrices (N, 3, 3)."""
-    return _rotations(np.ascontiguousarray(orientation, dtype=np.float64).reshape(-1, 4))
-
-
-def quaternion(roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> tuple[float, ...]:
-    """Return (w, x, y, z) of the rotation by yaw, then pitch, then roll [rad]."""
-    cr, cp, cy = (math.cos(angle / 2) for angle in (roll, pitch, yaw))
-    sr, sp, sy = (math.sin(angle / 2) for angle in (roll, pitch, yaw))
-    return (
-        cr * cp * cy + sr * sp * sy,
-        sr * cp * cy - cr * sp * sy,
-        cr * sp * cy + sr * cp * sy,
-        cr * cp * sy - sr * sp * cy,
-    )
-
-
-def quaternion_onto(axis: Sequence[float]) -> tuple[float, ...]:
-    """Return a rotation (w, x, y, z) that turns the z axis into `axis` (any length)."""
-    x, y, z = (float(a) for a in np.asarray(axis) / np.linalg.norm(axis))
-    if z < -1 + 1e-9:
-        return UPSIDE_DOWN
-    w = 1 + z
-    norm = math.sqrt(w * w + x * x + y * y)
-    return (w / norm, -y / norm, x / norm, 0.0)

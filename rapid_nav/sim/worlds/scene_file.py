@@ -1,7 +1,6 @@
 """
 Scene files: a world written down as primitives.
 
-    indoor: true                      # no sky is expected; default true
     start_poses: [[0, 0, -1.5, 0]]    # x, y, z [m; NED], yaw [rad]; found by chance if left out
     primitives:
       - {kind: plane, name: floor, position: [0, 0, 0]}
@@ -12,16 +11,19 @@ Scene files: a world written down as primitives.
 Everything is in NED metres. A pose is a position and an orientation (w, x, y, z) or a yaw [rad].
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rapid_nav.geometry import from_euler, LEVEL
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.worlds.plan import Plan
-from rapid_nav.sim.worlds.primitives import LEVEL, pack_primitives, Primitive, quaternion
+from rapid_nav.sim.worlds.primitives import pack_primitives, Primitive
 from rapid_nav.sim.worlds.yaml_file import number, numbers
 
+log = logging.getLogger(__name__)
 MOST = 20000  # primitives
 KEYS = {'name', 'indoor', 'start_poses', 'primitives'}
 PRIMITIVE_KEYS = {'kind', 'name', 'position', 'orientation', 'yaw', 'size', 'color'}
@@ -36,10 +38,8 @@ def scene(plan: Plan, path: Path, content: dict[str, Any]) -> None:
         raise ValueError(f'{path}: primitives must be a list with at least one primitive')
     if len(entries) > MOST:
         raise ValueError(f'{path}: {len(entries)} primitives; at most {MOST} are read')
-    indoor = content.get('indoor', True)
-    if not isinstance(indoor, bool):
-        raise ValueError(f'{path}: indoor is {indoor!r}; write true or false')
-    plan.indoor = indoor
+    if 'indoor' in content:
+        log.warning('%s: indoor has no effect any more; delete it', path)
     plan.primitives = [primitive(f'{path}: primitive {n}', e) for n, e in enumerate(entries)]
     names = [p.name for p in plan.primitives]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -68,7 +68,7 @@ def primitive(where: str, entry: Any) -> Primitive:
     if 'orientation' in entry:
         orientation = numbers(f'{where} ({name}): orientation', entry['orientation'], 4)
     elif 'yaw' in entry:
-        orientation = quaternion(yaw=number(f'{where} ({name})', entry, 'yaw'))
+        orientation = from_euler(yaw=number(f'{where} ({name})', entry, 'yaw'))
     try:
         return Primitive(
             kind,

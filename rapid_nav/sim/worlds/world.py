@@ -23,7 +23,6 @@ class World:
     seed: int
     primitives: tuple[Primitive, ...]
     start_poses: np.ndarray  # (M, 4) x, y, z [m; NED], yaw [rad]
-    indoor: bool
 
     def shrunk(self, factor: float) -> 'World':
         """Return this world with every length in it so many times as long; no drone shrinks."""
@@ -100,4 +99,4 @@ def _world(name: str, seed: int, plan: Plan) -> World:
     primitives = tuple(plan.primitives)
     starts = plan.start_poses()
     starts.flags.writeable = False
-    return World(name, seed, primitives, starts, plan.indoor)
+    return World(name, seed, primitives, starts)

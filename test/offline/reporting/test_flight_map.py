@@ -11,9 +11,10 @@ from rapid_nav.agent.checkpoint import Checkpoint, save
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
+from rapid_nav.geometry import from_euler
 from rapid_nav.offline.drone.presets import network_for
 from rapid_nav.offline.reporting.flight_map import DrawConfig, fly, hull, main, outline
-from rapid_nav.sim.worlds.primitives import Primitive, quaternion
+from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import make_world
 
 
@@ -75,7 +76,7 @@ def test_a_box_covers_its_turned_rectangle() -> None:
         'box',
         'wall_0',
         (5.0, 2.0, -1.0),
-        quaternion(yaw=np.pi / 2),
+        from_euler(yaw=np.pi / 2),
         (4.0, 2.0, 2.0),
         (100, 100, 100),
     )

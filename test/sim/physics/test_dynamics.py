@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from slow_quadrotor import SlowQuadrotor
 
+from rapid_nav.geometry import UPSIDE_DOWN
 from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.physics.dynamics import DRONE_RADIUS, Goal, make_goal, make_state, State
 from rapid_nav.sim.physics.signed_distance import clearance
-from rapid_nav.sim.worlds.primitives import Primitive, Scenes, UPSIDE_DOWN
+from rapid_nav.sim.worlds.primitives import Primitive, Scenes
 from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 GROUND = Primitive('plane', 'ground', (0, 0, 0), (1, 0, 0, 0), (100, 100, 0.1), (90, 90, 90))
 WALL = Primitive('box', 'wall', (5, 0, -5), (1, 0, 0, 0), (1, 20, 10), (90, 90, 90))
 
 
 def scene_of(*primitives: Primitive) -> Scenes:
-    return pack([World('test', 0, primitives, np.zeros((0, 4)), True)])
+    return pack([World('test', 0, primitives, np.zeros((0, 4)))])
 
 
 def copy_of(state: State) -> State:
@@ -36,7 +38,7 @@ def fly(
     goal.mode[:] = mode
     goal.values[:] = values
     goal.yaw_is_rate[:] = yaw_is_rate
-    dynamics.step(state, goal, scene, 0, round(seconds / dynamics.STEP_SECONDS))
+    dynamics.step(state, goal, scene, 0, round(seconds / PHYSICS_STEP))
     return state
 
 
@@ -158,7 +160,7 @@ def test_it_bounces_off_by_the_restitution() -> None:
     before = state.velocity[0].copy()
     while not state.collided[0]:
         before = state.velocity[0].copy()
-        fly(state, scene, (3, 1, 0, 0), dynamics.STEP_SECONDS)
+        fly(state, scene, (3, 1, 0, 0), PHYSICS_STEP)
     assert state.velocity[0, 0] == pytest.approx(-0.55 * before[0], rel=0.02)
     assert state.velocity[0, 1] == pytest.approx(0.5 * before[1], rel=0.02)
 

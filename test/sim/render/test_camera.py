@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+from rapid_nav.geometry import from_euler, rotation_matrices
 from rapid_nav.sim.render.camera import color, depth_and_color, render, render_depth, slopes
 from rapid_nav.sim.render.raycast import cast_rays
-from rapid_nav.sim.worlds.primitives import Primitive, quaternion, rotation_matrices
+from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
 
 WIDE = np.pi / 2
@@ -16,7 +17,7 @@ ORIGIN = np.zeros((1, 3))
 
 
 def world_of(*primitives: Primitive) -> World:
-    return World('test', 0, primitives, np.zeros((0, 4)), True)
+    return World('test', 0, primitives, np.zeros((0, 4)))
 
 
 def solid(kind: str, position: tuple, size: tuple, orientation: tuple = (1, 0, 0, 0)) -> Primitive:
@@ -47,12 +48,12 @@ def test_every_pixel_is_the_ray_through_it(seed: int) -> None:
         size = {'box': size, 'cylinder': size[[0, 0, 2]], 'sphere': size[[0, 0, 0]]}[kind]
         place = rng.uniform(-6, 6, 3)
         primitives.append(solid(kind, tuple(place), tuple(size), tuple(some_turns(rng, 1)[0])))
-    scenes, turn = pack([world_of(*primitives)]), some_turns(rng, 1)
+    scenes, turn = pack([world_of(*primitives)]), some_turns(rng, 1)[0]
     fov = rng.uniform(0.5, 2.2)
-    depth = render_depth(scenes, 0, ORIGIN, turn, 40, 24, fov)[0]
+    depth = render_depth(scenes, 0, ORIGIN, turn[None], 40, 24, fov)[0]
     u, v = slopes(40, 24, fov)
     rays = np.stack(np.broadcast_arrays(1.0, u[None], v[:, None]), axis=-1)
-    truth = cast_rays(scenes, 0, ORIGIN[0], rays.reshape(-1, 3) @ rotation_matrices(turn)[0].T)
+    truth = cast_rays(scenes, 0, ORIGIN[0], rays.reshape(-1, 3) @ rotation_matrices(turn).T)
     truth = truth.reshape(24, 40) / np.linalg.norm(rays, axis=-1)
     far = np.isinf(depth) & np.isinf(truth)
     near = np.abs(np.where(far, 0, depth) - np.where(far, 0, truth)) < 0.01
@@ -118,8 +119,8 @@ def test_worlds_in_a_batch_do_not_mix() -> None:
 def test_turning_world_and_camera_together_changes_nothing() -> None:
     rng = np.random.default_rng(5)
     turn = some_turns(rng, 1)[0]
-    matrix = rotation_matrices(turn)[0]
-    base = solid('cylinder', (4, 0.5, -0.3), (1, 1, 2), quaternion(0.3, 0.2, 0.1))
+    matrix = rotation_matrices(turn)
+    base = solid('cylinder', (4, 0.5, -0.3), (1, 1, 2), from_euler(0.3, 0.2, 0.1))
     w, v = turn[0], turn[1:]
     a, b = np.array(base.orientation[0]), np.array(base.orientation[1:])
     moved = Primitive(
@@ -175,7 +176,7 @@ def test_a_view_with_pixels_that_are_not_square_is_the_same_view() -> None:
     """A third of the pixels across, those in the middle of three, and all of them down."""
     world = make_world('rooms', 3)
     x, y, z, yaw = world.start_poses[0]
-    where = world.arrays, 0, np.array([[x, y, z]]), np.array([quaternion(yaw=yaw)])
+    where = world.arrays, 0, np.array([[x, y, z]]), np.array([from_euler(yaw=yaw)])
     depth, picture = depth_and_color(*where, 96, 180, 1.4, aspect=288 / 180)
     np.testing.assert_allclose(depth, render_depth(*where, 288, 180, 1.4)[:, :, 1::3], rtol=1e-4)
     assert (picture == color(*where, 288, 180, 1.4)[:, :, 1::3]).mean() > 0.999

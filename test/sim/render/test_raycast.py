@@ -5,21 +5,15 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+from rapid_nav.geometry import from_z_axis, LEVEL, rotate, UPSIDE_DOWN
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.render.raycast import cast_rays
-from rapid_nav.sim.worlds.primitives import (
-    LEVEL,
-    Primitive,
-    quaternion_onto,
-    rotation_matrices,
-    Scenes,
-    UPSIDE_DOWN,
-)
+from rapid_nav.sim.worlds.primitives import Primitive, Scenes
 from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
 
 
 def scene_of(*primitives: Primitive) -> Scenes:
-    return pack([World('test', 0, primitives, np.zeros((0, 4)), True)])
+    return pack([World('test', 0, primitives, np.zeros((0, 4)))])
 
 
 def sphere_of_directions(count: int) -> np.ndarray:
@@ -81,6 +75,6 @@ def test_from_a_start_every_ray_is_at_least_as_long_as_the_clearance(name: str) 
 
 @pytest.mark.parametrize('axis', [[0, 0, 1], [0, 0, -1], [1, 2, 3], [-1e-9, 0, -1]])
 def test_a_rotation_onto_an_axis_turns_z_into_it(axis: list[float]) -> None:
-    turned = rotation_matrices(np.array(quaternion_onto(axis)))[0][:, 2]
+    turned = rotate(from_z_axis(axis), [0, 0, 1])
     assert turned == pytest.approx(np.array(axis) / np.linalg.norm(axis), abs=1e-6)
-    assert rotation_matrices(np.array(UPSIDE_DOWN))[0][:, 2] == pytest.approx([0, 0, -1])
+    assert rotate(UPSIDE_DOWN, [0, 0, 1]) == pytest.approx([0, 0, -1])

@@ -114,7 +114,6 @@ def span(primitive: Primitive) -> tuple[float, float]:
 @pytest.mark.parametrize('name', ['corridor', 'rooms', 'pillars'])
 def test_there_is_a_ceiling_indoors(name: str) -> None:
     world = make_world(name, HELD_OUT)
-    assert world.indoor
     up = cast_rays(pack([world]), 0, world.start_poses[0, :3], [[0, 0, -1]])
     assert up[0] < 5
     turns = np.tile([1.0, 0, 0, 0], (32, 1))
@@ -124,7 +123,6 @@ def test_there_is_a_ceiling_indoors(name: str) -> None:
 
 def test_no_drone_gets_through_the_canopy_of_the_forest() -> None:
     world = make_world('forest', HELD_OUT)
-    assert not world.indoor
     looking_up = np.array([[np.cos(np.pi / 4), 0, np.sin(np.pi / 4), 0]])
     spots = np.stack(np.meshgrid(np.linspace(2, 31.6, 13), np.linspace(2, 31.6, 13)), axis=-1)
     places = np.column_stack([spots.reshape(-1, 2), np.full(169, -2.0)])
