@@ -13,7 +13,6 @@ import json
 import os
 from pathlib import Path
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ import time
 from typing import Any
 
 from PIL import Image
+
+from rapid_nav.ports import free_port
 
 # Software rendering, and none of Chromium's own errands on the network.
 FLAGS = (
@@ -143,13 +144,6 @@ def viewer(flight: str) -> Iterator[str]:
     finally:
         os.killpg(server.pid, signal.SIGTERM)  # it has a child
         server.wait(10)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 def main(arguments: list[str]) -> None:

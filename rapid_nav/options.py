@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 import dataclasses
+import dis
 import math
+from types import TracebackType
 from typing import Any
 
 
@@ -68,3 +70,23 @@ def complain(field: dataclasses.Field, value: Any) -> str:
             f'{high if high is not None else "inf"}]{unit}'
         )
     return ''
+
+
+def is_refusal(error: Exception) -> bool:
+    """
+    Return whether an error refuses what a user asked for; any other is a bug.
+
+    Refusals are the ValueErrors that a `raise` statement of this package brings up, and what the
+    operating system says of files and ports. A ValueError of Python or of a library means that we
+    gave it something that we should have checked.
+    """
+    if isinstance(error, OSError):
+        return True
+    last: TracebackType | None = error.__traceback__
+    if not isinstance(error, ValueError) or last is None:
+        return False
+    while last.tb_next:
+        last = last.tb_next
+    code, ours = last.tb_frame.f_code, last.tb_frame.f_globals.get('__name__', '')
+    raised = dis.opname[code.co_code[last.tb_lasti]] == 'RAISE_VARARGS'
+    return raised and ours.split('.')[0] == 'rapid_nav'

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import importlib.util
 import os
 from pathlib import Path
-import socket
 
 from hypothesis import settings
 import pytest
@@ -23,9 +22,9 @@ collect_ignore = [] if importlib.util.find_spec('rclpy') else ['nodes', 'cli/tes
 @pytest.fixture
 def port() -> int:
     """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    from rapid_nav.ports import free_port
+
+    return free_port()
 
 
 @pytest.fixture

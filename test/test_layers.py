@@ -24,6 +24,7 @@ ROS = {
     'visualization_msgs',
     'rapid_nav.msg',
 }
+FOR_ALL = ('options', 'ports', 'shutdown', 'world_names')
 # The folders, and what each may import beside the standard library and itself. A longer name adds
 # to a shorter one.
 MAY_IMPORT = {
@@ -34,6 +35,8 @@ MAY_IMPORT = {
     'world_names': set(),
     'geometry': {'numpy'},
     'simulated_time': set(),
+    'ports': set(),
+    'shutdown': set(),
     'agent': {'numpy', 'torch', 'safetensors', 'rapid_nav.options', 'rapid_nav.inference'},
     'inference': {'numpy', 'onnxruntime', 'safetensors', 'rapid_nav.options'},
     'inference.checkpoint_format': {'rapid_nav.agent.config'},
@@ -173,7 +176,7 @@ def allowed_for(name: str) -> set[str]:
     parts = name.split('.')
     prefixes = ['.'.join(parts[:end]) for end in range(1, len(parts) + 1)]
     assert any(prefix in MAY_IMPORT for prefix in prefixes), f'{name} lies in no known folder'
-    allowed = {f'rapid_nav.{parts[0]}', 'rapid_nav.options', 'rapid_nav.world_names'}
+    allowed = {f'rapid_nav.{folder}' for folder in (parts[0], *FOR_ALL)}
     return allowed.union(*(MAY_IMPORT.get(prefix, set()) for prefix in prefixes))
 
 

@@ -151,10 +151,11 @@ def _policy(
 @contextlib.contextmanager
 def _latency_probe() -> Iterator['LatencyProbe']:
     import rclpy
+    from rclpy.signals import SignalHandlerOptions
 
     from rapid_nav.nodes.lib.latency_probe import LatencyProbe
 
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # they interrupt, as everywhere
     try:
         yield LatencyProbe()
     finally:

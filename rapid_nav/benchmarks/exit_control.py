@@ -22,6 +22,7 @@ from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.suite import GENERATED
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
+from rapid_nav.shutdown import end_with_parent
 from rapid_nav.sim.worlds.world import make_world
 
 
@@ -154,7 +155,7 @@ def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
 def busy_cores() -> Iterator[None]:
     """Keep every core busy meanwhile, with a process each at the priority of this one."""
     load = [
-        subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+        subprocess.Popen(end_with_parent([sys.executable, '-c', 'while True: pass']))
         for _ in range(os.cpu_count() or 1)
     ]
     try:

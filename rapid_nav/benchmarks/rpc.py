@@ -4,17 +4,20 @@ from collections.abc import Iterator
 import contextlib
 import os
 from pathlib import Path
+import queue
 import re
 import statistics
 import subprocess
 import sys
 import time
 
+from rapid_nav.resources import prefix
+from rapid_nav.stack.processes import Processes
+
 STOCK = Path(sys.prefix) / 'stock-airsim'  # where set-up puts msgpack-rpc-python and its tornado
 ROUNDS, IMAGES = 3, 40  # images a round
 _WARM_UP = 5  # images
-_PATIENCE_S = 120.0
-_SERVE = 'from rapid_nav.sim.main import main, SimConfig; main(SimConfig(port=0))'
+_TIMEOUT_S = 120.0  # of a simulator that starts, and of a round
 _MEASURE = (
     'import sys; from rapid_nav.benchmarks.rpc import measure; measure(*map(int, sys.argv[1:]))'
 )
@@ -43,9 +46,9 @@ def stock_missing() -> str | None:
     return None
 
 
-def stock_environment() -> dict[str, str]:
-    """Return an environment whose `import airsim` finds the stock transport."""
-    paths = [str(STOCK), *sys.path]
+def environment(stock: bool) -> dict[str, str]:
+    """Return an environment whose `import airsim` finds the stock transport, or ours."""
+    paths = [str(STOCK) if stock else '', *sys.path]
     return {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
 
 
@@ -69,13 +72,12 @@ def measure(port: int, images: int, ours: int) -> None:
 
 
 def _child(port: int, images: int, ours: bool) -> list[float]:
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, '-c', _MEASURE, str(port), str(images), str(int(ours))],
-        env=environment if ours else stock_environment(),
+        env=environment(stock=not ours),
         capture_output=True,
         text=True,
-        timeout=_PATIENCE_S,
+        timeout=_TIMEOUT_S,
         check=False,
     )
     if done.returncode:
@@ -85,19 +87,11 @@ def _child(port: int, images: int, ours: bool) -> list[float]:
 
 @contextlib.contextmanager
 def _simulator() -> Iterator[int]:
-    """Run a simulator in a process of its own; yields its port."""
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    server = subprocess.Popen(
-        [sys.executable, '-c', _SERVE], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    try:
-        said = server.stdout.readline()
-        port = re.search(r':(\d+)$', said.strip())
-        if port is None:
-            raise RuntimeError(f'the simulator did not start; it said {said!r}')
+    """Run a simulator in a process of its own; yield its port."""
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    command = [str(prefix() / 'bin' / 'rapid-nav'), 'sim', '--port', '0']
+    with Processes(os.environ, lambda _, line: said.put(line)) as processes:
+        processes.start('simulator', command)
+        while not (port := re.search(r'^Simulating .*:(\d+)$', said.get(timeout=_TIMEOUT_S))):
+            pass  # it logs something
         yield int(port[1])
-    finally:
-        server.terminate()
-        server.wait()
-        server.stdout.close()

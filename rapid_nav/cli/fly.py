@@ -14,6 +14,7 @@ from typing import Any, TYPE_CHECKING
 
 from rapid_nav.cli.dashboard import Dashboard, summary
 from rapid_nav.options import setting
+from rapid_nav.shutdown import stop_requested
 from rapid_nav.stack import flight
 from rapid_nav.stack.processes import Processes
 
@@ -36,7 +37,7 @@ class FlyConfig(flight.StackConfig):
 
 def main(config: FlyConfig) -> int:
     """Fly, show it, sum it up; return 0 unless a part of it crashed."""
-    with asked_to_stop() as stop, domain_of_this_run() as domain:
+    with stop_requested() as stop, domain_of_this_run() as domain:
         environment = flight.environment(domain)
         os.environ.update(environment)
         port = flight.port_of(config)
@@ -113,19 +114,6 @@ def domain_of_this_run() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def asked_to_stop() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C, a hang-up or a kill sets."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
 def _recorder(namespace: str) -> Iterator['FlightListener']:
     """Yield a recorder that listens in a thread of its own."""
     import rclpy
@@ -133,21 +121,11 @@ def _recorder(namespace: str) -> Iterator['FlightListener']:
     from rclpy.signals import SignalHandlerOptions
 
     from rapid_nav.nodes.lib.flight_listener import FlightListener
-    from rapid_nav.nodes.lib.spin import until_shutdown
+    from rapid_nav.nodes.lib.spin import spinning
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
     recorder = FlightListener(_RECORDER, namespace)
+    executor = SingleThreadedExecutor()
     executor.add_node(recorder)
-
-    def listen() -> None:
-        with until_shutdown():
-            executor.spin()
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
+    with spinning(executor):
         yield recorder
-    finally:
-        rclpy.try_shutdown()
-        listener.join(_PATIENCE_S)  # the interpreter must not end under its feet

@@ -15,6 +15,9 @@ from typing import Annotated, Any, get_type_hints
 
 import tyro
 
+from rapid_nav.options import is_refusal
+from rapid_nav.shutdown import interruptible
+
 # What is typed: the module whose main(config) does it, imported only then, and what it does.
 COMMANDS = {
     ('fly',): ('rapid_nav.cli.fly', 'Fly through a simulated world, all in one.'),
@@ -141,7 +144,9 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
         command = importlib.import_module(module).main
         config_class = get_type_hints(command)['config']
         describe(config_class)
-        result = command(parse(name, about, config_class, arguments))
+        config = parse(name, about, config_class, arguments)
+        with interruptible():
+            result = command(config)
     except ModuleNotFoundError as error:
         ours = str(error.name).startswith('rapid_nav')
         return complain(
@@ -153,6 +158,8 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, OSError) as error:
+        if not is_refusal(error):
+            raise
         return complain(name, str(error))
     except KeyboardInterrupt:
         return 130

@@ -7,8 +7,9 @@ from pathlib import Path
 import threading
 import time
 
-from rapid_nav.cli.fly import asked_to_stop, domain_of_this_run
+from rapid_nav.cli.fly import domain_of_this_run
 from rapid_nav.options import setting
+from rapid_nav.shutdown import stop_requested
 from rapid_nav.stack import flight
 from rapid_nav.stack.fleet import drone, FleetConfig, trainer
 from rapid_nav.stack.processes import Processes
@@ -28,7 +29,7 @@ class TrainFleetConfig(FleetConfig):
 def main(config: TrainFleetConfig) -> int:
     """Train until the time is over or somebody stops it; return 0."""
     drones = [drone(config, index) for index in range(config.drones)]
-    with domain_of_this_run() as domain, asked_to_stop() as stop:
+    with domain_of_this_run() as domain, stop_requested() as stop:
         environment = flight.environment(domain)
         print(
             f'Training {config.drones} drones into {config.out}, ROS_DOMAIN_ID={domain}',

@@ -125,12 +125,16 @@ class Trainer(Node):
             )
         )
 
+    def destroy_node(self) -> None:
+        """End the evaluation that is being flown, too."""
+        self.evaluation.end()
+        super().destroy_node()
+
 
 def work(trainer: Trainer) -> None:
     """Learn until told to stop."""
     os.nice(trainer.config.nice)
     trainer.study.run(rclpy.ok)
-    trainer.evaluation.end()
 
 
 def main() -> int:

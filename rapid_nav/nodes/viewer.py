@@ -19,8 +19,9 @@ from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
 from rapid_nav.nodes.viz import rerun_convert
-from rapid_nav.nodes.viz.rerun_server import free_port, RerunServer
+from rapid_nav.nodes.viz.rerun_server import RerunServer
 from rapid_nav.options import check, setting
+from rapid_nav.ports import free_port
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -155,24 +156,15 @@ class Viewer(Node):
         self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log('camera/image', rerun_convert.color_image(message))
 
-    def close(self) -> None:
-        """Write out what is still under way."""
+    def destroy_node(self) -> None:
+        """Write out what is still under way, and serve no longer."""
         if self.server:
             self.server.close()
         self.stream.flush()
         self.stream.disconnect()
+        super().destroy_node()
 
 
 def main() -> int:
     """Show a flight until told to stop."""
-    made: list[Viewer] = []
-
-    def make() -> Viewer:
-        made.append(Viewer())
-        return made[0]
-
-    try:
-        return run(make)
-    finally:
-        for viewer in made:
-            viewer.close()
+    return run(Viewer)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rapid_nav.drone.online_config import LessonConfig
 from rapid_nav.options import check, setting
+from rapid_nav.ports import free_port
 from rapid_nav.resources import share
-from rapid_nav.stack.flight import AIRSIM_PORT, free_port, Process
+from rapid_nav.stack.flight import AIRSIM_PORT, Process
 from rapid_nav.world_names import split_names
 
 SEEDS = 10_000  # of worlds to train in; those from here on are for judging

@@ -14,6 +14,7 @@ from typing import Any
 from rapid_nav.drone.task import FlightTask, name_of, TASKS
 from rapid_nav.exit_options import Steering
 from rapid_nav.options import setting
+from rapid_nav.ports import free_port
 from rapid_nav.resources import middleware_file, parameters_file, prefix, share, shipped_checkpoint
 
 AIRSIM_PORT = 41451
@@ -195,13 +196,6 @@ def port_of(config: StackConfig) -> int:
     if config.simulator == 'airsim':
         return AIRSIM_PORT
     return free_port(config.host)
-
-
-def free_port(host: str) -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 def world_of(config: StackConfig) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import threading
 import time
+
+from rapid_nav.shutdown import end_with_parent
 
 # How long SIGTERM and SIGKILL are given to end a process [s]; together less than 3 s.
 _KINDLY, _FORCIBLY = 2.2, 0.5
@@ -45,10 +46,8 @@ class Processes:
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start one in a group of its own, so that Ctrl-C ends it through us and in order."""
-        if setpriv := shutil.which('setpriv'):
-            command = [setpriv, '--pdeathsig', 'KILL', *command]
         process = subprocess.Popen(
-            command,
+            end_with_parent(command),
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
             text=True,

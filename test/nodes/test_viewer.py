@@ -18,11 +18,12 @@ from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.scene_markers import world_markers
+from rapid_nav.ports import free_port
 
 try:
     from rapid_nav.nodes.viewer import Viewer
     from rapid_nav.nodes.viz import rerun_convert
-    from rapid_nav.nodes.viz.rerun_server import free_port, RerunServer
+    from rapid_nav.nodes.viz.rerun_server import RerunServer
 except ModuleNotFoundError as missing:
     pytest.skip(f'{missing.name}: see requirements/view.txt', allow_module_level=True)
 
@@ -102,7 +103,7 @@ def listeners(port: int) -> list[str]:
 
 
 def test_the_page_is_served_to_this_machine_alone_and_no_longer_than_wanted() -> None:
-    port = free_port('127.0.0.1')
+    port = free_port()
     page = RerunServer('127.0.0.1', port, data_port=1)
     try:
         wait_until(lambda: listeners(port))
@@ -116,7 +117,7 @@ def test_the_page_is_served_to_this_machine_alone_and_no_longer_than_wanted() ->
 
 def test_a_flight_is_kept_in_the_file(viewer: Viewer, tmp_path: Path) -> None:
     show_flight(viewer, 5)
-    viewer.close()
+    viewer.destroy_node()
     kept = (tmp_path / 'kept' / 'flight.rrd').read_bytes()
     assert kept.startswith(b'RRF')
     for path in (

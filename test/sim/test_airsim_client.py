@@ -55,7 +55,7 @@ def test_the_unmodified_client_flies_there_and_lands(world, transport):
     if transport == 'stock':
         if missing := rpc.stock_missing():
             pytest.skip(missing)
-        environment = rpc.stock_environment()
+        environment = rpc.environment(stock=True)
     with Server(world, {'ClockSpeed': 4}, port=0) as server:
         done = subprocess.run(
             [

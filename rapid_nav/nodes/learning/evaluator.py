@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 from rapid_nav.resources import prefix
+from rapid_nav.shutdown import end_with_parent
 
 
 class Evaluation:
@@ -28,7 +29,7 @@ class Evaluation:
         # A copy: the trainer keeps only its newest files.
         flown = Path(self.folder.name) / 'policy.safetensors'
         flown.write_bytes(checkpoint.read_bytes())
-        self.flying = subprocess.Popen(
+        command = end_with_parent(
             [
                 'nice',
                 '-n',
@@ -42,9 +43,9 @@ class Evaluation:
                 str(self.flights),
                 '--report',
                 str(report),
-            ],
-            stdout=subprocess.DEVNULL,
+            ]
         )
+        self.flying = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def end(self) -> None:
         """Stop flying."""

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-import shutil
 import socket
 import subprocess
 import webbrowser
 
 import rerun_cli
+
+from rapid_nav.shutdown import end_with_parent
 
 _EVERYBODY = ('0.0.0.0', '::')
 _PATIENCE_S = 1.0
@@ -34,10 +35,10 @@ class RerunServer:
             str(port),
             data,
         ]
-        if setpriv := shutil.which('setpriv'):
-            command = [setpriv, '--pdeathsig', 'KILL', *command]
         self.server = subprocess.Popen(
-            command, env={**os.environ, 'RUST_LOG': 'warn'}, stdin=subprocess.DEVNULL
+            end_with_parent(command),
+            env={**os.environ, 'RUST_LOG': 'warn'},
+            stdin=subprocess.DEVNULL,
         )
 
     def open(self) -> None:
@@ -52,10 +53,3 @@ class RerunServer:
             self.server.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.server.kill()
-
-
-def free_port(host: str) -> int:
-    """Return a port of a host of this machine that nobody listens on."""
-    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]

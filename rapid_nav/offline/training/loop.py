@@ -3,7 +3,6 @@
 from collections.abc import Callable
 import dataclasses
 from dataclasses import dataclass
-import signal
 import time
 from typing import Any
 
@@ -18,6 +17,7 @@ from rapid_nav.agent.dqn import Learner
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.replay import Replay
 from rapid_nav.inference.exit_rule import levels_of
+from rapid_nav.shutdown import stop_requested
 
 
 @dataclass
@@ -246,23 +246,13 @@ def run(trainer: Trainer, report: Callable[[Progress], Any], report_seconds: flo
     HopelessTraining if it shows the same fault for long.
     """
     due = time.monotonic()
-    interrupted = False
-
-    def interrupt(*_: Any) -> None:
-        nonlocal interrupted
-        interrupted = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        while trainer.step < trainer.config.steps and not interrupted:
+    with stop_requested() as stop:
+        while trainer.step < trainer.config.steps and not stop.is_set():
             trainer.advance()
             if time.monotonic() >= due:
                 report(Progress(trainer.step, trainer.summary() | trainer.examine()))
                 if trainer.complaint:
                     raise HopelessTraining(trainer.complaint)
                 due = time.monotonic() + report_seconds
-    finally:
-        signal.signal(signal.SIGINT, before)
     report(Progress(trainer.step, trainer.summary()))
-    return not interrupted
+    return not stop.is_set()
