@@ -1,13 +1,12 @@
 """Shows a flight while it lasts: a live table on a terminal, a line now and then elsewhere."""
 
 import time
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from rapid_nav.drone.flight_stats import FlightStats
+from rapid_nav.drone.flight_stats import FlightStats, FlightSummary
 
 _LINE_EVERY_S = 5.0
 
@@ -71,7 +70,7 @@ def facts(stats: FlightStats) -> list[tuple[str, str]]:
         ('speed', f'{frame.speed:.1f} m/s'),
         ('exits', ' '.join(f'{share:.0%}' for share in stats.exit_shares()) or '-'),
         ('operations', number(stats.macs_ratio(), '.0%')),
-        ('latency', f'{number(latency["p50"], ".1f")} ms (p99 {number(latency["p99"], ".1f")})'),
+        ('latency', f'{number(latency.p50, ".1f")} ms (p99 {number(latency.p99, ".1f")})'),
         ('images', f'{stats.image_rate():.1f} Hz'),
     ]
 
@@ -81,18 +80,17 @@ def number(value: float | None, form: str) -> str:
     return '-' if value is None else format(value, form)
 
 
-def summary(report: dict[str, Any]) -> str:
-    """Return the account of all flights as a few lines."""
-    distances, latency = report['distance_m'], report['latency_ms']
-    farthest = max(distances, default=0.0)
+def summary(flown: FlightSummary) -> str:
+    """Return the figures of all flights as a few lines."""
+    farthest = max(flown.distance_m, default=0.0)
     lines = [
-        f'{report["flights"]} flights, {report["duration_s"]:.1f} s, '
-        f'{sum(distances):.1f} m (the longest {farthest:.1f} m), '
-        f'{report["collisions"]} collisions, {report["coverage"]:.2f} new cells a metre',
-        f'{report["decisions"]} decisions at '
-        f"{number(report['macs_ratio'], '.0%')} of the full network's operations, exits "
-        + (' '.join(f'{share:.0%}' for share in report['exit_shares']) or '-'),
-        f'{report["image_rate_hz"]:.1f} images/s, {report["dropped_images"]} dropped, latency '
-        f'{number(latency["p50"], ".1f")} ms (p99 {number(latency["p99"], ".1f")} ms)',
+        f'{flown.flights} flights, {flown.duration_s:.1f} s, '
+        f'{sum(flown.distance_m):.1f} m (the longest {farthest:.1f} m), '
+        f'{flown.collisions} collisions, {flown.coverage:.2f} new cells a metre',
+        f'{flown.decisions} decisions at '
+        f"{number(flown.macs_ratio, '.0%')} of the full network's operations, exits "
+        + (' '.join(f'{share:.0%}' for share in flown.exit_shares) or '-'),
+        f'{flown.image_rate_hz:.1f} images/s, {flown.dropped_images} dropped, latency '
+        f'{number(flown.latency_ms.p50, ".1f")} ms (p99 {number(flown.latency_ms.p99, ".1f")} ms)',
     ]
     return '\n'.join(lines)

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 import contextlib
 from dataclasses import dataclass
-import json
 import logging
 import os
 from pathlib import Path
 import signal
 import threading
 import time
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from rapid_nav.cli.dashboard import Dashboard, summary
+from rapid_nav.offline.reporting.kinds import Flight
 from rapid_nav.options import setting
 from rapid_nav.shutdown import stop_requested
 from rapid_nav.stack import flight
@@ -53,8 +53,7 @@ def main(config: FlyConfig) -> int:
                 status = _watch(processes, recorder, dashboard, stop)
             report = _report(config, recorder)
         dashboard.console.print(summary(report), markup=False, soft_wrap=True)
-        if config.report:
-            config.report.write_text(json.dumps(report, indent=2) + '\n')
+        report.write(config.report)
     return status
 
 
@@ -90,17 +89,16 @@ def _hear_out(recorder: 'FlightListener') -> None:
         time.sleep(0.02)
 
 
-def _report(config: FlyConfig, recorder: 'FlightListener') -> dict[str, Any]:
+def _report(config: FlyConfig, recorder: 'FlightListener') -> Flight:
     with recorder.lock:
-        account = recorder.stats.report()
-    embedded = config.simulator == 'embedded'
-    return {
-        'world': config.world if embedded else config.simulator,
-        'seed': config.seed,
-        'lockstep': config.lockstep,
-        'checkpoint': str(flight.checkpoint_of(config)),
-        **account,
-    }
+        flown = recorder.stats.summary()
+    return Flight(
+        world=config.world if config.simulator == 'embedded' else config.simulator,
+        seed=config.seed,
+        lockstep=config.lockstep,
+        checkpoint=str(flight.checkpoint_of(config)),
+        **vars(flown),
+    )
 
 
 @contextlib.contextmanager

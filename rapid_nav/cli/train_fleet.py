@@ -8,6 +8,7 @@ import threading
 import time
 
 from rapid_nav.cli.fly import domain_of_this_run
+from rapid_nav.offline.reporting.kinds import FleetTraining
 from rapid_nav.options import setting
 from rapid_nav.shutdown import stop_requested
 from rapid_nav.stack import flight
@@ -44,10 +45,7 @@ def main(config: TrainFleetConfig) -> int:
             for process in (process for stack in drones for process in stack):
                 processes.keep(process.name, process.command(config.namespace))
             _watch(config, processes, stop, started)
-    figures = _figures(config)
-    if config.report:
-        config.report.parent.mkdir(parents=True, exist_ok=True)
-        config.report.write_text(json.dumps(figures, indent=2) + '\n')
+    FleetTraining(figures=_figures(config)).write(config.report)
     return 0
 
 

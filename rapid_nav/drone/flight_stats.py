@@ -1,8 +1,8 @@
 """The account of some flights: how far, how much of it new, how they ended, what deciding cost."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +31,38 @@ class DecisionRecord:
     num_levels: int
     macs_ratio: float
     latency: float  # [s]
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """The median and the 99th percentile of times; None if there are none."""
+
+    p50: float | None
+    p99: float | None
+
+    @staticmethod
+    def of(times: Sequence[float] | np.ndarray) -> 'Percentiles':
+        """Return those of times in any unit (N,)."""
+        if len(times) == 0:
+            return Percentiles(None, None)
+        return Percentiles(*(float(np.percentile(times, q)) for q in (50, 99)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlightSummary:
+    """How far some flights went, how they ended and what deciding cost."""
+
+    duration_s: float  # simulated
+    flights: int
+    distance_m: tuple[float, ...]  # of each flight
+    coverage: float  # new 1 m cells entered per metre flown
+    collisions: int
+    decisions: int
+    exit_shares: tuple[float, ...]  # (L,) of the decisions
+    macs_ratio: float | None  # operations, as a share of the full network's
+    latency_ms: Percentiles  # from image to command
+    image_rate_hz: float  # decisions per simulated second
+    dropped_images: int  # without a decision
 
 
 class FlightStats:
@@ -76,31 +108,31 @@ class FlightStats:
         ratios = [decision.macs_ratio for decision in self.decisions.values()]
         return float(np.mean(ratios)) if ratios else None
 
-    def latency_ms(self) -> dict[str, float | None]:
+    def latency_ms(self) -> Percentiles:
         """Return how long images waited for their commands."""
         waits = [1e3 * decision.latency for decision in self.decisions.values()]
-        return {f'p{q}': float(np.percentile(waits, q)) if waits else None for q in (50, 99)}
+        return Percentiles.of(waits)
 
     def image_rate(self) -> float:
         """Return the images decided on per simulated second, from each flight's first one on."""
         following = max(0, len(self.decisions) - len(self.flights))
         return following / self.duration if self.duration else 0.0
 
-    def report(self) -> dict[str, Any]:
-        """Return the account as plain JSON values."""
-        distances = [flight.distance for flight in self.flights.values()]
+    def summary(self) -> FlightSummary:
+        """Return the figures of all flights so far."""
+        distances = tuple(flight.distance for flight in self.flights.values())
         entered = sum(flight.entered for flight in self.flights.values())
         dropped = {frame.stamp_ns for frame in self.frames} - self.decisions.keys()
-        return {
-            'duration_s': self.duration,
-            'flights': len(distances),
-            'distance_m': distances,
-            'coverage': entered / self.distance if self.distance else 0.0,
-            'collisions': self.collisions,
-            'decisions': len(self.decisions),
-            'exit_shares': self.exit_shares(),
-            'macs_ratio': self.macs_ratio(),
-            'latency_ms': self.latency_ms(),
-            'image_rate_hz': self.image_rate(),
-            'dropped_images': len(dropped),
-        }
+        return FlightSummary(
+            duration_s=self.duration,
+            flights=len(distances),
+            distance_m=distances,
+            coverage=entered / self.distance if self.distance else 0.0,
+            collisions=self.collisions,
+            decisions=len(self.decisions),
+            exit_shares=tuple(self.exit_shares()),
+            macs_ratio=self.macs_ratio(),
+            latency_ms=self.latency_ms(),
+            image_rate_hz=self.image_rate(),
+            dropped_images=len(dropped),
+        )

@@ -1,4 +1,4 @@
-"""The account of flights adds up."""
+"""The figures of flights add up."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.drone.episode import Episode, Progress
-from rapid_nav.drone.flight_stats import DecisionRecord, FlightStats, Frame
+from rapid_nav.drone.flight_stats import DecisionRecord, FlightStats, Frame, Percentiles
 from rapid_nav.drone.reward import RewardConfig
 
 PERIOD_NS = 102_000_000
@@ -49,8 +49,8 @@ def test_time_between_two_flights_does_not_count() -> None:
     for number in range(100, 111):
         stats.add_frame(frame(number, flight=1, x=50 + 0.2 * number))
     assert stats.duration == pytest.approx(2 * 10 * 0.102)
-    assert stats.report()['distance_m'] == pytest.approx([2.0, 2.0])
-    assert stats.report()['flights'] == 2
+    assert stats.summary().distance_m == pytest.approx([2.0, 2.0])
+    assert stats.summary().flights == 2
 
 
 def test_the_rate_of_images_is_right_from_the_second_one_on() -> None:
@@ -69,7 +69,7 @@ def test_a_touch_counts_as_a_collision_when_it_ends_a_flight() -> None:
     stats.add_frame(frame(0, collision=True))
     stats.add_frame(frame(1, terminal=True))
     stats.add_frame(frame(2, flight=1, terminal=True, collision=True))
-    assert stats.report()['collisions'] == 1
+    assert stats.summary().collisions == 1
 
 
 def test_an_image_without_a_decision_was_dropped() -> None:
@@ -78,19 +78,19 @@ def test_an_image_without_a_decision_was_dropped() -> None:
         stats.add_frame(frame(number))
         if number != 2:
             stats.add_decision(DecisionRecord(number * PERIOD_NS, number % 3, 3, 0.5, 0.004))
-    report = stats.report()
-    assert report['dropped_images'] == 1
-    assert report['decisions'] == 3
-    assert report['exit_shares'] == pytest.approx([2 / 3, 1 / 3, 0])
-    assert report['macs_ratio'] == 0.5
-    assert report['latency_ms']['p50'] == pytest.approx(4.0)
+    summary = stats.summary()
+    assert summary.dropped_images == 1
+    assert summary.decisions == 3
+    assert summary.exit_shares == pytest.approx([2 / 3, 1 / 3, 0])
+    assert summary.macs_ratio == 0.5
+    assert summary.latency_ms.p50 == pytest.approx(4.0)
 
 
-def test_a_flight_that_never_was_has_an_account_too() -> None:
-    report = FlightStats().report()
-    assert report['flights'] == 0
-    assert report['exit_shares'] == []
-    assert report['latency_ms'] == {'p50': None, 'p99': None}
+def test_a_flight_that_never_was_has_a_summary_too() -> None:
+    summary = FlightStats().summary()
+    assert summary.flights == 0
+    assert summary.exit_shares == ()
+    assert summary.latency_ms == Percentiles(None, None)
 
 
 def test_a_flight_ends_with_a_collision_or_with_its_cap() -> None:
