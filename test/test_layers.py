@@ -55,7 +55,6 @@ MAY_IMPORT = {
         'rapid_nav.simulated_time',
     },
     'airsim': {'msgpack', 'numpy', 'rapid_nav.drone', 'rapid_nav.geometry', 'rapid_nav.options'},
-    'airsim.drone': {'airsim'},
     'sim': {
         'numpy',
         'numba',

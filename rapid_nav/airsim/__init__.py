@@ -1,1 +1,1 @@
-"""The client's side of AirSim: its wire, its images and a drone that flies."""
+"""The client's side of AirSim: its RPC, its images and a drone that flies."""

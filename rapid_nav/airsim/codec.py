@@ -9,7 +9,7 @@ import numpy as np
 MAX_ANSWER_BYTES = 256 * 2**20  # an 8K depth image is 166 MB
 _FLOATS = np.dtype([('tag', 'u1'), ('value', '>f4')])  # as msgpack writes a float32
 _FLOAT_TAG = 0xCA
-_LONG_ARRAY = 64  # from so many elements on, floats become numpy arrays
+_LONG_ARRAY = 64  # elements from which on floats become a numpy array
 _LONG_MESSAGE = 2048  # bytes; a shorter one holds no long array
 
 

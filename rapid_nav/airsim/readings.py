@@ -1,5 +1,6 @@
-"""What the drone senses, in REP 103 axes: AirSim's answers with NED and degrees left behind."""
+"""AirSim's answers as the drone's readings, in REP 103 axes and SI units."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Sense:
-    """One look at the world and at oneself."""
+    """What the drone knows at one instant."""
 
     stamp_ns: int  # the simulator's clock
     depth: NDArray[np.float32] | None  # (H, W) [m] along the optical axis, +inf: nothing there
@@ -33,7 +34,7 @@ class Sense:
     linear_velocity: Array  # (3,) [m/s; FLU]
     angular_velocity: Array  # (3,) [rad/s; FLU]
     landed: bool
-    collided: bool  # at any time since the last look
+    collided: bool  # at any time since the last Sense
     collision_name: str  # of what was last touched
 
 
@@ -113,14 +114,14 @@ class Lidar:
     pose: Pose  # the sensor's, in ENU
 
 
-def vector(v: Any) -> Array:
-    """Return the (3,) of airsim's Vector3r."""
-    return np.array([v.x_val, v.y_val, v.z_val], np.float64)
+def vector(v: Mapping[str, Any]) -> Array:
+    """Return the (3,) of AirSim's Vector3r."""
+    return np.array([v['x_val'], v['y_val'], v['z_val']], np.float64)
 
 
-def quaternion(q: Any) -> Array:
-    """Return the (4,) w, x, y, z of airsim's Quaternionr."""
-    return np.array([q.w_val, q.x_val, q.y_val, q.z_val], np.float64)
+def quaternion(q: Mapping[str, Any]) -> Array:
+    """Return the (4,) w, x, y, z of AirSim's Quaternionr."""
+    return np.array([q['w_val'], q['x_val'], q['y_val'], q['z_val']], np.float64)
 
 
 def mount(position: Array, wxyz: Array) -> Pose:
@@ -132,83 +133,90 @@ def sense(
     stamp_ns: int,
     depth: NDArray[np.float32] | None,
     rgb: NDArray[np.uint8] | None,
-    state: Any,
+    state: Mapping[str, Any],
     collided: bool,
     collision_name: str,
 ) -> Sense:
-    """Return a look, given images and AirSim's MultirotorState."""
-    motion = state.kinematics_estimated
-    turn = quaternion(motion.orientation)
-    velocity = geometry.rotate(geometry.conjugate(turn), vector(motion.linear_velocity))
+    """Return a Sense, given images and AirSim's MultirotorState; ValueError if not finite."""
+    motion = state['kinematics_estimated']
+    turn, position = quaternion(motion['orientation']), vector(motion['position'])
+    velocity, spin = vector(motion['linear_velocity']), vector(motion['angular_velocity'])
+    if not np.isfinite([*turn, *position, *velocity, *spin]).all():
+        raise ValueError('position, attitude or velocity of the drone are not finite')
     return Sense(
         stamp_ns,
         depth,
         rgb,
-        geometry.ned_to_enu(vector(motion.position)),
+        geometry.ned_to_enu(position),
         geometry.orientation_to_ros(turn),
-        geometry.frd_to_flu(velocity),
-        geometry.frd_to_flu(vector(motion.angular_velocity)),
-        state.landed_state == _LANDED,
+        geometry.frd_to_flu(geometry.rotate(geometry.conjugate(turn), velocity)),
+        geometry.frd_to_flu(spin),
+        state['landed_state'] == _LANDED,
         collided,
         collision_name,
     )
 
 
-def imu(data: Any) -> Imu:
+def imu(data: Mapping[str, Any]) -> Imu:
     """Return AirSim's ImuData in REP 103 axes."""
     return Imu(
-        int(data.time_stamp),
-        geometry.orientation_to_ros(quaternion(data.orientation)),
-        geometry.frd_to_flu(vector(data.angular_velocity)),
-        geometry.frd_to_flu(vector(data.linear_acceleration)),
+        int(data['time_stamp']),
+        geometry.orientation_to_ros(quaternion(data['orientation'])),
+        geometry.frd_to_flu(vector(data['angular_velocity'])),
+        geometry.frd_to_flu(vector(data['linear_acceleration'])),
     )
 
 
-def gps(data: Any) -> Gps:
+def gps(data: Mapping[str, Any]) -> Gps:
     """Return AirSim's GpsData in REP 103 axes."""
-    gnss, point = data.gnss, data.gnss.geo_point
+    gnss, point = data['gnss'], data['gnss']['geo_point']
     return Gps(
-        int(data.time_stamp),
-        point.latitude,
-        point.longitude,
-        point.altitude,
-        geometry.ned_to_enu(vector(gnss.velocity)),
-        gnss.eph,
-        gnss.epv,
-        int(gnss.fix_type) if data.is_valid else 0,
+        int(data['time_stamp']),
+        point['latitude'],
+        point['longitude'],
+        point['altitude'],
+        geometry.ned_to_enu(vector(gnss['velocity'])),
+        gnss['eph'],
+        gnss['epv'],
+        int(gnss['fix_type']) if data['is_valid'] else 0,
     )
 
 
-def magnetometer(data: Any) -> Magnetometer:
+def magnetometer(data: Mapping[str, Any]) -> Magnetometer:
     """Return AirSim's MagnetometerData in tesla and REP 103 axes."""
-    field = geometry.frd_to_flu(vector(data.magnetic_field_body)) * _TESLA_PER_GAUSS
-    return Magnetometer(int(data.time_stamp), field)
+    field = geometry.frd_to_flu(vector(data['magnetic_field_body'])) * _TESLA_PER_GAUSS
+    return Magnetometer(int(data['time_stamp']), field)
 
 
-def distance(data: Any) -> Distance:
+def barometer(data: Mapping[str, Any]) -> Barometer:
+    """Return AirSim's BarometerData."""
+    return Barometer(int(data['time_stamp']), data['pressure'], data['altitude'])
+
+
+def distance(data: Mapping[str, Any]) -> Distance:
     """Return AirSim's DistanceSensorData in REP 103 axes."""
-    at = data.relative_pose
+    at = data['relative_pose']
     return Distance(
-        int(data.time_stamp),
-        data.distance,
-        data.min_distance,
-        data.max_distance,
-        mount(vector(at.position), quaternion(at.orientation)),
+        int(data['time_stamp']),
+        data['distance'],
+        data['min_distance'],
+        data['max_distance'],
+        mount(vector(at['position']), quaternion(at['orientation'])),
     )
 
 
-def lidar(data: Any, in_sensor_frame: bool) -> Lidar:
+def lidar(data: Mapping[str, Any], in_sensor_frame: bool) -> Lidar:
     """Return AirSim's LidarData; its points are in the vehicle's NED or the sensor's FRD frame."""
-    position, wxyz = vector(data.pose.position), quaternion(data.pose.orientation)
-    flat = np.asarray(data.point_cloud, np.float64)
+    position, wxyz = vector(data['pose']['position']), quaternion(data['pose']['orientation'])
+    flat = np.asarray(data['point_cloud'], np.float64)
     points = flat[: len(flat) // 3 * 3].reshape(-1, 3)  # an empty sweep may come as one zero
     if not in_sensor_frame:
         points = geometry.rotate(geometry.conjugate(wxyz), points - position)
     pose = Pose(geometry.ned_to_enu(position), geometry.orientation_to_ros(wxyz))
-    return Lidar(int(data.time_stamp), geometry.frd_to_flu(points).astype(np.float32), pose)
+    return Lidar(int(data['time_stamp']), geometry.frd_to_flu(points).astype(np.float32), pose)
 
 
-def primitive(item: dict[str, Any]) -> dict[str, Any]:
+def primitive(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a primitive of rapidSceneDescription in REP 103 axes."""
     return {
         **item,

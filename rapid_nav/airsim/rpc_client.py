@@ -1,9 +1,9 @@
 """
-The `msgpackrpc` module that the airsim package asks for: one socket, one reader thread.
+A client of AirSim's msgpack-rpc: one socket, one reader thread.
 
-It stands in for msgpack-rpc-python (whose tornado 4.5 stops at Python 3.11): safe from many
-threads, with real time-outs, connecting again by itself after a server came back, and with
-AirSim's `vector<float>` read straight into numpy.
+It may be called from many threads, has real time-outs, connects again by itself after a server
+came back, and reads AirSim's `vector<float>` straight into numpy. Scripts that use the airsim
+package may `install` it in place of msgpack-rpc-python, whose tornado 4.5 stops at Python 3.11.
 """
 
 import builtins
@@ -32,8 +32,12 @@ class TransportError(RPCError, ConnectionError):
     """There is no connection, or it broke before the answer came."""
 
 
+class ProtocolError(TransportError):
+    """What came from the server is no msgpack-rpc."""
+
+
 class Address:
-    """Where the server listens."""
+    """Address of a server."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -49,7 +53,7 @@ class Future:
         self.error: Any = None
 
     def settle(self, error: Any = None, result: Any = None) -> None:
-        """Hand the answer to whoever waits; only the first one counts."""
+        """Set the answer and wake those who wait; only the first one counts."""
         if not self._done.is_set():
             self.error, self.result = error, result
             self._done.set()
@@ -99,11 +103,11 @@ class Client:
         return future
 
     def notify(self, method: str, *args: Any) -> None:
-        """Send what wants no answer."""
+        """Send a request that gets no answer."""
         self._connected().send(_pack([2, method, args]))
 
     def close(self) -> None:
-        """Hang up; the next call connects again."""
+        """Close the connection; the next call connects again."""
         with self._lock:
             if self._connection:
                 self._connection.close(TransportError('The connection was closed here'))
@@ -118,7 +122,7 @@ class Client:
 
 
 class _Connection:
-    """One socket with its reader thread and the answers it still owes."""
+    """One socket with its reader thread and the calls that wait for answers."""
 
     def __init__(self, address: Address, timeout: float | None) -> None:
         where = (address.host, address.port)
@@ -139,6 +143,9 @@ class _Connection:
         except OSError as error:
             # Part of the request may be on its way, so nothing can follow it.
             self.close(TransportError(f'The connection broke while sending: {error}'))
+        except BaseException:  # KeyboardInterrupt: the same, and the clean-up needs a new one
+            self.close(TransportError('Sending was interrupted'))
+            raise
         if self.closed:
             self._fail(TransportError('The server closed the connection'))
 
@@ -159,7 +166,7 @@ class _Connection:
         messages = Messages()
         try:
             while not self.closed:
-                # A time-out is for whoever waits for an answer; silence is no fault.
+                # Time-outs are those of the calls; a silent server is no fault.
                 with contextlib.suppress(socket.timeout):
                     data = self._socket.recv(1 << 20)
                     if not data:
@@ -170,7 +177,7 @@ class _Connection:
         except OSError as error:
             reason = TransportError(f'The connection broke: {error}')
         except Exception as error:
-            reason = TransportError(f'What came from the server is no msgpack-rpc: {error!r}')
+            reason = ProtocolError(f'What came from the server is no msgpack-rpc: {error!r}')
         self.close(reason)
 
 
@@ -184,7 +191,7 @@ def _plain(value: Any) -> Any:
 
 
 def install() -> None:
-    """Be the module `msgpackrpc` for every import that follows."""
+    """Be the module `msgpackrpc` for every import of airsim that follows."""
     here = sys.modules[__name__]
     for name, members in (
         ('error', (RPCError, TimeoutError, TransportError)),

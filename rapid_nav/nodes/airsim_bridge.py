@@ -1,49 +1,49 @@
-"""The drone as a ROS 2 robot: its senses are topics, its velocity a command."""
+"""The drone as a ROS 2 robot: its sensors are topics, its velocity a command."""
 
-from collections import Counter
+from collections.abc import Iterator
+import contextlib
 from functools import partial
 import time
 
-from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
-from rclpy.clock import Clock as NodeClock
-from rclpy.clock import ClockType
+import rclpy
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
-from rapid_nav.airsim import readings
-from rapid_nav.drone.actions import BodyVelocity
-from rapid_nav.drone.episode import Verdict
+from rapid_nav.airsim.drone import WrongSimulator
 from rapid_nav.drone.task import TASKS
 from rapid_nav.msg import Outcome
+from rapid_nav.nodes.bridge.command_check import checked
+from rapid_nav.nodes.bridge.conditions import conditions
 from rapid_nav.nodes.bridge.config import BridgeConfig
-from rapid_nav.nodes.bridge.control_loop import ControlLoop
+from rapid_nav.nodes.bridge.control_loop import ControlLoop, Frame
 from rapid_nav.nodes.bridge.handoff import Handoff
 from rapid_nav.nodes.bridge.sensors import SensorConfig, Sensors
 from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.diagnostics import Condition, Diagnostics, Faults, foreign_publishers
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.qos import hears, IMAGES, RECORD
 from rapid_nav.nodes.lib.spin import run, until_shutdown
 
-ERRANDS = ('takeoff', 'land', 'reset')
-_AT_FIRST = 'not connected yet'
-_START_S = 15.0  # that a simulator of ours, which starts beside us, may take
-_PATIENCE_S = 120.0  # with an errand
-_LAST_WORDS_S = 5.0  # for everybody to hear the end
+SERVICES = ('takeoff', 'land', 'reset')
+_ACKNOWLEDGE_S = 5.0  # for every subscriber to receive the end
 
 
 class AirSimBridge(Node):
-    """Topics and services of one drone; `loop` flies it."""
+    """Topics and services of one drone; `loop` flies it, in the thread of `work`."""
 
     def __init__(self) -> None:
         super().__init__('airsim_bridge')
         self.config = declare(self, BridgeConfig)
-        self.counts: Counter[str] = Counter()
-        self.trouble = _AT_FIRST
+        self.began_at = time.monotonic()
+        self.faults = Faults()
+        self.counts = self.faults.counts
         self.handoff = Handoff()
         self.decides_on_rgb = TASKS[self.config.task].observation.kind == 'rgb'
         self.depth = self.create_publisher(Image, 'camera/depth', IMAGES)
@@ -53,128 +53,121 @@ class AirSimBridge(Node):
         self.camera_info = self.create_publisher(CameraInfo, 'camera/camera_info', 1)
         self.odom = self.create_publisher(Odometry, 'odom', RECORD)
         self.outcome = self.create_publisher(Outcome, 'outcome', RECORD)
-        self.clock = self.create_publisher(Clock, '/clock', 1)
-        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # A bridge that does not publish the time must not look like one that does.
+        self.clock = (
+            self.create_publisher(Clock, '/clock', 1) if self.config.publish_clock else None
+        )
         self.sensors = Sensors(self, declare(self, SensorConfig))
+        self.loop = ControlLoop(
+            self.config, self.handoff, self.faults, self.sensors.publish_due, rclpy.ok
+        )
         self.create_subscription(TwistStamped, 'cmd_vel', self.on_command, 1)
-        for errand in ERRANDS:
-            self.create_service(Trigger, errand, partial(self.on_errand, errand))
-        # The simulator's clock stops with the simulator, just when there is something to say.
-        self.create_timer(1.0, self.diagnose, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
-        self.loop = ControlLoop(self.config, self)
+        group = ReentrantCallbackGroup()  # a request that takes long must not hold up commands
+        for name in SERVICES:
+            self.create_service(
+                Trigger, name, partial(self.on_service, name), callback_group=group
+            )
+        self.diagnostics = Diagnostics(self, self.conditions, lambda: self.counts)
+
+    def fly(self) -> None:
+        """Publish flights until they are over; ValueError if the simulator is another one."""
+        try:
+            with contextlib.closing(self.loop.frames(self.is_recorded, self.wants_rgb)) as frames:
+                for frame in frames:
+                    self.publish(frame)
+        except WrongSimulator as error:
+            raise ValueError(str(error)) from error
+        for publisher in (self.odom, self.outcome):
+            publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
 
     def is_recorded(self) -> bool:
-        """Return whether whoever must miss nothing listens."""
+        """Return whether the nodes that must miss nothing have subscribed."""
         recorder = self.config.recorder
         return not recorder or hears(recorder, self, self.odom, self.outcome)
 
     def wants_rgb(self) -> bool:
-        """Return whether somebody looks at the colour image, or is to decide on it."""
+        """Return whether the colour image is decided on or has subscribers."""
         return self.decides_on_rgb or (self.config.rgb and self.image.get_subscription_count() > 0)
 
-    def publish(
-        self, sense: readings.Sense, camera: readings.CameraInfo, verdict: Verdict, flight: int
-    ) -> None:
-        """Publish one look at the world; all has one stamp; what is decided on goes last."""
+    def publish(self, frame: Frame) -> None:
+        """Publish a frame under one stamp, the image that is decided on last."""
+        sense, verdict = frame.sense, frame.verdict
         stamp = sense.stamp_ns
-        if self.config.publish_clock:
-            self.clock.publish(Clock(clock=conversions.time(stamp)))
-        self.odom.publish(conversions.odometry(sense))
-        self.outcome.publish(
-            Outcome(
-                header=conversions.header(stamp, conversions.CAMERA_OPTICAL),
-                reward=verdict.reward,
-                terminal=verdict.terminal,
-                collision=verdict.collision,
-                clearance=verdict.clearance,
-                collided_with=sense.collision_name if verdict.collision else '',
-                flight=flight,
-                image=self.loop.look,
-            )
-        )
-        self.camera_info.publish(conversions.camera_info(camera, stamp))
-        if self.decides_on_rgb:
-            self._publish_depth(sense)
-        elif sense.rgb is not None:
-            self._publish_rgb(sense)
-        self.publish_decided(sense)
-        self.counts['images'] += 1
-
-    def publish_decided(self, sense: readings.Sense) -> None:
-        """Publish the image of a look that is decided on, perhaps again."""
-        if self.decides_on_rgb:
-            self._publish_rgb(sense)
+        depth = None if sense.depth is None else conversions.image(sense.depth, stamp)
+        rgb = None if sense.rgb is None else conversions.image(sense.rgb, stamp)
+        images = [(self.depth, depth), (self.image, rgb)]
+        if not self.decides_on_rgb:
+            images.reverse()
+        if frame.repeated:
+            images = images[-1:]
         else:
-            self._publish_depth(sense)
+            if self.clock:
+                self.clock.publish(Clock(clock=conversions.time(stamp)))
+            self.odom.publish(conversions.odometry(sense))
+            self.outcome.publish(
+                Outcome(
+                    header=conversions.header(stamp, conversions.CAMERA_OPTICAL),
+                    reward=verdict.reward,
+                    terminal=verdict.terminal,
+                    collision=verdict.collision,
+                    clearance=verdict.clearance,
+                    collided_with=sense.collision_name if verdict.collision else '',
+                    flight=frame.flight,
+                    image=frame.sequence,
+                )
+            )
+            self.camera_info.publish(conversions.camera_info(frame.camera, stamp))
+            self.count(frame)
+        for publisher, image in images:
+            if image is not None:
+                publisher.publish(image)
 
-    def _publish_depth(self, sense: readings.Sense) -> None:
-        assert sense.depth is not None, 'it was asked for'
-        self.depth.publish(conversions.image(sense.depth, sense.stamp_ns))
-
-    def _publish_rgb(self, sense: readings.Sense) -> None:
-        assert sense.rgb is not None, 'it was asked for'
-        self.image.publish(conversions.image(sense.rgb, sense.stamp_ns))
+    def count(self, frame: Frame) -> None:
+        """Count a frame, and the flight that it ends."""
+        self.counts['images'] += 1
+        if frame.verdict.terminal:
+            self.counts['flights'] += 1
+            self.counts['collisions'] += frame.verdict.collision
+            touched = f': {frame.sense.collision_name}' if frame.verdict.collision else ''
+            self.get_logger().debug(f'Flight {frame.flight} is over{touched}')
 
     def on_command(self, message: TwistStamped) -> None:
-        """Fly a command, or in lockstep leave it where it is waited for."""
-        try:
-            velocity: BodyVelocity = conversions.body_velocity(message)
-        except ValueError as error:
-            self.counts['refused_commands'] += 1
-            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
-            return
-        self.loop.command(conversions.nanoseconds(message.header.stamp), velocity)
+        """Fly a command that may be flown."""
+        velocity = checked(message, self.loop.flights.now_ns, self.config, self.faults)
+        if velocity is not None:
+            self.loop.command(conversions.nanoseconds(message.header.stamp), velocity)
 
-    def on_errand(
-        self, errand: str, _: Trigger.Request, answer: Trigger.Response
+    async def on_service(
+        self, name: str, _: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         """Take off, land or reset, and answer when it is done."""
-        answer.message = self.trouble or self.handoff.send(errand, _PATIENCE_S)
-        answer.success = not answer.message
-        return answer
+        response.message = self.loop.trouble
+        if not response.message:
+            answered = Future(executor=self.executor)
+            request = self.handoff.submit(name)
+            request.outcome.add_done_callback(lambda done: self._wake(answered, done.result()))
+            response.message = await answered
+        response.success = not response.message
+        return response
 
-    def report(self, trouble: str) -> None:
-        """Say what is wrong, '' for nothing any more, on /diagnostics and once in the log."""
-        before, self.trouble = self.trouble, trouble
-        if trouble and self.loop.flights.number < 0:
-            self.wait(before)
-        elif trouble and not before:
-            self.get_logger().error(trouble)
-        elif before and not trouble:
-            self.get_logger().info(f'Connected to {self.config.host}:{self.config.port}')
-        if trouble != before:
-            self.diagnose()
+    def _wake(self, answered: Future, outcome: str) -> None:
+        answered.set_result(outcome)
+        if self.executor is not None:
+            self.executor.wake()  # it sleeps until something happens
 
-    def wait(self, before: str) -> None:
-        """Say that there is no simulator yet, and after a while what there is instead."""
-        if before == _AT_FIRST:
-            self.get_logger().info('Waiting for the simulator')
-            self.waiting_since = time.monotonic()
-        elif time.monotonic() - self.waiting_since > (_START_S if self.config.world else 0.0):
-            self.get_logger().warning(self.trouble, throttle_duration_sec=60.0)
-
-    def diagnose(self) -> None:
-        """Publish what was counted since the start."""
-        self.diagnostics.publish(
-            conversions.diagnostics(
-                self.get_clock().now().to_msg(),
-                self.get_fully_qualified_name(),
-                self.trouble,
-                self.counts,
-            )
-        )
-
-    def finish(self) -> None:
-        """Wait until everybody has heard the end."""
-        for publisher in (self.odom, self.outcome):
-            publisher.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
+    def conditions(self) -> Iterator[Condition]:
+        """Yield what is wrong now."""
+        self.handoff.expire()
+        yield from conditions(self.loop, self, self.began_at)
+        yield from self.faults.conditions()
+        own = [self.odom, self.outcome, self.image if self.decides_on_rgb else self.depth]
+        yield from foreign_publishers(self, own + [self.clock] * (self.clock is not None))
 
 
 def work(bridge: AirSimBridge) -> None:
     """Fly until the flights are over."""
     with until_shutdown():
-        bridge.loop.run()
-        bridge.finish()
+        bridge.fly()
 
 
 def main() -> int:

@@ -155,7 +155,7 @@ def test_whoever_comes_late_hears_nothing_old(ros, simulator: Server) -> None:
 def test_a_recorder_is_waited_for(ros, simulator: Server) -> None:
     pilot = Pilot(ros, simulator.port, lockstep=True, recorder='late')
     pilot.ros.run(lambda: work(pilot.bridge))
-    wait_until(lambda: not pilot.bridge.trouble, 60)
+    wait_until(lambda: pilot.bridge.loop.waits_for_recorder, 60)
     time.sleep(0.3)
     assert not pilot.outcomes
     ear = Listener(rclpy.create_node('late'))

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from rapid_nav.airsim import rpc_client
 from rapid_nav.airsim.drone import AirSimDrone, connect
 from rapid_nav.sim.server import Server
 from rapid_nav.sim.worlds.world import make_world, World
+
+rpc_client.install()
+import airsim  # noqa: E402  (it imports the transport)
 
 
 @pytest.fixture(scope='session')
@@ -28,9 +32,9 @@ def drone(server: Server) -> Iterator[AirSimDrone]:
 
 
 @pytest.fixture
-def client(drone: AirSimDrone):
-    """Airsim's unmodified MultirotorClient."""
-    return drone._client
+def client(server: Server) -> airsim.MultirotorClient:
+    """Airsim's unmodified MultirotorClient, on our transport."""
+    return airsim.MultirotorClient(port=server.port, timeout_value=10)
 
 
 @pytest.fixture(scope='module')

@@ -9,7 +9,7 @@ import pytest
 from rapid_nav.benchmarks import rpc
 from rapid_nav.sim.server import Server
 
-OURS = 'from rapid_nav import airsim_transport; airsim_transport.install()\n'
+OURS = 'from rapid_nav.airsim import rpc_client; rpc_client.install()\n'
 FLIGHT = """
 import sys
 import airsim

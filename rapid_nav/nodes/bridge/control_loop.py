@@ -1,58 +1,60 @@
-"""The loop that flies the drone: look, publish, command, look again; in lockstep or free."""
+"""The loop that flies the drone: observe, hand out the frame, fly its command, observe again."""
 
-from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+import contextlib
+import threading
 import time
-from typing import Protocol
+from typing import NamedTuple
 
-import rclpy
-from rclpy.impl.rcutils_logger import RcutilsLogger
-
-from rapid_nav.airsim.drone import AirSimDrone, BadImage, connect, RPCError
+from rapid_nav.airsim.drone import AirSimDrone, BadImage, connect, RPCError, WrongSimulator
 from rapid_nav.airsim.readings import CameraInfo, Sense
 from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.drone.episode import Flights, Verdict
 from rapid_nav.drone.task import TASKS
 from rapid_nav.nodes.bridge.config import BridgeConfig
-from rapid_nav.nodes.bridge.handoff import Handoff
-from rapid_nav.nodes.bridge.sensors import Sensors
+from rapid_nav.nodes.bridge.handoff import Handoff, ServiceRequest
 from rapid_nav.nodes.bridge.spawn import Spawner
+from rapid_nav.nodes.lib.diagnostics import Faults
 
 _RETRY_S = 0.5  # between attempts to reach a lost simulator, or to be heard by the policy
-_GLANCE_S = 0.02  # between two looks at who listens
-_STILL = BodyVelocity()
-_UNDONE = {
+_POLL_S = 0.02
+_HOVER = BodyVelocity()
+_FAILED = {
     'takeoff': 'it flies already, or did not reach its height',
     'land': 'the ground did not stop it in time',
 }
 
 
-class Bridge(Protocol):
-    """What the loop needs of the node that it flies for."""
+class Frame(NamedTuple):
+    """What is to be published of one image."""
 
-    counts: Counter[str]
-    handoff: Handoff
-    sensors: Sensors
-
-    def get_logger(self) -> RcutilsLogger: ...
-
-    def is_recorded(self) -> bool: ...
-
-    def wants_rgb(self) -> bool: ...
-
-    def publish(self, sense: Sense, camera: CameraInfo, verdict: Verdict, flight: int) -> None: ...
-
-    def publish_decided(self, sense: Sense) -> None: ...
-
-    def report(self, trouble: str) -> None: ...
+    sense: Sense
+    camera: CameraInfo
+    verdict: Verdict
+    flight: int  # counted from 0
+    sequence: int  # image sequence number
+    repeated: bool = False  # no command came: only the image that is decided on goes out again
 
 
 class ControlLoop:
-    """Flies one drone, flight after flight, and outlives its simulator."""
+    """
+    Flies one drone, flight after flight, and outlives its simulator.
 
-    def __init__(self, config: BridgeConfig, bridge: Bridge) -> None:
-        self.config, self.bridge = config, bridge
-        self.drone: AirSimDrone | None = None
-        self.spawner = Spawner(config)
+    `frames` runs in the thread that flies; `command` and the attributes may be used from any.
+    `running` says whether to go on, `read_sensors` publishes what is due at a time [s] and
+    returns when the next is.
+    """
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        handoff: Handoff,
+        faults: Faults,
+        read_sensors: Callable[[AirSimDrone, float], float],
+        running: Callable[[], bool],
+    ) -> None:
+        self.config, self.handoff, self.faults = config, handoff, faults
+        self.read_sensors, self.running = read_sensors, running
         task = TASKS[config.task]
         self.by_pose = task.actions.motion == 'pose'
         self.flights = Flights(
@@ -62,178 +64,217 @@ class ControlLoop:
             config.flights,
             slack=config.decision_period / 2,
         )
-        self.look = time.time_ns()  # counted on by one; no other bridge counts here
+        self.spawner = Spawner(config)
+        self.drone: AirSimDrone | None = None
+        self.trouble = ''  # why there is no simulator
+        self.sequence = time.time_ns()  # counted on by one; no other bridge counts here
+        self.asking_since: float | None = None  # of the simulator, monotonic [s]
+        self.waits_for_recorder = False
+        self.commanded_at = time.monotonic()  # or when it was not to be commanded, last [s]
+        self._flying = threading.Lock()  # between a command and what begins or ends a flight
         self.flying = False  # while it is not, commands are ignored
+        self.opened_ns: int | None = None  # stamp of the first image that may be answered
         self.commanded_ns: int | None = None  # the stamp seen last when the last command came
-        self.next_look = 0.0  # [s] of the monotonic clock
+        self.next_frame = 0.0  # [s] of the monotonic clock
 
-    def run(self) -> None:
-        """Fly until the flights are over or ROS is shut down."""
+    def frames(
+        self, recorded: Callable[[], bool], wants_rgb: Callable[[], bool]
+    ) -> Iterator[Frame]:
+        """
+        Yield what is to be published, until the flights are over or `running` says no.
+
+        Nothing is observed before `recorded`. However it ends, the drone hovers then and the
+        simulator's clock runs. Raises WrongSimulator if another dialect than AirSim's is spoken.
+        """
         over = False
-        while rclpy.ok() and not over:
-            try:
-                if self.drone is None:
-                    self._connect()
-                    self._await_recorder()
-                over = self._turn()
-            except (RPCError, OSError) as error:
-                time.sleep(_GLANCE_S)  # all may be told to end, the simulator a moment sooner
-                if rclpy.ok():
-                    self._lose(error)
-        self._leave()
+        try:
+            while self.running() and not over:
+                try:
+                    if self.drone is None:
+                        self._connect()
+                        self._wait_for_recorder(recorded)
+                    over = yield from self._turn(wants_rgb)
+                except WrongSimulator:
+                    raise
+                except (RPCError, OSError) as error:
+                    time.sleep(_POLL_S)  # all may be told to end, the simulator a moment sooner
+                    if self.running():
+                        self._lose(error)
+        finally:
+            self._leave()
 
     def command(self, stamp_ns: int, velocity: BodyVelocity) -> None:
-        """Take a command (from the thread that hears ROS)."""
-        if self.config.lockstep:
-            self.bridge.handoff.answer(stamp_ns, velocity)
-        elif self.flying and (drone := self.drone):
-            try:
-                self._obey_command(drone, velocity, self.config.command_timeout)
-                self.commanded_ns = self.flights.now_ns
-            except (RPCError, OSError):
-                pass  # the loop meets the same trouble and says so
+        """Fly what was decided on the image of this stamp, or in lockstep leave it for frames."""
+        with self._flying:
+            if not self.flying or self.opened_ns is None or stamp_ns < self.opened_ns:
+                self.faults.counts['commands_between_flights'] += 1
+                return
+            self.commanded_at = time.monotonic()
+            if self.config.lockstep:
+                self.handoff.put_command(stamp_ns, velocity)
+            elif drone := self.drone:
+                # The loop meets the same trouble, and reports it.
+                with contextlib.suppress(RPCError, OSError):
+                    self._fly(drone, velocity, self.config.command_timeout)
+                    self.commanded_ns = self.flights.now_ns
 
     def _connect(self) -> None:
         c = self.config
-        drone = connect(c.host, c.port, c.vehicle, c.camera)
+        self.drone = drone = connect(c.host, c.port, c.vehicle, c.camera)
         drone.pause(c.lockstep)
-        self.drone = drone
         self._begin()
         self.camera = drone.camera_info()
-        self.bridge.report('')
+        self.trouble = ''
 
-    def _await_recorder(self) -> None:
-        while rclpy.ok() and not self.bridge.is_recorded():
-            time.sleep(_GLANCE_S)
+    def _wait_for_recorder(self, recorded: Callable[[], bool]) -> None:
+        self.waits_for_recorder = True
+        while self.running() and not recorded():
+            time.sleep(_POLL_S)
+        self.waits_for_recorder = False
+        self.commanded_at = time.monotonic()
+
+    def _ground(self) -> None:
+        """Take no commands any more."""
+        with self._flying:
+            self.flying, self.opened_ns, self.commanded_ns = False, None, None
+
+    def _launch(self) -> None:
+        """Take commands, but only those that answer images yet to come."""
+        with self._flying:
+            self.flying, self.opened_ns, self.commanded_ns = True, None, None
+        self.commanded_at = time.monotonic()
 
     def _begin(self) -> None:
         """Start the next flight, in the air."""
+        self._ground()
         self.flights.begin()
-        self.commanded_ns, self.flying = None, False
         self.spawner.begin(self._drone(), self.flights.number)
-        self.flying = True
-        self.bridge.get_logger().debug(f'Flight {self.flights.number} begins')
+        self._launch()
 
-    def _turn(self) -> bool:
-        """Look once and fly on; return whether all is over."""
-        self.look += 1
-        if errand := self.bridge.handoff.errand():
-            self._obey(errand)
-            self.look += 1  # nobody's action led here
+    def _turn(self, wants_rgb: Callable[[], bool]) -> Generator[Frame, None, bool]:
+        """Yield one image and fly on; return whether all is over."""
+        self.sequence += 1
+        if request := self.handoff.begin_request():
+            self._serve(request)
+            self.sequence += 1  # no action led here
         try:
-            sense = self._drone().sense(rgb=self.bridge.wants_rgb())
+            with self._asking():
+                sense = self._drone().sense(rgb=wants_rgb())
         except BadImage as error:
-            self.bridge.counts['bad_images'] += 1
-            self.bridge.get_logger().warning(f'Bad image: {error}', throttle_duration_sec=5.0)
-            self._pass_time(_STILL)
+            self.faults.add('bad_images', f'Bad image: {error}')
+            self._pass_time(_HOVER)
             return False
         assert sense.depth is not None, 'it was asked for'
         verdict, over = self.flights.judge(
             sense.stamp_ns, sense.depth, sense.position, sense.collided and self.flying
         )
-        self.bridge.publish(sense, self.camera, verdict, self.flights.number)
-        answer = self._wait_for_answer(sense) if self.config.lockstep else None
-        if verdict.terminal:
-            self.bridge.counts['flights'] += 1
-            self.bridge.counts['collisions'] += verdict.collision
-            touched = f': it touched {sense.collision_name}' if verdict.collision else ''
-            self.bridge.get_logger().debug(f'Flight {self.flights.number} is over{touched}')
-            if not over:
-                self._begin()
-        else:
-            self._pass_time(answer or _STILL)
+        with self._flying:
+            if self.flying and self.opened_ns is None:
+                self.opened_ns = sense.stamp_ns
+        frame = Frame(sense, self.camera, verdict, self.flights.number, self.sequence)
+        yield frame
+        velocity = (yield from self._wait_for_command(frame)) if self.config.lockstep else _HOVER
+        if not verdict.terminal:
+            self._pass_time(velocity)
+        elif not over:
+            self._begin()
         return over
 
-    def _wait_for_answer(self, sense: Sense) -> BodyVelocity | None:
-        """Return the policy's command for this look, showing it again as long as none comes."""
+    def _wait_for_command(self, frame: Frame) -> Generator[Frame, None, BodyVelocity]:
+        """Return the command for a frame, yielding it again as long as there is none."""
         deadline = time.monotonic() + self.config.answer_timeout
-        handoff = self.bridge.handoff
-        while rclpy.ok() and self.flying and not handoff.errand():
-            if answer := handoff.wait_for_answer(sense.stamp_ns, _RETRY_S):
-                return answer
+        while self.running() and self.flying and not self.handoff.has_request():
+            if command := self.handoff.wait_for_command(frame.sense.stamp_ns, _RETRY_S):
+                return command
             if time.monotonic() > deadline:
-                self.bridge.counts['unanswered_images'] += 1
-                self.bridge.get_logger().warning(
-                    'No command for an image: hovering', throttle_duration_sec=5.0
-                )
-                return None
-            self.bridge.publish_decided(sense)
-        return None
+                self.faults.add('unanswered_images', 'No command for an image: hovering')
+                break
+            yield frame._replace(repeated=True)
+        return _HOVER
 
     def _pass_time(self, velocity: BodyVelocity) -> None:
         """Let one decision's time go by, in lockstep at this velocity, else as last commanded."""
         drone, period = self._drone(), self.config.decision_period
-        sensors = self.bridge.sensors
         if self.config.lockstep:
             if self.flying:
-                self._obey_command(drone, velocity, period)
-            drone.step(period)
-            sensors.publish_due(drone, (self.flights.now_ns or 0) / 1e9)
+                self._fly(drone, velocity, period)
+            with self._asking():
+                drone.step(period)
+            self.read_sensors(drone, (self.flights.now_ns or 0) / 1e9)
             return
         self._stop_if_silent()
-        self.next_look = max(self.next_look + period, time.monotonic())
-        while (left := self.next_look - time.monotonic()) > 0 and rclpy.ok():
-            due = sensors.publish_due(drone, time.monotonic()) - time.monotonic()
-            self.bridge.handoff.sleep(min(left, due))
-            if self.bridge.handoff.errand():
+        self.next_frame = max(self.next_frame + period, time.monotonic())
+        while (left := self.next_frame - time.monotonic()) > 0 and self.running():
+            due = self.read_sensors(drone, time.monotonic()) - time.monotonic()
+            self.handoff.sleep(min(left, due))
+            if self.handoff.has_request():
                 return
 
-    def _obey_command(self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float) -> None:
-        """Fly at a velocity for so long, or go at once where it would lead until the next look."""
+    def _fly(self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float) -> None:
+        """Fly at a velocity, or go at once where it would lead until the next image."""
         if self.by_pose:
             drone.move(velocity, self.config.decision_period)
-            velocity = _STILL  # there; to hover might draw it back
+            velocity = _HOVER  # there; AirSim's own hovering might draw it back
         drone.fly(velocity, duration_s)
 
     def _stop_if_silent(self) -> None:
-        """Hover once nobody has commanded anything for too long."""
-        if self.commanded_ns is None or self.flights.now_ns is None:
-            return
-        if (self.flights.now_ns - self.commanded_ns) / 1e9 > self.config.command_timeout:
-            self.commanded_ns = None
-            self._drone().hover()
-            self.bridge.counts['silences'] += 1
-            self.bridge.get_logger().warning('No commands any more: hovering')
+        """Hover once the last command is too old."""
+        with self._flying:
+            now_ns, last_ns = self.flights.now_ns, self.commanded_ns
+            if now_ns is None or last_ns is None:
+                return
+            if (now_ns - last_ns) / 1e9 > self.config.command_timeout:
+                self.commanded_ns = None
+                self._drone().hover()
+                self.faults.counts['silences'] += 1
 
-    def _obey(self, errand: str) -> None:
-        """Do what a service asked for and report how it went."""
+    def _serve(self, request: ServiceRequest) -> None:
+        """Do what a service asked for, and answer it."""
         drone, done = self._drone(), True
         try:
-            if errand == 'reset':
+            if request.name == 'reset':
                 self._begin()
-            elif errand == 'land':
-                self.flying = False
+            elif request.name == 'land':
+                self._ground()
                 done = drone.land()
             else:
                 done = drone.sense(depth=False).landed and drone.take_off()
-                self.flying = True
+                self._launch()
         except (RPCError, OSError) as error:
-            self.bridge.handoff.report(str(error))
+            self.handoff.finish(request, str(error))
             raise
-        self.bridge.handoff.report('' if done else _UNDONE[errand])
+        self.handoff.finish(request, '' if done else _FAILED[request.name])
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        self.asking_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.asking_since = None
 
     def _lose(self, error: Exception) -> None:
-        """Say that the simulator is gone, and wait a little."""
+        """Note that the simulator is gone, and wait a little."""
+        self._ground()
         kind = 'No simulator' if isinstance(error, OSError) else 'The simulator refuses'
+        self.trouble = f'{kind}: {error}'
         if self.drone:
-            self.bridge.counts['lost_simulators'] += 1  # told along with the reason
+            self.faults.counts['lost_simulators'] += 1
             self.drone.close()
             self.drone = None
-        self.bridge.report(f'{kind}: {error}')
-        self.bridge.handoff.report('the simulator is gone')
+        self.handoff.fail('the simulator is gone')
         time.sleep(_RETRY_S)
 
     def _leave(self) -> None:
-        """Stop the drone, and let the simulator's clock run for whoever comes next."""
-        self.bridge.handoff.close()
-        try:
-            if self.drone:
-                self.drone.hover()
-                self.drone.pause(False)
-                self.drone.close()
-        except (RPCError, OSError):
-            pass
+        """Stop the drone, and let the simulator's clock run for the next client."""
+        self._ground()
+        self.handoff.close()
+        if self.drone:
+            for last in (self.drone.hover, lambda: self.drone and self.drone.pause(False)):
+                with contextlib.suppress(RPCError, OSError):
+                    last()
+            self.drone.close()
 
     def _drone(self) -> AirSimDrone:
-        assert self.drone is not None, 'only _turn and what it calls fly'
+        assert self.drone is not None, 'only a connected loop flies'
         return self.drone

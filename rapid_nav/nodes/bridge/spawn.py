@@ -1,4 +1,4 @@
-"""How a flight begins: in the air, in the next world, or where the first one began."""
+"""Where a flight begins: at the start of the next world, or where the first one began."""
 
 from rapid_nav.airsim.drone import AirSimDrone
 from rapid_nav.airsim.readings import Pose
@@ -7,7 +7,7 @@ from rapid_nav.world_names import split_names
 
 
 class Spawner:
-    """Brings a drone to the start of one flight after the other, across reconnections."""
+    """Puts a drone at the start of each flight, across reconnections."""
 
     def __init__(self, config: BridgeConfig) -> None:
         self.config = config
@@ -19,7 +19,7 @@ class Spawner:
             self._go_home(drone)  # the others fly on
         else:
             worlds = split_names(self.config.world)
-            world = worlds[flight % len(worlds)]
+            world = worlds[flight % len(worlds)] if worlds else ''
             if not world or not drone.new_world(world, self.config.seed + flight):
                 drone.reset()
         if self.config.lockstep:

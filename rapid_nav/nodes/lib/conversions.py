@@ -97,8 +97,8 @@ def color_image(message: Image) -> np.ndarray:
 
 
 def camera_info(camera: readings.CameraInfo, stamp_ns: int) -> CameraInfo:
-    """Return the pinhole camera as a message."""
-    f, cx, cy = camera.focal_length, camera.width / 2, camera.height / 2
+    """Return the pinhole camera as a message; the first pixel's centre is at (0, 0)."""
+    f, cx, cy = camera.focal_length, (camera.width - 1) / 2, (camera.height - 1) / 2
     return CameraInfo(
         header=header(stamp_ns, CAMERA_OPTICAL),
         height=camera.height,

@@ -1,7 +1,9 @@
 """A node's state on /diagnostics once a second, and in the log when a part of it changes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 import threading
+import time
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -17,6 +19,7 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.STALE,
 )
 _PERIOD_S = 1.0
+_FAULT_HOLDS_S = 5.0  # after the last one of its kind
 
 
 class Condition(NamedTuple):
@@ -97,3 +100,23 @@ def foreign_publishers(node: Node, publishers: Iterable[Publisher]) -> Iterator[
                 f'{topic} is published by {others} too; give each drone a namespace or a '
                 'ROS_DOMAIN_ID of its own',
             )
+
+
+class Faults:
+    """Counts what went wrong; what did so within the last seconds is a condition."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._latest: dict[str, tuple[float, str]] = {}  # by kind: monotonic time [s], message
+
+    def add(self, kind: str, message: str) -> None:
+        """Count one fault; its message stands for the others of its kind."""
+        self.counts[kind] += 1
+        self._latest[kind] = (time.monotonic(), message)
+
+    def conditions(self) -> Iterator[Condition]:
+        """Yield a warning for each kind that was met lately."""
+        now = time.monotonic()
+        for kind, (when, message) in list(self._latest.items()):
+            if now - when < _FAULT_HOLDS_S:
+                yield Condition(WARN, kind, message)

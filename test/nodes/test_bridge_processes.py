@@ -1,0 +1,192 @@
+"""The bridge as a process: the states it reports, and how it leaves the simulator."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+import signal
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fake_simulator import FakeSimulator
+from geometry_msgs.msg import TwistStamped
+from listener import Listener, wait_until
+from node_process import NodeProcess
+import pytest
+import rclpy
+from sensor_msgs.msg import Image
+
+from rapid_nav.airsim.drone import connect
+from rapid_nav.drone.actions import BodyVelocity
+from rapid_nav.nodes.lib import conversions
+
+OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
+ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
+
+
+class Commander:
+    """Hears the bridge's images and diagnostics, and answers images while it is to."""
+
+    def __init__(self, ros: Callable) -> None:
+        self.answers = False
+        running = ros()
+        self.node = rclpy.create_node('commander')
+        ear = Listener(self.node)
+        self.diagnostics = ear.listen(DiagnosticArray, '/diagnostics')
+        self.images = ear.listen(Image, 'camera/depth', 1)
+        self.commands = self.node.create_publisher(TwistStamped, 'cmd_vel', 1)
+        self.node.create_subscription(Image, 'camera/depth', self.on_image, 1)
+        running.spin(self.node)
+
+    def on_image(self, image: Image) -> None:
+        if self.answers:
+            stamp = conversions.nanoseconds(image.header.stamp)
+            self.commands.publish(conversions.command(BodyVelocity(), stamp))
+
+    def is_told(self, level: bytes, words: str = '') -> bool:
+        """Return whether the bridge's last status has this level and these words."""
+        said = [
+            one
+            for array in list(self.diagnostics)
+            for one in array.status
+            if one.name == '/rapid/airsim_bridge'
+        ]
+        return bool(said) and said[-1].level == level and words in said[-1].message
+
+
+@pytest.fixture
+def start(tmp_path: Path, domain: int) -> Iterator[Callable[..., NodeProcess]]:
+    """Return what starts a process that does not outlive the test."""
+    started: list[NodeProcess] = []
+
+    def begin(executable: str, *arguments: str, **parameters: object) -> NodeProcess:
+        started.append(NodeProcess(tmp_path, executable, *arguments, **parameters))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.__exit__()
+
+
+def simulate(start: Callable, port: int, *flags: str) -> NodeProcess:
+    """Start a simulator; return it once it says where it is."""
+    simulator = start('rapid-nav', 'sim', '--port', str(port), '--world', 'corridor', *flags)
+    wait_until(lambda: f':{port}' in simulator.output(), 120)
+    return simulator
+
+
+def is_paused(port: int) -> bool:
+    drone = connect(port=port)
+    try:
+        return drone._is_paused()
+    finally:
+        drone.close()
+
+
+def test_every_state_is_reported_and_logged_once_when_it_begins_and_ends(
+    ros, start, port: int
+) -> None:
+    commander = Commander(ros)
+    bridge = start('airsim_bridge', port=port, world='corridor', use_sim_time=True)
+    wait_until(lambda: commander.is_told(WARN, 'Waiting for the simulator'), 120)
+    simulator = simulate(start, port)
+    wait_until(lambda: commander.is_told(WARN, 'No command for'), 120)  # it only listens
+    commander.answers = True
+    wait_until(lambda: commander.is_told(OK, 'ok'), 120)
+    simulator.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: commander.is_told(STALE, 'has not answered for'), 60)
+    simulator.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: commander.is_told(OK, 'ok'), 120)
+    commander.answers = False
+    commander.node.destroy_publisher(commander.commands)  # as a policy that is killed
+    wait_until(lambda: commander.is_told(WARN, 'No node publishes cmd_vel'), 120)
+    simulator.process.kill()
+    wait_until(lambda: commander.is_told(ERROR, 'No simulator'), 60)
+    log = bridge.output()
+    for words in ('Waiting for the simulator', 'has not answered', 'No simulator'):
+        assert sum(words in line and 'Over' not in line for line in log.splitlines()) == 1, log
+    for words in ('Waiting for the simulator', 'No command for', 'has not answered'):
+        assert sum(words in line and 'Over' in line for line in log.splitlines()) >= 1, log
+    assert bridge.end() == 0
+
+
+def test_refused_commands_are_reported_with_their_reason(ros, start, port: int) -> None:
+    commander = Commander(ros)
+    simulate(start, port)
+    start('airsim_bridge', port=port)
+    wait_until(lambda: commander.images, 120)
+    bad = TwistStamped()
+    bad.twist.linear.x = float('nan')
+
+    def is_refused() -> bool:
+        commander.commands.publish(bad)
+        return commander.is_told(WARN, 'Command refused')
+
+    wait_until(is_refused, 60)
+    (values,) = [
+        {item.key: int(item.value) for item in one.values}
+        for one in commander.diagnostics[-1].status
+    ]
+    assert values['refused_commands'] == values['non_finite_commands'] > 0
+
+
+def test_two_bridges_in_one_namespace_name_each_other_as_an_error(ros, start, port: int) -> None:
+    commander = Commander(ros)
+    simulate(start, port)
+    first = start('airsim_bridge', port=port)
+    wait_until(lambda: commander.images, 120)
+    assert not commander.is_told(ERROR)
+    with start('airsim_bridge', port=port) as second:
+        for bridge in (first, second):
+            for topic in ('/rapid/odom', '/clock'):
+                told = f'{topic} is published by /rapid/airsim_bridge too'
+                wait_until(lambda bridge=bridge, told=told: told in bridge.output(), 60)
+        wait_until(lambda: commander.is_told(ERROR, 'namespace'), 60)
+        second.end()
+    over = 'Over: /clock is published'
+    wait_until(lambda: over in first.output(), 60)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['INT', 'TERM'])
+@pytest.mark.parametrize('waiting', [False, True], ids=['flying', 'waiting'])
+def test_a_lockstep_bridge_leaves_the_simulators_clock_running(
+    ros, start, port: int, number: int, waiting: bool
+) -> None:
+    commander = Commander(ros)
+    simulate(start, port)
+    bridge = start('airsim_bridge', port=port, lockstep=True, answer_timeout=600.0)
+    wait_until(lambda: commander.images, 120)
+    assert is_paused(port)
+    if not waiting:
+        commander.answers = True
+        wait_until(lambda: len(commander.images) > 10, 120)
+    bridge.end(number)
+    assert not is_paused(port)
+    assert 'Traceback' not in bridge.output()
+
+
+def test_a_bridge_that_fails_leaves_the_simulators_clock_running(ros, start, port: int) -> None:
+    commander = Commander(ros)
+    simulate(start, port)
+    bridge = start('airsim_bridge', port=port, lockstep=True, recorder='nobody')
+    wait_until(lambda: commander.is_told(WARN, 'Waiting for nobody to subscribe'), 120)
+    assert is_paused(port)
+    bridge.end(signal.SIGTERM)
+    assert not is_paused(port)
+
+
+@pytest.mark.parametrize(
+    ('answers', 'words'),
+    [
+        ({'simGetVehiclePose': [[0, 0, 0], [1, 0, 0, 0]]}, 'Colosseum 2.3'),
+        ({'getMinRequiredClientVersion': 4}, 'Cosys'),
+    ],
+)
+def test_a_wrong_dialect_ends_the_bridge_with_the_reason(
+    start, answers: dict[str, object], words: str
+) -> None:
+    with FakeSimulator(**answers) as simulator:
+        bridge = start('airsim_bridge', port=simulator.port)
+        began = time.monotonic()
+        assert bridge.process.wait(120) != 0
+        assert time.monotonic() - began < 120
+    assert words in bridge.output()
+    assert 'Traceback' not in bridge.output()
