@@ -1,30 +1,64 @@
-"""What every test gets: ports and ROS domains of its own, and quiet arithmetic."""
+"""What every test gets: a port and a ROS domain of its own, and single-threaded arithmetic."""
 
-from collections.abc import Iterator
-import importlib.util
+from collections.abc import Iterable, Iterator
+import contextlib
 import os
 from pathlib import Path
+import random
+import socket
 
-from hypothesis import settings
+from optional_packages import MAY_BE_MISSING
 import pytest
 
-# A busy machine fails no example: hypothesis' deadline is wall-clock time.
-settings.register_profile('patient', deadline=None)
-settings.load_profile('patient')
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('NUMBA_NUM_THREADS', '1')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
-# `pip install .` alone has no ROS: the rest is tested there all the same.
-collect_ignore = [] if importlib.util.find_spec('rclpy') else ['nodes', 'cli/test_fly.py']
+with contextlib.suppress(ModuleNotFoundError):
+    from hypothesis import HealthCheck, settings
+
+    # The same examples every time, and none that fails because the machine is slow. To look for
+    # new ones: --hypothesis-profile=default.
+    settings.register_profile(
+        'repeatable', deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile('repeatable')
+
+PORTS = range(20_000, 30_000)  # below those that the kernel hands out to clients
+
+
+class Module(pytest.Module):
+    """A file of tests, skipped with the reason where a package is missing that it imports."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            missing = getattr(error.__cause__, 'name', None) or ''
+            if missing.split('.')[0] not in MAY_BE_MISSING:
+                raise
+            pytest.skip(f'{missing} is not installed', allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Module:
+    """Collect every file of tests as above."""
+    return Module.from_parent(parent, path=module_path)
 
 
 @pytest.fixture
-def port() -> int:
-    """Return a TCP port that nobody listens on."""
-    from rapid_nav.ports import free_port
-
-    return free_port()
+def port() -> Iterator[int]:
+    """Yield a TCP port of this machine that nobody listens on and no other test is given."""
+    for number in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket(socket.AF_UNIX) as reservation:
+            try:
+                reservation.bind(f'\0rapid_nav/test_port/{number}')
+                with socket.create_server(('127.0.0.1', number)):
+                    pass
+            except OSError:
+                continue
+            yield number
+            return
+    raise RuntimeError('every port is taken')
 
 
 @pytest.fixture

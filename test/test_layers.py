@@ -30,6 +30,7 @@ FOR_ALL = ('options', 'ports', 'shutdown', 'world_names')
 MAY_IMPORT = {
     'options': set(),
     'resources': set(),
+    'version': set(),
     'exit_options': {'rapid_nav.options'},
     'exit_colors': set(),
     'world_names': set(),

@@ -17,6 +17,7 @@ import tyro
 
 from rapid_nav.options import is_refusal
 from rapid_nav.shutdown import interruptible
+from rapid_nav.version import VERSION
 
 # What is typed: the module whose main(config) does it, imported only then, and what it does.
 COMMANDS = {
@@ -84,7 +85,6 @@ COMMANDS = {
         'Print what makes a shell complete these words.',
     ),
 }
-VERSION = '0.1.0'
 _VERBOSE = {'-v': logging.INFO, '--verbose': logging.INFO, '-vv': logging.DEBUG}
 
 
