@@ -4,7 +4,7 @@
 #   make fly ARGS='--view'         watched in the browser; --save-view FILE.rrd keeps it
 #   make train ARGS='--drones 2 --duration 600'    learned while they fly, over ROS 2
 #   make test ARGS='-k policy'
-#   make bench
+#   make bench                      figures, and the tests that hold them: the machine must be quiet
 #   make pictures                   those of the README, by the shipped policy
 #   make clean
 #
@@ -12,6 +12,7 @@
 #   PYTHON=python3.12     the interpreter the environment is made with (3.10 to 3.13)
 #   TORCH_INDEX=ADDRESS   a package index that has PyTorch's CPU wheels: without it pip takes what
 #                         the usual index has, on x86-64 a CUDA build of several GB
+#   WORKERS=1             how many tests run at the same time (twice the cores, at most 8)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
@@ -22,11 +23,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 TORCH_INDEX ?=
 ARGS ?=
+# Tests wait for nodes more than they compute.
+WORKERS ?= $(shell n=$$((2 * $$(nproc))); echo $$((n > 8 ? 8 : n)))
 
 VENV := $(CURDIR)/.venv
 include cmake/setup.mk
 
 ENVIRONMENT := source install/setup.bash
+PYTEST := -n $(WORKERS) --dist worksteal --durations 20 -rs
 
 .PHONY: help fly train test bench pictures lint build clean
 help:
@@ -44,12 +48,13 @@ train: $(BUILT)
 		python cmake/foreground.py rapid-nav train fleet $(ARGS)
 
 test: $(BUILT) $(DEV) $(VIEW)
-	@$(ENVIRONMENT); $(VENV)/bin/pytest $(ARGS)
+	@$(ENVIRONMENT); $(VENV)/bin/pytest $(PYTEST) $(ARGS)
 
 bench: $(BUILT) $(DEV)
 	@$(ENVIRONMENT); mkdir -p runs
 	@$(ENVIRONMENT); rapid-nav bench simulator --report runs/bench_simulator.json $(ARGS)
 	@$(ENVIRONMENT); rapid-nav bench latency --report runs/bench_latency.json $(ARGS)
+	@$(ENVIRONMENT); $(VENV)/bin/pytest -m figures
 
 # The evaluation is flown once; delete its report to fly it again.
 pictures: runs/evaluation.json $(BUILT) $(VIEW)

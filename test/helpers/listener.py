@@ -21,7 +21,7 @@ class Listener:
         return heard
 
 
-def wait_until(true: Callable[[], Any], timeout: float = 20.0) -> Any:
+def wait_until(true: Callable[[], Any], timeout: float = 120.0) -> Any:
     """Return what becomes true in time, or fail."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
