@@ -136,7 +136,8 @@ def test_a_binary_file_is_no_world(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(text=st.text(max_size=200))
 def test_no_text_does_worse_than_a_clear_error(tmp_path: Path, text: str) -> None:
