@@ -6,7 +6,7 @@ from rapid_nav.options import check, setting
 
 
 @dataclass(frozen=True)
-class Steering:
+class ExitOptions:
     """Which network flies, and what steers its exits."""
 
     checkpoint: str = setting(

@@ -89,10 +89,10 @@ def untrained(name: str, folder: Path) -> Path:
     import torch
 
     from rapid_nav.agent.checkpoint import Checkpoint, save
-    from rapid_nav.agent.config import NetworkConfig
     from rapid_nav.agent.network import EarlyExitNetwork
     from rapid_nav.drone.actions import ActionGrid
     from rapid_nav.drone.task import TASKS
+    from rapid_nav.inference.network_config import NetworkConfig
 
     torch.manual_seed(0)
     torch.set_num_threads(1)

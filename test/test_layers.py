@@ -40,14 +40,9 @@ MAY_IMPORT = {
     'shutdown': set(),
     'agent': {'numpy', 'torch', 'safetensors', 'rapid_nav.options', 'rapid_nav.inference'},
     'inference': {'numpy', 'onnxruntime', 'safetensors', 'rapid_nav.options'},
-    'inference.checkpoint_format': {'rapid_nav.agent.config'},
     'inference.exit_rule': {'torch'},  # for type checkers alone
-    'inference.onnx_export': {'onnx', 'rapid_nav.agent.config'},
-    'inference.onnx_policy': {'rapid_nav.agent.config'},
+    'inference.onnx_export': {'onnx'},
     'inference.policy': {'torch', 'rapid_nav.agent'},  # for the runtime 'eager' alone
-    'inference.machine_code': {'llvmlite', 'rapid_nav.agent.config'},
-    'inference.stage_code': {'llvmlite'},
-    'inference.stage_room': {'rapid_nav.agent.config'},
     'drone': {
         'numpy',
         'rapid_nav.options',

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from rapid_nav.agent import checkpoint
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.atari.task import AtariTask
@@ -20,7 +19,7 @@ NAMES = sorted(path.stem for path in MODELS.glob('*.safetensors'))
 
 def loaded(name):
     policy = checkpoint.load(MODELS / f'{name}.safetensors')
-    return policy, macs_by_level(policy.network)
+    return policy, policy.network.config.macs
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -1,7 +1,6 @@
 """Checkpoints: weights in safetensors beside the settings that shaped them. Never a pickle."""
 
 from collections.abc import Mapping
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,17 @@ import safetensors.torch
 import torch
 
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.inference import policy_package
 from rapid_nav.inference.checkpoint_format import (
-    About,
     broken,
     CheckpointError,
+    CheckpointMetadata,
     read_weights,
     write_atomically,
 )
+from rapid_nav.inference.policy_package import PolicyPackage
 
-__all__ = ['Checkpoint', 'CheckpointError', 'load', 'save', 'with_card']
+__all__ = ['Checkpoint', 'CheckpointError', 'load', 'save']
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,21 @@ class Checkpoint:
     card: Mapping[str, Any] = field(default_factory=dict)  # seed, steps, scores, commit
 
     @property
-    def about(self) -> About:
+    def metadata(self) -> CheckpointMetadata:
         """All of it but the weights."""
-        return About(self.network.config, self.task, self.operating_points, self.card)
+        return CheckpointMetadata(self.network.config, self.task, self.operating_points, self.card)
 
     def thresholds(self, name: str) -> tuple[float, ...]:
         """Return an operating point's thresholds; ValueError names those that there are."""
-        return self.about.thresholds(name)
+        return self.metadata.thresholds(name)
+
+    def package(self) -> PolicyPackage:
+        """Return it in the form that decides without PyTorch."""
+        weights = {
+            name: weight.detach().cpu().float().numpy()
+            for name, weight in self.network.state_dict().items()
+        }
+        return policy_package.from_weights(self.metadata, weights)
 
 
 def save(path: Path | str, checkpoint: Checkpoint, dtype: torch.dtype = torch.float32) -> None:
@@ -46,24 +55,19 @@ def save(path: Path | str, checkpoint: Checkpoint, dtype: torch.dtype = torch.fl
         name: tensor.detach().to('cpu', dtype).contiguous()
         for name, tensor in checkpoint.network.state_dict().items()
     }
-    about = {'rapid_nav': checkpoint.about.to_json()}
-    write_atomically(Path(path), safetensors.torch.save(tensors, about))
+    metadata = {'rapid_nav': checkpoint.metadata.to_json()}
+    write_atomically(Path(path), safetensors.torch.save(tensors, metadata))
 
 
 def load(path: Path | str, device: str = 'cpu') -> Checkpoint:
     """Read a checkpoint; CheckpointError says what is wrong with the file and what to do."""
     path = Path(path)
-    about, weights = read_weights(path)
-    network = EarlyExitNetwork(about.network).to(device)
+    metadata, weights = read_weights(path)
+    network = EarlyExitNetwork(metadata.network).to(device)
     try:
         network.load_state_dict(
             {name: torch.from_numpy(weight) for name, weight in weights.items()}
         )
     except RuntimeError as error:
         raise broken(path, error) from error
-    return Checkpoint(network.eval(), about.task, about.operating_points, about.card)
-
-
-def with_card(checkpoint: Checkpoint, **entries: Any) -> Checkpoint:
-    """Return the checkpoint with entries added to its card."""
-    return dataclasses.replace(checkpoint, card={**checkpoint.card, **entries})
+    return Checkpoint(network.eval(), metadata.task, metadata.operating_points, metadata.card)

@@ -1,84 +1,11 @@
 """The settings of the algorithm: each default, range and unit stands here and nowhere else."""
 
-from collections.abc import Mapping
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from rapid_nav.inference.network_config import Conv, Stage
 from rapid_nav.options import check, setting
-
-
-@dataclass(frozen=True)
-class Conv:
-    """One convolution, followed by a ReLU and perhaps by max-pooling."""
-
-    channels: int
-    kernel: int
-    stride: int
-    padding: int = 0
-    pool: int = 0  # side of the pooled window; 0 pools nothing
-    pool_stride: int = 1
-
-    def size(self, side: int) -> int:
-        """Return how many pixels are left of so many, before any pooling."""
-        return (side + 2 * self.padding - self.kernel) // self.stride + 1
-
-    def pooled(self, side: int) -> int:
-        """Return how many pixels pooling leaves of so many; a part of a window is left out."""
-        return (side - self.pool) // self.pool_stride + 1 if self.pool else side
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A piece of the network that ends in an answer: convolutions, then a dense head."""
-
-    convs: tuple[Conv, ...]  # applied in order; () answers from the source as it is
-    hidden: int  # units of the dense layer in front of the Q-values
-    source: str = 'previous'  # 'previous': the stage before's feature map; 'input': the image
-    doubt: int = 0  # units beside the hidden ones that only a branch's confidence reads
-
-    @property
-    def width(self) -> int:
-        """The units of the dense layer, those of the confidence included."""
-        return self.hidden + self.doubt
-
-    def __post_init__(self) -> None:
-        if self.source not in ('previous', 'input'):
-            raise ValueError(f"Stage.source is {self.source!r}; choose 'previous' or 'input'")
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """An early-exit Q-network: its stages in the order of their exits, the last the full one."""
-
-    input_shape: tuple[int, int, int]  # (C, H, W)
-    num_actions: int
-    stages: tuple[Stage, ...]
-    duelling: bool = setting(
-        True, 'The last head has a stream for the value and one for advantages.'
-    )
-    cascade: bool = setting(True, 'A branch also reads the answer of the branch before it.')
-
-    def __post_init__(self) -> None:
-        if not self.stages:
-            raise ValueError('NetworkConfig.stages is empty; a network needs at least one stage')
-        check(self)
-
-    def reads_input(self, level: int) -> bool:
-        """Return whether a stage reads the image, and not the features before it."""
-        return level == 0 or self.stages[level].source == 'input'
-
-    @property
-    def without_branches(self) -> 'NetworkConfig':
-        """The plain network: the last stage and those that its features pass through."""
-        first = max(
-            (i for i, stage in enumerate(self.stages) if stage.source == 'input'), default=0
-        )
-        if first == len(self.stages) - 1:
-            return dataclasses.replace(self, stages=self.stages[-1:])
-        convs = tuple(conv for stage in self.stages[first:] for conv in stage.convs)
-        last = dataclasses.replace(self.stages[-1], convs=convs, source='input')
-        return dataclasses.replace(self, stages=(last,))
 
 
 def rapid_stages() -> tuple[Stage, ...]:
@@ -250,17 +177,3 @@ class TrainConfig:
 def to_dict(config: Any) -> dict[str, Any]:
     """Return a settings dataclass as plain JSON values."""
     return dataclasses.asdict(config)
-
-
-def network_from_dict(values: Mapping[str, Any]) -> NetworkConfig:
-    """Rebuild a NetworkConfig from JSON values; raise ValueError on any surprise."""
-    try:
-        values = dict(values)
-        values['input_shape'] = tuple(int(size) for size in values['input_shape'])
-        values['stages'] = tuple(
-            Stage(**{**stage, 'convs': tuple(Conv(**conv) for conv in stage['convs'])})
-            for stage in values['stages']
-        )
-        return NetworkConfig(**values)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'not a network configuration: {error}') from error

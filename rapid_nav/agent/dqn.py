@@ -73,7 +73,7 @@ class Learner:
         with self.aids.noisy(self.network, each=True) if explore else nullcontext():
             answers = list(self.network.answers(self.to_float(observation)))
         actions = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
-        confidences = torch.stack([torch.sigmoid(answer.confidence) for answer in answers])
+        confidences = torch.stack([torch.sigmoid(answer.confidence_logit) for answer in answers])
         return Acts(
             actions.cpu().numpy(), confidences.cpu().numpy(), answers[-1].q_values.cpu().numpy()
         )
@@ -255,7 +255,7 @@ class Learner:
         rapid = self.config.mode == 'rapid'
         right = (regret <= self.config.regret_tolerance).float() if rapid else agreed
         loss = self.config.confidence_weight * functional.binary_cross_entropy_with_logits(
-            answer.confidence, right
+            answer.confidence_logit, right
         )
         if rapid:
             loss = loss + distillation_loss(
@@ -265,6 +265,6 @@ class Learner:
             f'regret_{level}': float(regret.mean()),
             f'agree_{level}': float(agreed.mean()),
             f'right_{level}': float(right.mean()),
-            f'confidence_{level}': float(torch.sigmoid(answer.confidence.detach()).mean()),
+            f'confidence_{level}': float(torch.sigmoid(answer.confidence_logit.detach()).mean()),
         }
         return loss

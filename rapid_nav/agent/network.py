@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from rapid_nav.agent.config import NetworkConfig, Stage
 from rapid_nav.inference.exit_rule import Answer
+from rapid_nav.inference.network_config import NetworkConfig, Stage
 
 
 class Head(nn.Module):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rapid_nav.inference.checkpoint_format import NEVER
+from rapid_nav.inference.exit_rule import NEVER
 
 CAUTIOUS_FIRST = (0.99, *(round(0.95 - 0.05 * i, 2) for i in range(20)))
 """One threshold for all branches, from hardly ever leaving early to always."""

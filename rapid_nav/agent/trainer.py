@@ -4,10 +4,11 @@ import numpy as np
 import torch
 
 from rapid_nav.agent import training_state
-from rapid_nav.agent.config import AgentConfig, NetworkConfig, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.dqn import Learner
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.replay import Replay
+from rapid_nav.inference.network_config import NetworkConfig
 
 
 class Pupil:

@@ -15,8 +15,8 @@ import numpy as np
 
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference.checkpoint_format import NEVER
-from rapid_nav.inference.exit_control import Deadline, Governor, GovernorConfig
+from rapid_nav.inference.exit_control import BudgetConfig, BudgetController, Deadline
+from rapid_nav.inference.exit_rule import NEVER
 from rapid_nav.inference.policy import load_policy, Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.suite import GENERATED
@@ -81,8 +81,8 @@ def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[s
     is the share of decisions that had to be deep because something was near.
     """
     shares = [macs / policy.macs[-1] for macs in policy.macs]
-    governor = Governor(GovernorConfig(budget=budget), shares)
-    task = FlightTask.from_dict(policy.about.task)
+    governor = BudgetController(BudgetConfig(budget=budget), shares)
+    task = FlightTask.from_dict(policy.metadata.task)
     spent = []
     for scene in GENERATED:
         env = DroneVectorEnv(task, [make_world(scene, TEST.start)], 1)
@@ -90,7 +90,7 @@ def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[s
         for _ in range(config.decisions):
             deep = bool(env.free[0] < config.clearance)
             decision = policy.decide(
-                seen.astype(np.float32) / np.float32(255), governor.thresholds(deep), agree=True
+                seen.astype(np.float32) / np.float32(255), governor.thresholds(deep)
             )
             governor.record(decision, decision.macs_ratio, deep)
             spent.append(decision.macs_ratio)
@@ -129,7 +129,7 @@ def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
     """
     deadline = Deadline(config.deadline_ms / 1e3, policy.num_levels, time.perf_counter)
     thresholds = (NEVER,) * (policy.num_levels - 1)
-    shape = (1, *policy.about.network.input_shape)
+    shape = (1, *policy.metadata.network.input_shape)
     seen = np.random.default_rng(0).random((16, *shape), np.float32)
     levels = np.zeros(policy.num_levels, np.int64)
     spent = []

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from rapid_nav.agent import checkpoint, macs
+from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference.checkpoint_format import NEVER
+from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.policy import Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.drone.presets import network_for
@@ -79,16 +79,15 @@ def measure(
     ours, theirs = Policy(made, runtime, threads), Policy(plain, runtime, threads)
     eager = Policy(made, 'eager', threads)
     last = ours.num_levels - 1
-    exits = {level: deciding(ours, only_exit(level, last), seen) for level in range(last + 1)}
+    exits = {level: deciding(ours, only_exit(level, last + 1), seen) for level in range(last + 1)}
     times = in_turns(
         {**exits, 'plain': deciding(theirs, (), seen), 'idle': as_long_as(exits[0])}, calls
     )
-    times |= in_turns({'eager': deciding(eager, only_exit(last, last), seen)}, calls)
+    times |= in_turns({'eager': deciding(eager, only_exit(last, last + 1), seen)}, calls)
     p50 = {name: float(np.median(spent)) for name, spent in times.items()}
     p99 = {name: float(np.percentile(spent, 99)) for name, spent in times.items()}
     figures = {
         'runtime': runtime,
-        'first_exit_compiled': ours.stages is not None and ours.stages.compiled is not None,
         'exits': [
             {
                 'level': level,
@@ -104,7 +103,7 @@ def measure(
         'eager_full_ms': p50['eager'],
         'plain_ms': p50['plain'],
         'fall_through_ratio': turn_by_turn(times[last], times['plain']),
-        'fall_through_macs_ratio': ours.macs[-1] / macs.plain_macs(made.network),
+        'fall_through_macs_ratio': ours.macs[-1] / made.network.config.without_branches.macs[-1],
     }
     if operating_point in made.operating_points:
         figures['flight'] = measure_flight(ours, seen, operating_point)
@@ -134,7 +133,7 @@ def measure_flight(
     decisions; 'interrupted_time_ratio' is that of all calls as they came.
     """
     last = policy.num_levels - 1
-    kinds = policy.about.thresholds(operating_point), only_exit(last, last)
+    kinds = policy.metadata.thresholds(operating_point), only_exit(last, last + 1)
     spent = np.zeros((len(kinds), passes, len(seen)))
     ratios = np.zeros(len(seen))
 
@@ -158,11 +157,6 @@ def measure_flight(
         'mean_time_ratio': float(early / full),
         'interrupted_time_ratio': float(early_of_all / full_of_all),
     }
-
-
-def only_exit(level: int, last: int) -> tuple[float, ...]:
-    """Return the thresholds under which every decision leaves at one exit."""
-    return tuple(0.0 if branch == level else NEVER for branch in range(last))
 
 
 def deciding(policy: Policy, thresholds: tuple[float, ...], seen: np.ndarray) -> Candidate:
@@ -219,6 +213,6 @@ def flown_observations(made: Checkpoint, decisions: int = 300) -> np.ndarray:
     seen = []
     for _ in range(decisions):
         seen.append(observation.astype(np.float32) / np.float32(255))
-        action = policy.decide(seen[-1], policy.about.thresholds(point)).action
+        action = policy.decide(seen[-1], policy.metadata.thresholds(point)).action
         observation, *_ = env.step(np.array([action]))
     return np.stack(seen)

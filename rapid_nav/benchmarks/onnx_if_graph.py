@@ -7,17 +7,17 @@ import onnx
 from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
 
-from rapid_nav.inference.onnx_policy import bind
-from rapid_nav.inference.policy_package import Deployed
+from rapid_nav.inference.onnx_policy import bound_call
+from rapid_nav.inference.policy_package import PolicyPackage
 
 
 def make(
-    deployed: Deployed, options: onnxruntime.SessionOptions
+    package: PolicyPackage, options: onnxruntime.SessionOptions
 ) -> Callable[[np.ndarray, bool], tuple[np.ndarray, float]]:
     """Return a call of the graph: observation, full -> Q-values (A,) and the branch's logit."""
-    network = deployed.about.network
+    network = package.metadata.network
     session = onnxruntime.InferenceSession(
-        build(deployed), options, providers=['CPUExecutionProvider']
+        build(package), options, providers=['CPUExecutionProvider']
     )
     buffers = {
         'source': np.zeros((1, *network.input_shape), np.float32),
@@ -25,21 +25,21 @@ def make(
         'logit': np.zeros((1, 1), np.float32),
         'final': np.zeros((1, network.num_actions), np.float32),
     }
-    binding = bind(session, buffers)
+    call = bound_call(session, buffers)
 
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
         np.copyto(buffers['source'], observation)
         buffers['needed'][0, 0] = np.inf if full else -np.inf
-        session.run_with_iobinding(binding)
+        call()
         return buffers['final'][0], buffers['logit'].item()
 
     return run
 
 
-def build(deployed: Deployed) -> bytes:
+def build(package: PolicyPackage) -> bytes:
     """Return the graph; 'needed' (1, 1) is the logit below which the full network answers."""
-    actions = deployed.about.network.num_actions
-    first, last = (onnx.load_from_string(model) for model in deployed.models)
+    actions = package.metadata.network.num_actions
+    first, last = (onnx.load_from_string(model) for model in package.models)
     slope = float({entry.key: entry.value for entry in first.metadata_props}['slope'])
     _rename(first.graph, 'branch_')
     _rename(last.graph, 'full_')
@@ -82,7 +82,7 @@ def build(deployed: Deployed) -> bytes:
     graph = helper.make_graph(
         nodes,
         'stages',
-        [tensor('source', 1, *deployed.about.network.input_shape), tensor('needed', 1, 1)],
+        [tensor('source', 1, *package.metadata.network.input_shape), tensor('needed', 1, 1)],
         [tensor('final', 1, actions), tensor('logit', 1, 1)],
         constants,
     )

@@ -20,10 +20,9 @@ from rapid_nav.benchmarks import onnx_if_graph
 from rapid_nav.benchmarks.exit_latency import Candidate, flown_observations, in_turns
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference import policy_package
 from rapid_nav.inference.onnx_policy import OnnxStages, session_options
 from rapid_nav.inference.policy import Policy
-from rapid_nav.inference.policy_package import Deployed
+from rapid_nav.inference.policy_package import PolicyPackage
 from rapid_nav.offline.evaluation.rollout import Choice, summarise
 from rapid_nav.offline.evaluation.suite import Course, GENERATED
 from rapid_nav.options import check, setting
@@ -106,21 +105,15 @@ def runtimes(made: Checkpoint, seen: np.ndarray) -> dict[str, Run]:
     stages = made.network.config.stages
     if len(stages) != 2 or stages[-1].source != 'input':
         raise ValueError('runtimes are compared on policies with one branch and two stems')
-    deployed = policy_package.from_weights(
-        made.about,
-        {name: weight.detach().numpy() for name, weight in made.network.state_dict().items()},
-    )
+    package = made.package()
     found = {
         'PyTorch, eager': eager(made),
-        'ONNX Runtime, stages': staged(OnnxStages(replace(deployed, first={}))),
-        'ONNX Runtime, one graph with If': onnx_if_graph.make(deployed, session_options(1)),
-        'ONNX Runtime, stages, int8': staged(OnnxStages(quantised(deployed, seen))),
+        'ONNX Runtime, stages': staged(OnnxStages(package)),
+        'ONNX Runtime, one graph with If': onnx_if_graph.make(package, session_options(1)),
+        'ONNX Runtime, stages, int8': staged(OnnxStages(quantised(package, seen))),
     }
-    flying = OnnxStages(deployed)
-    if flying.compiled is not None:  # measured where it can be had, like the next
-        found['ONNX Runtime, first exit in machine code'] = staged(flying)
     with contextlib.suppress(ModuleNotFoundError):
-        found['OpenVINO, stages'] = openvino_stages(deployed)
+        found['OpenVINO, stages'] = openvino_stages(package)
     return found
 
 
@@ -132,7 +125,7 @@ def eager(made: Checkpoint) -> Run:
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
         answers = network.answers(torch.from_numpy(observation))
         answer = next(answers)
-        logit = float(answer.confidence[0])
+        logit = float(answer.confidence_logit[0])
         return (next(answers) if full else answer).q_values[0].numpy(), logit
 
     return run
@@ -144,13 +137,13 @@ def staged(stages: OnnxStages) -> Run:
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
         answers = stages.answers(observation)
         answer = next(answers)
-        logit = answer.confidence[0]
+        logit = answer.confidence_logit[0]
         return (next(answers) if full else answer).q_values[0], logit
 
     return run
 
 
-def openvino_stages(deployed: Deployed) -> Run:
+def openvino_stages(package: PolicyPackage) -> Run:
     """Return the same graphs compiled by OpenVINO, over buffers that are made once."""
     import openvino
 
@@ -160,16 +153,16 @@ def openvino_stages(deployed: Deployed) -> Run:
         'PERFORMANCE_HINT': 'LATENCY',
         'INFERENCE_PRECISION_HINT': 'f32',
     }
-    shape = (1, *deployed.about.network.input_shape)
+    shape = (1, *package.metadata.network.input_shape)
     source = np.zeros(shape, np.float32)
     requests = []
-    for model in deployed.models:
+    for model in package.models:
         request = core.compile_model(
             core.read_model(model=model), 'CPU', options
         ).create_infer_request()
         request.set_input_tensor(openvino.Tensor(source, shared_memory=True))
         requests.append(request)
-    slope, actions = branch_slope(deployed), deployed.about.network.num_actions
+    slope, actions = branch_slope(package), package.metadata.network.num_actions
     outputs = [request.get_output_tensor(0).data.reshape(1, -1) for request in requests]
 
     def run(observation: np.ndarray, full: bool) -> tuple[np.ndarray, float]:
@@ -184,9 +177,9 @@ def openvino_stages(deployed: Deployed) -> Run:
     return run
 
 
-def branch_slope(deployed: Deployed) -> float:
-    """Return what the branch's greatest Q-value takes from its logit; see graphs.build."""
-    model = onnx.load_from_string(deployed.models[0])
+def branch_slope(package: PolicyPackage) -> float:
+    """Return what the branch's greatest Q-value takes from its logit; see onnx_export.build."""
+    model = onnx.load_from_string(package.models[0])
     return float({entry.key: entry.value for entry in model.metadata_props}['slope'])
 
 
@@ -202,11 +195,11 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
         return None if one is None else {'source': one}
 
 
-def quantised(deployed: Deployed, seen: np.ndarray) -> Deployed:
+def quantised(package: PolicyPackage, seen: np.ndarray) -> PolicyPackage:
     """Return 8-bit stages, their ranges taken from what was seen (N, 1, C, H, W)."""
     models = []
     with tempfile.TemporaryDirectory() as folder:
-        for level, model in enumerate(deployed.models):
+        for level, model in enumerate(package.models):
             out = Path(folder) / f'{level}.onnx'
             quantize_static(
                 onnx.load_from_string(model),
@@ -216,18 +209,14 @@ def quantised(deployed: Deployed, seen: np.ndarray) -> Deployed:
                 weight_type=QuantType.QInt8,
             )
             models.append(out.read_bytes())
-    return replace(deployed, models=tuple(models), first={})
+    return replace(package, models=tuple(models))
 
 
 def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]:
     """Fly held-out worlds at the first operating point, by floats and by 8-bit integers."""
     point = next(iter(made.operating_points), 'full')
     floats = Policy(made)
-    whole = policy_package.from_weights(
-        made.about,
-        {name: weight.detach().numpy() for name, weight in made.network.state_dict().items()},
-    )
-    integers = Policy(quantised(whole, seen))
+    integers = Policy(quantised(made.package(), seen))
     course = Course(GENERATED, flights, TEST.start, 100.0)
     task = FlightTask.from_dict(made.task)
     rows = {}
@@ -239,7 +228,7 @@ def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]
 
 
 def _one_by_one(policy: Policy, point: str) -> Callable[..., Choice]:
-    thresholds: Sequence[float] = policy.about.thresholds(point)
+    thresholds: Sequence[float] = policy.metadata.thresholds(point)
 
     def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
         made = [

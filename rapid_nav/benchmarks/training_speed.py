@@ -12,9 +12,10 @@ import gymnasium
 import numpy as np
 import torch
 
-from rapid_nav.agent.config import AgentConfig, NetworkConfig, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.drone.task import FlightTask
+from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.atari.env import AtariVectorEnv, standard_env
 from rapid_nav.offline.atari.presets import NATURE
 from rapid_nav.offline.drone.env import DroneEnv, DroneVectorEnv

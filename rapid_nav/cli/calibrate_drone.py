@@ -12,13 +12,11 @@ import numpy as np
 import torch
 
 from rapid_nav.agent import checkpoint
-from rapid_nav.agent import macs as cost
 from rapid_nav.agent.network import Answer, EarlyExitNetwork
 from rapid_nav.agent.risk_control import cautious_first, fixed_sequence
 from rapid_nav.drone.seeds import CALIBRATION, CALIBRATION_CHECK, VALIDATION
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference.checkpoint_format import NEVER
-from rapid_nav.inference.exit_rule import levels_of
+from rapid_nav.inference.exit_rule import levels_of, NEVER
 from rapid_nav.offline.evaluation.baselines import answers_of, learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.rollout import Flights, fly
 from rapid_nav.offline.evaluation.suite import Course, GENERATED, observations_on
@@ -125,7 +123,7 @@ def measure_fresh(
     """Return the loss and the operations of flights that the calibration has not seen."""
     course = Course(GENERATED, config.check_flights, CALIBRATION_CHECK.start, config.cap_m)
     losses, flown = fly_and_compare(course, task, network, thresholds, config.loss)
-    macs = np.asarray(cost.macs_by_level(network))
+    macs = np.asarray(network.config.macs)
     shares = flown.levels.sum(axis=0) / flown.levels.sum()
     return {
         'flights': config.check_flights,

@@ -11,7 +11,6 @@ import torch
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.actions import ActionGrid
 from rapid_nav.drone.seeds import TEST, VALIDATION
 from rapid_nav.drone.task import FlightTask, TASKS
@@ -183,7 +182,7 @@ def _fly_static(path: Path, policy: Checkpoint, course: Course) -> dict[str, Any
     """Fly a network without exits; its operations are a share of the policy's full path's."""
     static = checkpoint.load(path)
     row = judge_plain(f'static {path.stem}', static, judge_on(course, static))
-    share = macs_by_level(static.network)[-1] / macs_by_level(policy.network)[-1]
+    share = static.network.config.macs[-1] / policy.network.config.macs[-1]
     return row | {'macs_ratio': share}
 
 

@@ -23,6 +23,6 @@ class ExportConfig:
 
 def main(config: ExportConfig) -> int:
     """Write the policy's stages, settings and operating points into one file."""
-    deployed = policy_package.export(config.checkpoint, config.out)
-    log.info('%s: %d exits, %d bytes', config.out, len(deployed.macs), config.out.stat().st_size)
+    package = policy_package.export(config.checkpoint, config.out)
+    log.info('%s: %d exits, %d bytes', config.out, len(package.models), config.out.stat().st_size)
     return 0

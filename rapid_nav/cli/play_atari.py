@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 import torch
 
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level, NATURE_DQN_MACS
 from rapid_nav.cli.evaluate_atari import load_player
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.inference.exit_rule import decide, Decision
+from rapid_nav.inference.network_config import NATURE_DQN_MACS
 from rapid_nav.offline.atari.env import AtariVectorEnv, make_ale
 from rapid_nav.offline.atari.task import AtariTask, snake_case
 from rapid_nav.offline.evaluation.atari_protocols import Protocol, PROTOCOLS
@@ -65,7 +65,7 @@ def main(config: PlayAtariConfig) -> int:
     player = load_player(config.checkpoint, snake_case(config.game))
     point = config.operating_point or next(iter(player.operating_points), 'full')
     game = moments(player, player.thresholds(point), PROTOCOLS[config.protocol], config.seed)
-    macs = macs_by_level(player.network)
+    macs = player.network.config.macs
     with open_video(config.video) as video:
         exits: list[int] = []
         for count, moment in enumerate(game):
@@ -86,7 +86,7 @@ def moments(
     """Yield a game's decisions, on the screen that each was made on."""
     task = protocol.of(AtariTask.from_dict(player.task))
     env, colour = AtariVectorEnv(task, 1), ColourTwin(task)
-    macs, rng = macs_by_level(player.network), np.random.default_rng(seed)
+    macs, rng = player.network.config.macs, np.random.default_rng(seed)
     observation, info = env.reset(seed=seed)
     screen = colour.reset(int(env.seeds[0]))
     spent: list[float] = []

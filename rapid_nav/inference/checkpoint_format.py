@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 import json
 import os
 from pathlib import Path
@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import safetensors
 
-from rapid_nav.agent.config import network_from_dict, NetworkConfig, to_dict
+from rapid_nav.inference.exit_rule import NEVER
+from rapid_nav.inference.network_config import network_from_dict, NetworkConfig
 
 FORMAT = 1
-NEVER = 1.5
-"""A threshold that no confidence reaches."""
 
 
 class CheckpointError(ValueError):
@@ -24,7 +23,7 @@ class CheckpointError(ValueError):
 
 
 @dataclass(frozen=True)
-class About:
+class CheckpointMetadata:
     """A policy's settings, operating points and history."""
 
     network: NetworkConfig
@@ -46,7 +45,7 @@ class About:
         return json.dumps(
             {
                 'format': FORMAT,
-                'network': to_dict(self.network),
+                'network': asdict(self.network),
                 'task': dict(self.task),
                 'operating_points': {k: list(v) for k, v in self.operating_points.items()},
                 'card': dict(self.card),
@@ -55,7 +54,7 @@ class About:
         )
 
     @staticmethod
-    def from_json(text: str | bytes) -> 'About':
+    def from_json(text: str | bytes) -> 'CheckpointMetadata':
         """Rebuild it; KeyError, TypeError, AttributeError or ValueError if it is not whole."""
         about = json.loads(text)
         if about['format'] != FORMAT:
@@ -63,21 +62,23 @@ class About:
         points = {
             name: tuple(map(float, point)) for name, point in about['operating_points'].items()
         }
-        return About(network_from_dict(about['network']), about['task'], points, about['card'])
+        return CheckpointMetadata(
+            network_from_dict(about['network']), about['task'], points, about['card']
+        )
 
 
-def read_weights(path: Path) -> tuple[About, dict[str, np.ndarray]]:
+def read_weights(path: Path) -> tuple[CheckpointMetadata, dict[str, np.ndarray]]:
     """Read a checkpoint's settings and weights (float32); CheckpointError if it is not whole."""
     with _opened(path) as file:
-        about = About.from_json((file.metadata() or {})['rapid_nav'])
+        about = CheckpointMetadata.from_json((file.metadata() or {})['rapid_nav'])
         names = list(file.keys())  # it is no dict
         return about, {name: file.get_tensor(name).astype(np.float32) for name in names}
 
 
-def read_about(path: Path) -> About:
+def read_metadata(path: Path) -> CheckpointMetadata:
     """Read a checkpoint's settings alone; CheckpointError if it is not whole."""
     with _opened(path) as file:
-        return About.from_json((file.metadata() or {})['rapid_nav'])
+        return CheckpointMetadata.from_json((file.metadata() or {})['rapid_nav'])
 
 
 @contextlib.contextmanager

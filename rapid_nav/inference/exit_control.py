@@ -1,19 +1,18 @@
-"""Steering the exits: a budget for the mean cost, a deadline for every answer."""
+"""Control of the exits: a budget for the mean cost, a deadline for every answer."""
 
 import bisect
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rapid_nav.inference.checkpoint_format import NEVER
-from rapid_nav.inference.exit_rule import Decision
+from rapid_nav.inference.exit_rule import Decision, NEVER
 from rapid_nav.options import check, setting
 
 START = 0.5  # the threshold while no confidence has been seen
 
 
 @dataclass(frozen=True)
-class GovernorConfig:
+class BudgetConfig:
     """How a budget is held."""
 
     budget: float = setting(
@@ -34,7 +33,7 @@ class GovernorConfig:
         check(self)
 
 
-class Governor:
+class BudgetController:
     """
     Chooses thresholds so that the mean cost of decisions holds a budget.
 
@@ -48,7 +47,7 @@ class Governor:
     Costs are cumulative, one for each exit: shares of the operations, or milliseconds.
     """
 
-    def __init__(self, config: GovernorConfig, costs: Sequence[float]) -> None:
+    def __init__(self, config: BudgetConfig, costs: Sequence[float]) -> None:
         if list(costs) != sorted(costs) or not costs or costs[0] <= 0:
             raise ValueError(f'costs {tuple(costs)} must be positive and rise from exit to exit')
         self.config = config

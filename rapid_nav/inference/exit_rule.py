@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
 # PyTorch is not imported here: a robot that only decides has no use for it.
 
+NEVER = 1.5
+"""The threshold of a branch that never exits: no confidence reaches it."""
+
 
 class Answer(NamedTuple):
     """What one exit says, in tensors or in arrays."""
 
     q_values: Any  # (B, A)
-    confidence: Any  # (B,) logit of being sure enough; +inf at the last exit
+    confidence_logit: Any  # (B,); +inf at the last exit
 
 
 class Decision(NamedTuple):
@@ -32,8 +35,19 @@ class Decision(NamedTuple):
     confidences: tuple[float, ...] = ()  # of every exit that was asked, this one's included
 
 
+class NonFiniteAnswer(ValueError):
+    """A network's answer that is no number, and so no decision."""
+
+
+def only_exit(level: int, num_levels: int) -> tuple[float, ...]:
+    """Return the thresholds (L - 1,) under which every decision leaves at one exit."""
+    return tuple(0.0 if branch == level else NEVER for branch in range(num_levels - 1))
+
+
 def check_thresholds(thresholds: Sequence[float], num_levels: int) -> tuple[float, ...]:
     """Return one threshold a branch from one for all or one for each; ValueError otherwise."""
+    if not isinstance(thresholds, Sequence):
+        raise ValueError(f'thresholds {thresholds!r}: give a tuple with one for each branch')
     if len(thresholds) == 1:
         thresholds = tuple(thresholds) * (num_levels - 1)
     if len(thresholds) != num_levels - 1:
@@ -45,7 +59,7 @@ def check_thresholds(thresholds: Sequence[float], num_levels: int) -> tuple[floa
         raise ValueError(
             f'thresholds {tuple(thresholds)}: each is a confidence in [0, 1]; above 1 never exits'
         )
-    return tuple(float(threshold) for threshold in thresholds)
+    return tuple(map(float, thresholds))
 
 
 def in_time(_level: int) -> bool:
@@ -58,39 +72,36 @@ def decide(
     thresholds: Sequence[float],
     macs: Sequence[int],
     may_run: Callable[[int], bool] = in_time,
-    agree: bool = False,
 ) -> Decision:
     """
     Take the first answer that is sure enough; no later stage runs.
 
     ``thresholds`` has one confidence for each branch, ``macs`` the cumulative operations of
-    each exit (see cost.macs_by_level). ``may_run`` is asked before each stage but the first;
-    when it says no, the newest answer is taken as it is. With ``agree``, a branch whose action
-    is not that of the branch before it is never sure enough.
+    each exit (NetworkConfig.macs). ``may_run`` is asked before each stage but the first; when it
+    says no, the newest answer is taken as it is. Raises NonFiniteAnswer.
     """
     num_levels = len(macs)
-    confidences: list[float] = []
-    before = -1  # what the branch before would do
+    confidences: tuple[float, ...] = ()
     for level, answer in enumerate(answers):
         last = level == num_levels - 1
-        confidence = 1.0 if last else sigmoid(float(answer.confidence[0]))
-        threshold = 0.0 if last else float(thresholds[level])
-        confidences.append(confidence)
         q_values = answer.q_values[0]
-        action = int(q_values.argmax())
-        sure = confidence >= threshold and not (agree and not last and before not in (-1, action))
-        if sure or not may_run(level + 1):
+        logit = 0.0 if last else float(answer.confidence_logit[0])
+        if not math.isfinite(float(q_values.sum()) + logit):
+            raise NonFiniteAnswer(f'exit {level} of the network answered NaN or infinity')
+        confidence = 1.0 if last else sigmoid(logit)
+        threshold = 0.0 if last else float(thresholds[level])
+        confidences += (confidence,)
+        if confidence >= threshold or not may_run(level + 1):
             return Decision(
-                action,
+                int(q_values.argmax()),
                 level,
                 num_levels,
                 confidence,
                 threshold,
                 macs[level],
                 macs[level] / macs[-1],
-                tuple(confidences),
+                confidences,
             )
-        before = action
     raise ValueError(f'{num_levels} exits were counted, but the network gave fewer answers')
 
 

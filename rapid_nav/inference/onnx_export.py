@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, TensorProto
 
-from rapid_nav.agent.config import Conv, NetworkConfig
-from rapid_nav.inference import machine_code
+from rapid_nav.inference.network_config import Conv, NetworkConfig
 
 OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime since 1.12
 
@@ -17,34 +16,23 @@ Weights = Mapping[str, np.ndarray]
 """Weights (float32) by the names that EarlyExitNetwork gives them."""
 
 
-class Graphs(NamedTuple):
-    """A network for batch-1 inference without PyTorch."""
-
-    models: tuple[bytes, ...]  # one serialised ONNX model a stage
-    macs: tuple[int, ...]  # cumulative operations of each exit, as cost.macs_by_level counts
-    first: dict[str, np.ndarray]  # the first stage's layers, if machine_code can compile them
-
-
-def build(config: NetworkConfig, weights: Weights) -> Graphs:
+def build(config: NetworkConfig, weights: Weights) -> tuple[bytes, ...]:
     """
-    Write each stage as one graph.
+    Return each stage as a serialised ONNX model.
 
     Inputs are 'source' (1, C, H, W), the image or the features before, and 'carried'
     (1, hidden + A), the hidden layer and Q-values of the branch before. Outputs are 'answer'
     (1, A, 1, 1), the Q-values, with a branch's confidence behind them (1, A + 1, 1, 1, see
     `_branch_head`), and where a later stage reads them 'hidden' and 'features'.
     """
-    models, macs, spent = [], [], 0
-    first: dict[str, np.ndarray] = {}
+    models = []
     shape, carried = config.input_shape, 0
     for level, stage in enumerate(config.stages):
         last = level == len(config.stages) - 1
         graph = _Graph(config.input_shape if config.reads_input(level) else shape)
         place = 0  # of a convolution among the layers of its trunk
-        layers = {}
-        for index, conv in enumerate(stage.convs):
-            layers[f'conv{index}'] = _layer(weights, f'trunks.{level}.{place}')
-            spent += graph.conv(conv, *layers[f'conv{index}'])
+        for conv in stage.convs:
+            graph.conv(conv, *_layer(weights, f'trunks.{level}.{place}'))
             place += 3 if conv.pool else 2
         shape = graph.shape
         graph.join(carried if config.cascade and not last else 0)
@@ -53,15 +41,8 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
             for name, value in weights.items()
             if name.startswith(f'heads.{level}.')
         }
-        spent += sum(value.size for value in head.values() if value.ndim == 2)
         dense, answer, slope = _last_head(head) if last else _branch_head(head)
         graph.head(dense, answer)
-        if level == 0 and machine_code.fits(config):
-            first = {
-                f'{name}.{part}': value.astype(np.float32)
-                for name, layer in {**layers, 'dense': dense, 'answer': answer}.items()
-                for part, value in zip(('weight', 'bias'), layer, strict=True)
-            }
         carried = stage.width + config.num_actions
         wanted = ['answer']
         if config.cascade and level + 2 < len(config.stages):
@@ -69,8 +50,7 @@ def build(config: NetworkConfig, weights: Weights) -> Graphs:
         if not last and not config.reads_input(level + 1):
             wanted.append('features')
         models.append(graph.serialise(f'stage {level}', wanted, slope))
-        macs.append(spent)
-    return Graphs(tuple(models), tuple(macs), first)
+    return tuple(models)
 
 
 def _layer(weights: Weights, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +65,9 @@ def _branch_head(head: Weights) -> tuple[Dense, Dense, float]:
     Fold Q-values and confidence into one layer behind the hidden one.
 
     The logit reads hidden h and Q - max(Q): w h + v (Q - max(Q)) + b. All of it but max(Q) is
-    linear in h, so the layer gives it too, and whoever takes the maximum for the greedy action
-    subtracts slope * max(Q), slope = sum(v). Units of doubt are hidden ones that Q does not read.
+    linear in h, so the layer gives it too; the reader, which takes the maximum for the greedy
+    action anyway, subtracts slope * max(Q), slope = sum(v). Units of doubt are hidden ones that
+    Q does not read.
     """
     dense, (q, q_bias) = _layer(head, 'dense'), _layer(head, 'q')
     sure, sure_bias = _layer(head, 'confidence')
@@ -128,8 +109,8 @@ class _Graph:
         self.inputs = [_tensor('source', shape)]
         self.outputs: dict[str, onnx.ValueInfoProto] = {}
 
-    def conv(self, conv: Conv, weight: np.ndarray, bias: np.ndarray) -> int:
-        """Add a convolution, its ReLU and its pooling; return its multiply-accumulates."""
+    def conv(self, conv: Conv, weight: np.ndarray, bias: np.ndarray) -> None:
+        """Add a convolution, its ReLU and its pooling."""
         name = f'conv{len(self.nodes)}'
         self.add(
             'Conv',
@@ -149,7 +130,6 @@ class _Graph:
                 strides=[conv.pool_stride] * 2,
             )
         self.shape = conv.channels, conv.pooled(height), conv.pooled(width)
-        return height * width * weight.size
 
     def join(self, carried: int) -> None:
         """End the convolutions, and append what the branch before hands over."""

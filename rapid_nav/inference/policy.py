@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rapid_nav.inference import policy_package
-from rapid_nav.inference.checkpoint_format import About, CheckpointError
+from rapid_nav.inference.checkpoint_format import CheckpointError
 from rapid_nav.inference.exit_rule import Answer, decide, Decision, in_time
 from rapid_nav.inference.onnx_policy import OnnxStages
-from rapid_nav.inference.policy_package import Deployed
+from rapid_nav.inference.policy_package import PolicyPackage
 
 if TYPE_CHECKING:
     from rapid_nav.agent.checkpoint import Checkpoint
@@ -31,35 +31,22 @@ class Policy:
     """
 
     def __init__(
-        self, policy: Checkpoint | Deployed, runtime: str = 'onnx', threads: int = 1
+        self, policy: Checkpoint | PolicyPackage, runtime: str = 'onnx', threads: int = 1
     ) -> None:
-        self.about: About = policy.about
+        self.metadata = policy.metadata
+        self.macs = policy.metadata.network.macs  # cumulative operations of each exit
         # What is written here before a decision need not be copied for it.
-        self.observation = np.zeros((1, *policy.about.network.input_shape), np.float32)
+        self.observation = np.zeros((1, *policy.metadata.network.input_shape), np.float32)
         self.answers: Answers
         self.stages: OnnxStages | None = None
         if runtime == 'eager':
-            if isinstance(policy, Deployed):
+            if isinstance(policy, PolicyPackage):
                 raise ValueError('an exported policy has no PyTorch network; name its checkpoint')
-            from rapid_nav.agent.macs import macs_by_level
-
             self.answers = eager_answers(policy, threads)
-            self.macs = macs_by_level(policy.network)
         elif runtime == 'onnx':
-            deployed = (
-                policy
-                if isinstance(policy, Deployed)
-                else policy_package.from_weights(
-                    policy.about,
-                    {
-                        name: weight.detach().cpu().float().numpy()
-                        for name, weight in policy.network.state_dict().items()
-                    },
-                )
-            )
-            self.stages = OnnxStages(deployed, threads, self.observation)
+            package = policy if isinstance(policy, PolicyPackage) else policy.package()
+            self.stages = OnnxStages(package, threads, self.observation)
             self.answers = self.stages.answers
-            self.macs = deployed.macs
         else:
             raise ValueError(f'no runtime {runtime!r}; choose one of {", ".join(RUNTIMES)}')
 
@@ -73,12 +60,13 @@ class Policy:
         observation: np.ndarray,
         thresholds: Sequence[float],
         may_run: Callable[[int], bool] = in_time,
-        agree: bool = False,
     ) -> Decision:
-        """Decide for observation (1, C, H, W) float32 in [0, 1]; see exits.decide."""
-        if self.stages is not None:
-            return self.stages.decide(observation, thresholds, may_run, agree)
-        return decide(self.answers(observation), thresholds, self.macs, may_run, agree)
+        """Decide for observation (1, C, H, W) float32 in [0, 1]; see exit_rule.decide."""
+        if observation.shape != self.observation.shape:
+            raise ValueError(
+                f'observation is {observation.shape}; this network reads {self.observation.shape}'
+            )
+        return decide(self.answers(observation), thresholds, self.macs, may_run)
 
 
 def load_policy(path: Path | str, runtime: str = 'onnx', threads: int = 1) -> Policy:
@@ -87,9 +75,9 @@ def load_policy(path: Path | str, runtime: str = 'onnx', threads: int = 1) -> Po
         from rapid_nav.agent import checkpoint
 
         return Policy(checkpoint.load(path), runtime, threads)
-    deployed = policy_package.load(path)
+    package = policy_package.load(path)
     try:
-        return Policy(deployed, runtime, threads)
+        return Policy(package, runtime, threads)
     except Exception as error:  # ONNX Runtime's errors have no class of their own
         raise CheckpointError(
             f'{path}: ONNX Runtime refuses it ({error}); export it again'

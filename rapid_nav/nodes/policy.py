@@ -15,7 +15,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from rapid_nav.msg import ExitLevel
-from rapid_nav.nodes.deciding.decision_maker import Choice, LIVE, make_brain, PolicyConfig
+from rapid_nav.nodes.deciding.decision_maker import Choice, LIVE, make_decision_maker, PolicyConfig
 from rapid_nav.nodes.deciding.loading import load, Loaded
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.async_parameters import AsyncParameterService
@@ -32,7 +32,7 @@ class Policy(Node):
     def __init__(self) -> None:
         super().__init__('policy', start_parameter_services=False)
         self.config = declare(self, PolicyConfig, live=LIVE, accept=self.accept)
-        self.brain = make_brain(self.config)
+        self.decision_maker = make_decision_maker(self.config)
         self.prepared: Loaded | None = None
         self.parameters = AsyncParameterService(self, self.prepare)
         self.counts: Counter[str] = Counter()
@@ -45,7 +45,7 @@ class Policy(Node):
         self.levels = self.create_publisher(ExitLevel, 'exit_level', RECORD)
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # rclpy hands on when a message arrived to a callback that takes a second argument.
-        topic = 'camera/image' if self.brain.sees_rgb else 'camera/depth'
+        topic = 'camera/image' if self.decision_maker.sees_rgb else 'camera/depth'
         self.create_subscription(
             Image,
             topic,
@@ -60,13 +60,13 @@ class Policy(Node):
         checkpoint = values.get('checkpoint', self.config.checkpoint)
         if checkpoint != self.config.checkpoint:
             with contextlib.suppress(ValueError):  # it is met, and told, again when it is set
-                self.prepared = load(checkpoint, self.brain.loaded.task)
+                self.prepared = load(checkpoint, self.decision_maker.loaded.task)
 
     def accept(self, config: PolicyConfig) -> None:
         """Change the checkpoint, or what steers its exits, in flight."""
-        self.brain = make_brain(config, self.brain, self.prepared)
+        self.decision_maker = make_decision_maker(config, self.decision_maker, self.prepared)
         self.config, self.prepared = config, None
-        self.get_logger().debug(f'Steered by {self.brain.state()}')
+        self.get_logger().debug(f'Steered by {self.decision_maker.state()}')
 
     def on_image(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by."""
@@ -84,7 +84,7 @@ class Policy(Node):
             self.refuse('stale_images', f'the image is {age / 1e9:.1f} s old{hint}')
             return
         arrived = info['received_timestamp']  # [ns]
-        read = conversions.color_image if self.brain.sees_rgb else conversions.depth_image
+        read = conversions.color_image if self.decision_maker.sees_rgb else conversions.depth_image
         try:
             choice = self.decide(read(image), stamp, waited=(time.time_ns() - arrived) / 1e9)
         except ValueError as error:
@@ -98,7 +98,7 @@ class Policy(Node):
             image.header,
             choice.spent,
             wait,
-            self.brain.loaded.weights,
+            self.decision_maker.loaded.checkpoint_id,
             choice.explored,
         )
         self.levels.publish(level)
@@ -108,10 +108,10 @@ class Policy(Node):
         self.waits.append(wait)
 
     def decide(self, pixels: np.ndarray, stamp: int, waited: float) -> Choice:
-        """Decide on an image of this stamp [ns], see Brain.decide."""
+        """Decide on an image of this stamp [ns], see DecisionMaker.decide."""
         if self.last_ns is None or abs(stamp - self.last_ns) > self.config.max_age * 1e9:
-            self.brain.history.reset()  # what was seen before belongs to another flight
-        answer = self.brain.decide(pixels, waited)
+            self.decision_maker.history.reset()  # what was seen before belongs to another flight
+        answer = self.decision_maker.decide(pixels, waited)
         self.last_ns = stamp
         return answer
 
@@ -133,7 +133,7 @@ class Policy(Node):
                 self.get_clock().now().to_msg(),
                 self.get_fully_qualified_name(),
                 self.trouble,
-                {**self.counts, **latency, **self.brain.state()},
+                {**self.counts, **latency, **self.decision_maker.state()},
             )
         )
 

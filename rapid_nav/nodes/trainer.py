@@ -106,7 +106,7 @@ class Trainer(Node):
         """Publish how learning goes, what was lost in the join, and who flies what."""
         offer, drones = self.study.latest, {}
         for name, pilot in self.pilots.items():
-            drones[f'{name} weights'] = 'gone' if pilot.gone else pilot.weights
+            drones[f'{name} weights'] = 'gone' if pilot.gone else pilot.checkpoint_id
             if pilot.refused:
                 drones[f'{name} refuses'] = pilot.refused
         figures = {name: f'{value:.6g}' for name, value in self.study.summary().items()}
@@ -119,7 +119,9 @@ class Trainer(Node):
                     'transitions': self.study.pupil.step,
                     **self.join.counts(),
                     **figures,
-                    'offered': f'{offer.path.name} ({offer.weights})' if offer else 'nothing yet',
+                    'offered': f'{offer.path.name} ({offer.checkpoint_id})'
+                    if offer
+                    else 'nothing yet',
                     **drones,
                 },
             )

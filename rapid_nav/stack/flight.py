@@ -12,7 +12,7 @@ import socket
 from typing import Any
 
 from rapid_nav.drone.task import FlightTask, name_of, TASKS
-from rapid_nav.exit_options import Steering
+from rapid_nav.exit_options import ExitOptions
 from rapid_nav.options import setting
 from rapid_nav.ports import free_port
 from rapid_nav.resources import middleware_file, parameters_file, prefix, share, shipped_checkpoint
@@ -25,7 +25,7 @@ _VERBOSE = {logging.INFO: ('-v',), logging.DEBUG: ('-vv',)}
 
 
 @dataclass(frozen=True)
-class StackConfig(Steering):
+class StackConfig(ExitOptions):
     """What is flown, by whom and where."""
 
     simulator: str = setting(
@@ -124,7 +124,7 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
             'policy',
             'policy',
             parameters={
-                **{one.name: getattr(config, one.name) for one in fields(Steering)},
+                **{one.name: getattr(config, one.name) for one in fields(ExitOptions)},
                 'checkpoint': str(checkpoint),
                 'recorder': recorder,
             },
@@ -218,9 +218,9 @@ def checkpoint_of(config: StackConfig) -> Path:
 
 def task_of(checkpoint: Path) -> FlightTask:
     """Return what a network was trained for; ValueError if it is none, or not to fly."""
-    from rapid_nav.inference.policy_package import about_of
+    from rapid_nav.inference.policy_package import metadata_of
 
-    task = FlightTask.from_dict(about_of(checkpoint).task)
+    task = FlightTask.from_dict(metadata_of(checkpoint).task)
     motion = TASKS[name_of(task)].actions.motion
     if task.actions.motion != motion:
         raise ValueError(

@@ -8,9 +8,9 @@ import torch
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint, CheckpointError
-from rapid_nav.agent.config import NetworkConfig
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.inference import checkpoint_format as saved_files
+from rapid_nav.inference.network_config import NetworkConfig
 
 
 @pytest.fixture

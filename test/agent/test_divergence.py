@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rapid_nav.agent.config import Conv, NetworkConfig, Stage
 from rapid_nav.agent.divergence import signs, Watch
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 
 WELL = {'dead_units': 0.2, 'q_spread': 0.3, 'q_max': 4.0}
 

@@ -5,13 +5,14 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from rapid_nav.agent.config import AgentConfig, NetworkConfig, Stage, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.dqn import Learner
 from rapid_nav.agent.dqn_extras import Aids
 from rapid_nav.agent.losses import regression_loss
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.replay import Batch
 from rapid_nav.agent.trainer import Pupil
+from rapid_nav.inference.network_config import NetworkConfig, Stage
 
 PLAIN = NetworkConfig((1, 1, 4), 2, (Stage((), 16, 'input'),))
 TWO_EXITS = NetworkConfig((1, 1, 4), 2, (Stage((), 8, 'input'), Stage((), 16, 'input')))

@@ -6,19 +6,17 @@ from networks import THREE_EXITS
 import pytest
 import torch
 
-from rapid_nav.agent import macs as cost
-from rapid_nav.agent.config import (
-    c3f2_stages,
-    Conv,
-    nature_stages,
-    network_from_dict,
-    NetworkConfig,
-    rapid_stages,
-    Stage,
-    to_dict,
-)
+from rapid_nav.agent.config import c3f2_stages, nature_stages, rapid_stages, to_dict
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.inference.exit_rule import check_thresholds, decide, levels_of
+from rapid_nav.inference.network_config import (
+    C3F2_MACS,
+    Conv,
+    NATURE_DQN_MACS,
+    network_from_dict,
+    NetworkConfig,
+    Stage,
+)
 
 RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
 SHARED = NetworkConfig(
@@ -63,7 +61,7 @@ def test_a_confident_first_exit_runs_no_later_stage(network):
 
 
 def test_an_unsure_network_goes_to_the_last_exit_and_says_what_it_cost(network):
-    macs = cost.macs_by_level(network)
+    macs = network.config.macs
     with torch.no_grad():
         decision = decide(network.answers(observe(network)), [1.1, 1.1], macs)
     assert (decision.level, decision.macs, decision.macs_ratio) == (2, macs[-1], 1.0)
@@ -74,7 +72,7 @@ def test_the_batched_rule_agrees_with_the_decisions_made_one_by_one(network):
     observation = observe(network, 64)
     with torch.no_grad():
         confidences = torch.stack(
-            [torch.sigmoid(answer.confidence) for answer in network.answers(observation)]
+            [torch.sigmoid(answer.confidence_logit) for answer in network.answers(observation)]
         )
         thresholds = confidences[:-1].quantile(0.5, dim=1)  # between two of them
         together = levels_of(confidences, thresholds)
@@ -110,7 +108,7 @@ def test_the_full_path_can_be_taken_out_as_a_plain_network(network):
 def test_isolated_branches_do_not_move_the_full_path(network):
     observation = observe(network, 3)
     branches = list(network.answers(observation, isolate=True))[:-1]
-    sum(answer.q_values.sum() + answer.confidence.sum() for answer in branches).backward()
+    sum(answer.q_values.sum() + answer.confidence_logit.sum() for answer in branches).backward()
     for level, trunk in enumerate(network.trunks):
         for weight in trunk.parameters():
             moved = weight.grad is not None and bool(weight.grad.abs().sum() > 0)
@@ -126,20 +124,20 @@ def test_operations_agree_with_torchs_own_counter(network):
         with FlopCounterMode(display=False) as counter:
             next(answers)
         counted.append(counter.get_total_flops() // 2 + (counted[-1] if level else 0))
-    assert cost.macs_by_level(network) == tuple(counted)
+    assert network.config.macs == tuple(counted)
 
 
 def test_the_plain_nature_network_has_its_known_size():
     nature = EarlyExitNetwork(NetworkConfig((4, 84, 84), 6, nature_stages(), duelling=False))
-    assert cost.plain_macs(nature) == cost.NATURE_DQN_MACS
+    assert nature.config.without_branches.macs[-1] == NATURE_DQN_MACS
 
 
 def test_pedras_c3f2_has_its_known_size_and_a_first_exit_that_is_cheap():
     network = EarlyExitNetwork(C3F2)
-    macs = cost.macs_by_level(network)
-    assert cost.plain_macs(network) == cost.C3F2_MACS
-    assert macs[0] < macs[1] <= 0.06 * cost.C3F2_MACS
-    assert macs[-1] <= 1.06 * cost.C3F2_MACS
+    macs = network.config.macs
+    assert network.config.without_branches.macs[-1] == C3F2_MACS
+    assert macs[0] < macs[1] <= 0.06 * C3F2_MACS
+    assert macs[-1] <= 1.06 * C3F2_MACS
 
 
 def test_a_pooled_layer_keeps_the_strongest_of_each_window():
@@ -162,8 +160,8 @@ def test_a_configuration_from_before_there_was_pooling_still_reads():
 
 
 def test_the_shipped_architecture_keeps_its_budget():
-    macs = cost.macs_by_level(EarlyExitNetwork(NetworkConfig((3, 36, 64), 25, rapid_stages())))
-    assert macs[-1] <= cost.NATURE_DQN_MACS
+    macs = NetworkConfig((3, 36, 64), 25, rapid_stages()).macs
+    assert macs[-1] <= NATURE_DQN_MACS
     assert macs[0] <= 0.06 * macs[-1]
 
 

@@ -15,7 +15,7 @@ from rapid_nav.agent.risk_control import (
     taken,
     units_needed,
 )
-from rapid_nav.inference.checkpoint_format import NEVER
+from rapid_nav.inference.exit_rule import NEVER
 
 RISK, CONFIDENCE = 0.1, 0.9
 

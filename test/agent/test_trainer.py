@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from rapid_nav.agent.config import AgentConfig, Conv, NetworkConfig, Stage, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.trainer import Pupil
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 
 NETWORK = NetworkConfig(
     (3, 8, 8), 4, (Stage((Conv(4, 4, 4),), 8, 'input'), Stage((Conv(4, 4, 4),), 16, 'input'))

@@ -13,8 +13,7 @@ from rapid_nav.cli.calibrate_drone import CalibrateDroneConfig, fly_and_compare
 from rapid_nav.cli.export import ExportConfig
 from rapid_nav.cli.export import main as export
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference.checkpoint_format import NEVER
-from rapid_nav.inference.exit_rule import Answer
+from rapid_nav.inference.exit_rule import Answer, NEVER
 from rapid_nav.inference.policy import load_policy
 from rapid_nav.offline.evaluation.suite import Course, GENERATED
 
@@ -44,7 +43,7 @@ def test_a_calibration_is_stored_as_an_operating_point_that_an_export_keeps(save
     assert json.loads(config.report.read_text())['risk'] == 0.6
     assert checkpoint.load(saved).card['calibrations']['promised']['confidence'] == 0.9
     assert export(ExportConfig(saved, tmp_path / 'drone.zip')) == 0
-    exported = load_policy(tmp_path / 'drone.zip').about
+    exported = load_policy(tmp_path / 'drone.zip').metadata
     assert exported.thresholds('promised') == tuple(report['calibrated']['thresholds'])
 
 

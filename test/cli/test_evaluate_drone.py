@@ -10,7 +10,6 @@ import torch
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.cli.evaluate_drone import EvaluateDroneConfig, main
 from rapid_nav.drone.task import FlightTask
@@ -170,7 +169,7 @@ def test_thresholds_matched_to_shares_leave_at_those_rates(policy):
 def test_a_perfect_gate_hands_on_what_loses_most_and_no_more_than_it_may(policy, budget):
     rng = np.random.default_rng(0)
     seen = rng.integers(256, size=(500, 3, 36, 64), dtype=np.uint8)
-    macs = macs_by_level(policy.network)
+    macs = policy.network.config.macs
     tolerance = baselines.matched_tolerance(policy.network, seen, macs, budget)
     action, level = baselines.perfect_gate(policy.network, tolerance)(seen, rng)
     assert budget - 0.02 <= np.mean(np.array(macs)[level]) / macs[-1] <= budget

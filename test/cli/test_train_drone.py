@@ -17,10 +17,11 @@ import torch
 
 from rapid_nav.agent import checkpoint, training_state
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import c3f2_stages, NetworkConfig
+from rapid_nav.agent.config import c3f2_stages
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.cli.train_drone import main, TrainDroneConfig, training_worlds
 from rapid_nav.drone.task import FlightTask, TASKS
+from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.drone.presets import network_for
 from rapid_nav.offline.training.loop import Trainer

@@ -1,6 +1,6 @@
 """A network of three exits, so that tests see branches hand over to each other."""
 
-from rapid_nav.agent.config import Conv, Stage
+from rapid_nav.inference.network_config import Conv, Stage
 
 THREE_EXITS = (
     Stage((Conv(8, 4, 4),), hidden=32, source='input', doubt=16),

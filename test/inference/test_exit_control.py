@@ -5,9 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from rapid_nav.inference.checkpoint_format import NEVER
-from rapid_nav.inference.exit_control import Deadline, Governor, GovernorConfig, Recent
-from rapid_nav.inference.exit_rule import Answer, decide, Decision
+from rapid_nav.inference.exit_control import BudgetConfig, BudgetController, Deadline, Recent
+from rapid_nav.inference.exit_rule import Answer, decide, Decision, NEVER
 
 COSTS = (0.03, 0.07, 1.0)
 
@@ -48,14 +47,14 @@ def fly(governor, scene, decisions, rng, dangerous=lambda step: False):
 def test_the_running_mean_holds_the_budget_across_changes_of_scene(budget):
     for order in itertools.permutations(SCENES, 2):
         rng = np.random.default_rng(0)
-        governor = Governor(GovernorConfig(budget=budget), COSTS)
+        governor = BudgetController(BudgetConfig(budget=budget), COSTS)
         means = np.concatenate([fly(governor, scene, 300, rng)[1] for scene in order])
         assert np.all(np.abs(means[199:] - budget) <= 0.05 * budget), order
 
 
 def test_every_scene_for_itself_holds_the_budget_too():
     rng = np.random.default_rng(0)
-    governor = Governor(GovernorConfig(budget=0.25), COSTS)
+    governor = BudgetController(BudgetConfig(budget=0.25), COSTS)
     for scene in [*SCENES, *reversed(SCENES)]:
         levels, _ = fly(governor, scene, 400, rng)
         assert np.take(COSTS, levels).mean() == pytest.approx(0.25, rel=0.05), scene
@@ -63,14 +62,14 @@ def test_every_scene_for_itself_holds_the_budget_too():
 
 @pytest.mark.parametrize('budget, level', [(0.0, 0), (0.01, 0), (1.0, 2), (7.0, 2)])
 def test_a_budget_out_of_reach_gets_what_is_nearest(budget, level):
-    governor = Governor(GovernorConfig(budget=budget), COSTS)
+    governor = BudgetController(BudgetConfig(budget=budget), COSTS)
     levels, _ = fly(governor, 'mixed', 300, np.random.default_rng(0))
     assert (levels[1:] == level).mean() > 0.98
 
 
 def test_the_budget_is_spent_on_the_doubtful():
     rng = np.random.default_rng(0)
-    governor = Governor(GovernorConfig(budget=0.4), COSTS)
+    governor = BudgetController(BudgetConfig(budget=0.4), COSTS)
     early, late = [], []
     for _ in range(1000):
         sure = SCENES['mixed'](rng)
@@ -81,7 +80,7 @@ def test_the_budget_is_spent_on_the_doubtful():
 
 
 def test_danger_goes_deep_however_much_is_owed():
-    governor = Governor(GovernorConfig(budget=0.1), COSTS)
+    governor = BudgetController(BudgetConfig(budget=0.1), COSTS)
     rng = np.random.default_rng(0)
     levels, _ = fly(governor, 'easy', 100, rng, dangerous=lambda step: True)
     assert np.all(levels == 2)
@@ -89,7 +88,7 @@ def test_danger_goes_deep_however_much_is_owed():
 
 
 def test_danger_is_paid_back_and_then_forgotten():
-    governor = Governor(GovernorConfig(budget=0.25), COSTS)
+    governor = BudgetController(BudgetConfig(budget=0.25), COSTS)
     rng = np.random.default_rng(0)
     _, means = fly(governor, 'mixed', 1000, rng, dangerous=lambda step: step % 10 == 0)
     assert means[-1] == pytest.approx(0.25, rel=0.05)
@@ -101,7 +100,7 @@ def test_danger_is_paid_back_and_then_forgotten():
 
 def test_milliseconds_are_learnt_as_they_change():
     rng = np.random.default_rng(0)
-    governor = Governor(GovernorConfig(budget=0.1), (0.03, 0.05, 0.2))
+    governor = BudgetController(BudgetConfig(budget=0.1), (0.03, 0.05, 0.2))
     truth = np.array([0.03, 0.05, 0.2])
     for scale in (1.0, 2.5, 0.8):  # another process comes and goes
         spent = []
@@ -116,7 +115,7 @@ def test_milliseconds_are_learnt_as_they_change():
 def test_costs_that_do_not_rise_are_refused():
     for costs in ((), (0.2, 0.1), (0.0, 1.0)):
         with pytest.raises(ValueError, match='rise from exit to exit'):
-            Governor(GovernorConfig(), costs)
+            BudgetController(BudgetConfig(), costs)
 
 
 def test_the_newest_confidences_stay_in_order():

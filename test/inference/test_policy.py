@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from rapid_nav.agent import checkpoint, macs
+from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint, CheckpointError
-from rapid_nav.agent.config import c3f2_stages, Conv, NetworkConfig, Stage
+from rapid_nav.agent.config import c3f2_stages
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.inference import policy_package
 from rapid_nav.inference.exit_rule import decide
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.inference.policy import load_policy, Policy
 
 RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
@@ -77,8 +78,8 @@ def test_onnx_says_what_eager_says_at_every_exit(config):
             eager.answers(observation), compiled.answers(observation), strict=True
         ):
             np.testing.assert_allclose(ours.q_values, theirs.q_values, atol=1e-4)
-            np.testing.assert_allclose(ours.confidence, theirs.confidence, atol=1e-4)
-    assert compiled.macs == eager.macs == macs.macs_by_level(made.network)
+            np.testing.assert_allclose(ours.confidence_logit, theirs.confidence_logit, atol=1e-4)
+    assert compiled.macs == eager.macs == made.network.config.macs
 
 
 def test_onnx_decides_what_eager_decides():
@@ -86,7 +87,7 @@ def test_onnx_decides_what_eager_decides():
     eager, compiled = Policy(made, 'eager'), Policy(made)
     levels = set()
     for observation in observe(RAPID):
-        seen = [float(answer.confidence[0]) for answer in eager.answers(observation)]
+        seen = [float(answer.confidence_logit[0]) for answer in eager.answers(observation)]
         thresholds = [
             1 / (1 + np.exp(-sure)) + 1e-3 * side
             for sure, side in zip(
@@ -109,9 +110,8 @@ def test_no_later_stage_runs_after_an_exit():
         assert ran == [index <= level for index in range(3)]
 
 
-@pytest.mark.parametrize('agree', [False, True])
 @pytest.mark.parametrize('config', [RAPID, SHARED, RAPID.without_branches])
-def test_the_fast_decision_is_the_exit_rules(config, agree):
+def test_the_fast_decision_is_the_exit_rules(config):
     policy = Policy(make_checkpoint(config))
     rng, levels = np.random.default_rng(0), set()
     for observation in observe(config, 200):
@@ -122,10 +122,9 @@ def test_the_fast_decision_is_the_exit_rules(config, agree):
             thresholds,
             policy.macs,
             lambda level, until=until: level < until,
-            agree,
         )
         assert (
-            policy.decide(observation, thresholds, lambda level, until=until: level < until, agree)
+            policy.decide(observation, thresholds, lambda level, until=until: level < until)
             == rule
         )
         levels.add(rule.level)
@@ -138,19 +137,6 @@ def test_out_of_time_takes_the_best_answer_there_is():
     decision = policy.decide(observation, (1.5, 1.5), may_run=lambda level: level < 2)
     assert decision.level == 1
     assert decision.confidence < decision.threshold
-
-
-def test_branches_that_disagree_go_deep():
-    policy = Policy(make_checkpoint(RAPID))
-    deep = 0
-    for observation in observe(RAPID):
-        first, second, _ = [
-            int(answer.q_values.argmax()) for answer in policy.answers(observation)
-        ]
-        decision = policy.decide(observation, (1.5, 0.0), agree=True)
-        assert decision.level == (1 if first == second else 2)
-        deep += decision.level == 2
-    assert deep > 0
 
 
 def test_a_decision_outlives_the_next_one():
@@ -183,12 +169,12 @@ def test_either_form_of_a_policy_decides_alike(files):
     trained, exported = (load_policy(path) for path in files)
     for observation in observe(RAPID, 5):
         for point in ('balanced', 'full'):
-            thresholds = trained.about.thresholds(point)
+            thresholds = trained.metadata.thresholds(point)
             assert trained.decide(observation, thresholds) == exported.decide(
-                observation, exported.about.thresholds(point)
+                observation, exported.metadata.thresholds(point)
             )
-    assert exported.about == trained.about
-    assert exported.about.card['seed'] == 1
+    assert exported.metadata == trained.metadata
+    assert exported.metadata.card['seed'] == 1
 
 
 WITHOUT = """
@@ -198,7 +184,8 @@ for missing in {missing!r}:
 import numpy as np
 from rapid_nav.inference.policy import load_policy
 policy = load_policy({path!r})
-print(policy.decide(np.zeros((1, 3, 36, 64), np.float32), policy.about.thresholds('full')).level)
+seen = np.zeros((1, 3, 36, 64), np.float32)
+print(policy.decide(seen, policy.metadata.thresholds('full')).level)
 """
 
 

@@ -15,8 +15,9 @@ from rclpy.parameter import Parameter
 import torch
 
 from rapid_nav.agent.checkpoint import Checkpoint, load, save
-from rapid_nav.agent.config import NetworkConfig, rapid_stages
+from rapid_nav.agent.config import rapid_stages
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.airsim_bridge import AirSimBridge, work
 from rapid_nav.nodes.lib import conversions
@@ -139,7 +140,7 @@ def test_exploring_flies_the_action_that_it_says_and_the_same_ones_for_a_seed(
 ) -> None:
     camera = Camera(ros, checkpoint, epsilon=0.5)
     levels = [camera.answer(SOUND) for _ in range(40)]
-    grid = camera.policy.brain.grid
+    grid = camera.policy.decision_maker.grid
     wait_until(lambda: len(camera.commands) == 40)
     for level, command in zip(levels, camera.commands, strict=True):
         flown = grid.velocity(level.action, 5.0)

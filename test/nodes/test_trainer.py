@@ -94,17 +94,17 @@ def test_what_is_learned_is_flown_unless_somebody_goes_back(
     begun = request.getfixturevalue('checkpoint' if task == 'drone' else task)
     desk = Desk(ros, begun, tmp_path, task)
     study = desk.trainer.study
-    wait_until(lambda: study.latest and desk.flown() == study.latest.weights)
+    wait_until(lambda: study.latest and desk.flown() == study.latest.checkpoint_id)
     first = study.latest
     assert desk.camera.policy.config.epsilon == 1.0  # nothing is learned yet
     desk.learn()
-    wait_until(lambda: study.latest.updates > 0 and desk.flown() == study.latest.weights)
+    wait_until(lambda: study.latest.updates > 0 and desk.flown() == study.latest.checkpoint_id)
     desk.set(offering=False)
     assert desk.camera.set(checkpoint=str(first.path)) == ''
     time.sleep(2.5)  # the trainer looks after its drones every second
     assert desk.flown() == first.weights
     desk.set(offering=True)
-    wait_until(lambda: desk.flown() == study.latest.weights)
+    wait_until(lambda: desk.flown() == study.latest.checkpoint_id)
 
 
 def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(

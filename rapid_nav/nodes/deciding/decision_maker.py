@@ -10,15 +10,15 @@ import numpy as np
 
 from rapid_nav.drone.actions import ActionGrid, BodyVelocity, free_way
 from rapid_nav.drone.observation import History
-from rapid_nav.exit_options import Steering
-from rapid_nav.inference.exit_control import Deadline, Governor, GovernorConfig
+from rapid_nav.exit_options import ExitOptions
+from rapid_nav.inference.exit_control import BudgetConfig, BudgetController, Deadline
 from rapid_nav.inference.exit_rule import check_thresholds, Decision, in_time
 from rapid_nav.nodes.deciding.loading import load, Loaded
 from rapid_nav.options import setting
 
 
 @dataclass(frozen=True)
-class PolicyConfig(Steering):
+class PolicyConfig(ExitOptions):
     """How the policy is steered, and what it flies by."""
 
     epsilon: float = setting(
@@ -37,7 +37,7 @@ class PolicyConfig(Steering):
     )
 
 
-LIVE = (*(field.name for field in fields(Steering)), 'epsilon')
+LIVE = (*(field.name for field in fields(ExitOptions)), 'epsilon')
 """What may change in flight."""
 
 
@@ -50,7 +50,7 @@ class Choice(NamedTuple):
     explored: bool  # the action is a random one
 
 
-class Explorer:
+class EpsilonGreedy:
     """Now and then another action than the network's; the same ones for the same seed."""
 
     def __init__(self, seed: int, num_actions: int) -> None:
@@ -63,7 +63,7 @@ class Explorer:
         return action if chance < epsilon else None
 
 
-class Brain:
+class DecisionMaker:
     """Decides on images under settings that stand."""
 
     def __init__(
@@ -71,27 +71,27 @@ class Brain:
         config: PolicyConfig,
         loaded: Loaded,
         history: History,
-        explorer: Explorer,
+        explorer: EpsilonGreedy,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.config, self.loaded, self.history = config, loaded, history
         self.explorer, self.clock = explorer, clock
         self.network, self.grid = loaded.network, ActionGrid(loaded.task.actions)
         network = self.network
-        point = config.operating_point or next(iter(network.about.operating_points), 'full')
+        point = config.operating_point or next(iter(network.metadata.operating_points), 'full')
         self.thresholds = (
-            network.about.thresholds(point)
+            network.metadata.thresholds(point)
             if config.threshold < 0
             else check_thresholds((config.threshold,), network.num_levels)
         )
-        self.governor: Governor | None = None
+        self.governor: BudgetController | None = None
         self.deadline: Deadline | None = None
         self.late = 0
         if config.budget > 0:
             shares = [macs / network.macs[-1] for macs in network.macs]
-            self.governor = Governor(GovernorConfig(budget=config.budget), shares)
+            self.governor = BudgetController(BudgetConfig(budget=config.budget), shares)
         elif config.budget_ms > 0:
-            self.governor = Governor(GovernorConfig(budget=config.budget_ms), loaded.times)
+            self.governor = BudgetController(BudgetConfig(budget=config.budget_ms), loaded.times)
         if config.deadline_ms > 0:
             self.deadline = Deadline(config.deadline_ms / 1e3, network.num_levels, clock)
 
@@ -117,10 +117,7 @@ class Brain:
         if self.deadline:
             self.deadline.begin(waited + started - began)
         decision = self.network.decide(
-            observation,
-            thresholds,
-            self.deadline.may_run if self.deadline else in_time,
-            agree=self.governor is not None,
+            observation, thresholds, self.deadline.may_run if self.deadline else in_time
         )
         spent = self.clock() - started
         if self.deadline:
@@ -138,7 +135,7 @@ class Brain:
         """Return what steers the exits, for people to read."""
         state = {
             'checkpoint': str(self.loaded.path),
-            'weights': str(self.loaded.weights),
+            'weights': str(self.loaded.checkpoint_id),
             'updates': self.loaded.updates,
         }
         if self.config.epsilon > 0:
@@ -159,19 +156,19 @@ class Brain:
         return state
 
 
-def make_brain(
-    config: PolicyConfig, before: Brain | None = None, loaded: Loaded | None = None
-) -> Brain:
+def make_decision_maker(
+    config: PolicyConfig, before: DecisionMaker | None = None, loaded: Loaded | None = None
+) -> DecisionMaker:
     """
     Make ready what the settings name; ValueError says what is wrong with them.
 
-    From the brain before it takes what the settings leave as it is, the history always; `loaded`
-    is what they name as checkpoint, if somebody has loaded it already.
+    What the settings leave as it is comes from the decision maker before, the history always;
+    `loaded` is the checkpoint that they name, where it has been loaded already.
     """
     if before is None:
         loaded = loaded or load(config.checkpoint)
-        explorer = Explorer(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
-        return Brain(config, loaded, History(loaded.task.observation), explorer)
+        explorer = EpsilonGreedy(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
+        return DecisionMaker(config, loaded, History(loaded.task.observation), explorer)
     if config == replace(before.config, epsilon=config.epsilon):
         before.config = config  # a governor goes on with what it has counted
         return before
@@ -179,4 +176,4 @@ def make_brain(
         loaded = before.loaded
     elif loaded is None or loaded.checkpoint != config.checkpoint:
         loaded = load(config.checkpoint, before.loaded.task)
-    return Brain(config, loaded, before.history, before.explorer, before.clock)
+    return DecisionMaker(config, loaded, before.history, before.explorer, before.clock)

@@ -9,7 +9,8 @@ import numpy as np
 
 from rapid_nav.drone.actions import ActionGrid
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference.checkpoint_format import CheckpointError, NEVER
+from rapid_nav.inference.checkpoint_format import CheckpointError
+from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.policy import load_policy
 from rapid_nav.inference.policy import Policy as Network
 from rapid_nav.resources import shipped_checkpoint
@@ -23,7 +24,7 @@ class Loaded:
 
     checkpoint: str  # as it was named
     path: Path
-    weights: int  # CRC-32 of the file
+    checkpoint_id: int  # CRC-32 of the file
     network: Network
     task: FlightTask
     times: tuple[float, ...]  # that leaving at each exit takes [ms], rising
@@ -31,7 +32,7 @@ class Loaded:
     @property
     def updates(self) -> str:
         """How long these weights have learned, as far as the file says."""
-        return str(self.network.about.card.get('updates', 'unknown'))
+        return str(self.network.metadata.card.get('updates', 'unknown'))
 
 
 def load(checkpoint: str, before: FlightTask | None = None) -> Loaded:
@@ -42,8 +43,8 @@ def load(checkpoint: str, before: FlightTask | None = None) -> Loaded:
     """
     path = Path(checkpoint or shipped_checkpoint())
     network = load_policy(path)
-    task = FlightTask.from_dict(network.about.task)
-    sizes = network.about.network
+    task = FlightTask.from_dict(network.metadata.task)
+    sizes = network.metadata.network
     wanted = (task.observation.shape, ActionGrid(task.actions).num_actions)
     if (tuple(sizes.input_shape), sizes.num_actions) != wanted:
         raise CheckpointError(
@@ -55,16 +56,16 @@ def load(checkpoint: str, before: FlightTask | None = None) -> Loaded:
             f'{path}: trained for another task than the one that is flown; '
             'start the policy anew to fly it'
         )
-    weights = zlib.crc32(path.read_bytes())
-    return Loaded(checkpoint, path, weights, network, task, warm_up(network))
+    checkpoint_id = zlib.crc32(path.read_bytes())
+    return Loaded(checkpoint, path, checkpoint_id, network, task, warm_up(network))
 
 
 def warm_up(network: Network) -> tuple[float, ...]:
     """Run every exit; return the time that leaving there takes [ms], rising."""
-    observation = np.zeros((1, *network.about.network.input_shape), np.float32)
-    last, times = network.num_levels - 1, [0.0]
-    for level in range(last + 1):
-        thresholds = tuple(0.0 if branch == level else NEVER for branch in range(last))
+    observation = np.zeros((1, *network.metadata.network.input_shape), np.float32)
+    times = [0.0]
+    for level in range(network.num_levels):
+        thresholds = only_exit(level, network.num_levels)
         spent = []
         for _ in range(WARM_UP):
             began = time.perf_counter()

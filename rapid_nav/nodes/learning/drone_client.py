@@ -38,11 +38,11 @@ class Pilot:
     ) -> None:
         self.join, self.task, self.learn = join, task, learn
         self.node, name = node, join.drone
-        self.weights: int | None = None  # that decided last
+        self.checkpoint_id: int | None = None  # of the network that decided last
         self.refused = ''  # why it did not take what it was offered
         self.asked: Future | None = None
         self.asked_at = -_REFRESH_S
-        self.offered: int | None = None  # the weights it was asked to take last
+        self.offered: int | None = None  # the checkpoint it was asked to take last
         self.heard_at = time.monotonic()
         self.sees_rgb = task.observation.kind == 'rgb'
         seen = 'camera/image' if self.sees_rgb else 'camera/depth'
@@ -75,7 +75,7 @@ class Pilot:
 
     def on_exit(self, message: ExitLevel) -> None:
         """Take what it did."""
-        self.weights = message.weights
+        self.checkpoint_id = message.weights
         self._hand_on(
             self.join.hear(conversions.nanoseconds(message.header.stamp), action=message.action)
         )
@@ -97,8 +97,8 @@ class Pilot:
         now = time.monotonic()
         if self.asked and not self.asked.done() and now - self.asked_at < _REFRESH_S:
             return
-        flown = offer.weights in (self.weights, self.offered if self.refused else None)
-        new = self.offered != offer.weights and not flown
+        flown = offer.checkpoint_id in (self.checkpoint_id, self.offered if self.refused else None)
+        new = self.offered != offer.checkpoint_id and not flown
         if not self.client.service_is_ready() or now - self.asked_at < (
             0.0 if new else _REFRESH_S if flown else _AGAIN_S
         ):
@@ -106,7 +106,7 @@ class Pilot:
         wanted = [Parameter('epsilon', value=float(epsilon))]
         if not flown:
             wanted.append(Parameter('checkpoint', value=str(offer.path)))
-        self.asked_at, self.offered = now, offer.weights
+        self.asked_at, self.offered = now, offer.checkpoint_id
         self.asked = self.client.call_async(
             SetParameters.Request(
                 parameters=[parameter.to_parameter_msg() for parameter in wanted]

@@ -14,7 +14,6 @@ from rapid_nav.agent.config import (
     AgentConfig,
     c3f2_stages,
     light_stages,
-    NetworkConfig,
     rapid_stages,
     to_dict,
     TrainConfig,
@@ -26,6 +25,7 @@ from rapid_nav.drone.online_config import LessonConfig
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.drone.transition_assembler import Stretch
 from rapid_nav.inference.checkpoint_format import write_atomically
+from rapid_nav.inference.network_config import NetworkConfig
 
 log = logging.getLogger(__name__)
 _REPORT_S = 10.0  # between two lines of the log
@@ -35,7 +35,7 @@ class Offer(NamedTuple):
     """A checkpoint for the drones to fly by."""
 
     path: Path
-    weights: int  # CRC-32 of the file, as the drones' exit_level says it
+    checkpoint_id: int  # CRC-32 of the file, as the drones' exit_level says it
     updates: int
 
 

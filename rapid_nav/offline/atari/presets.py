@@ -6,14 +6,8 @@ from dataclasses import dataclass
 import json
 from typing import Any
 
-from rapid_nav.agent.config import (
-    AgentConfig,
-    Conv,
-    nature_stages,
-    NetworkConfig,
-    Stage,
-    TrainConfig,
-)
+from rapid_nav.agent.config import AgentConfig, nature_stages, TrainConfig
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.offline.atari.task import AtariTask
 
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from rapid_nav.agent.config import (
     AgentConfig,
     c3f2_stages,
-    Conv,
-    NetworkConfig,
     rapid_stages,
     small_stages,
-    Stage,
     TrainConfig,
 )
 from rapid_nav.drone.actions import ActionGrid
 from rapid_nav.drone.task import FlightTask, name_of
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 
 NETWORKS = ('rapid', 'plain', 'small')
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 import dataclasses
 
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.seeds import VALIDATION
 from rapid_nav.offline.atari.task import AtariTask
 from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS
@@ -30,7 +29,7 @@ def choose(
     thresholds scores more, and taking the luckiest is choosing by luck. ValueError if not even
     the first exit keeps to a target.
     """
-    task, macs = AtariTask.from_dict(policy.task), macs_by_level(policy.network)
+    task, macs = AtariTask.from_dict(policy.task), policy.network.config.macs
 
     def share_of(chooser: Chooser) -> float:
         arcade = Arcade(task, PROTOCOLS[protocol], episodes, VALIDATION.start)

@@ -15,7 +15,7 @@ Score = Callable[[Answer], torch.Tensor]
 
 def learned_confidence(answer: Answer) -> torch.Tensor:
     """Return the trained confidence in [0, 1]."""
-    return torch.sigmoid(answer.confidence)
+    return torch.sigmoid(answer.confidence_logit)
 
 
 def q_gap(answer: Answer) -> torch.Tensor:
@@ -32,11 +32,6 @@ def negative_entropy(answer: Answer) -> torch.Tensor:
 
 
 RULES: dict[str, Score] = {'q_gap': q_gap, 'entropy': negative_entropy}
-
-
-def only_exit(level: int, num_levels: int) -> tuple[float, ...]:
-    """Return the thresholds under which every decision leaves at one exit."""
-    return tuple(0.0 if branch == level else 2.0 for branch in range(num_levels - 1))
 
 
 def answers_of(network: EarlyExitNetwork, observation: np.ndarray) -> list[Answer]:

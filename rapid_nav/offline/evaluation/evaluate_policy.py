@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level, NATURE_DQN_MACS
+from rapid_nav.inference.exit_rule import only_exit
+from rapid_nav.inference.network_config import NATURE_DQN_MACS
 from rapid_nav.offline.evaluation import baselines
 from rapid_nav.offline.evaluation.baselines import answers_of, learned_confidence, scored_policy
 from rapid_nav.offline.evaluation.rollout import Chooser
@@ -24,7 +25,7 @@ Judge = Callable[[str, Chooser, tuple[int, ...]], Row]
 
 def judge_points(policy: Checkpoint, judge: Judge, sweep: Sequence[float] = ()) -> list[Row]:
     """Judge the operating points, the full path and a sweep of thresholds."""
-    macs = macs_by_level(policy.network)
+    macs = policy.network.config.macs
     points = {name: policy.thresholds(name) for name in [*policy.operating_points, 'full']}
     points |= {f'threshold {t:g}': (t,) * (len(macs) - 1) for t in sweep}
     rows = []
@@ -39,7 +40,7 @@ def judge_plain(name: str, policy: Checkpoint, judge: Judge) -> Row:
     return judge(
         name,
         scored_policy(policy.network, learned_confidence, policy.thresholds('full')),
-        macs_by_level(policy.network),
+        policy.network.config.macs,
     )
 
 
@@ -60,11 +61,11 @@ def judge_controls(
     on them each control's ``regret`` is measured, the Q-value that a decision loses by the last
     exit's values, and at what operations; both are added to the operating points too.
     """
-    network, macs = policy.network, macs_by_level(policy.network)
+    network, macs = policy.network, policy.network.config.macs
     shares = controlled(points)['exit_shares']
     choosers = {
         f'exit {level} alone': scored_policy(
-            network, learned_confidence, baselines.only_exit(level, len(macs))
+            network, learned_confidence, only_exit(level, len(macs))
         )
         for level in range(len(macs) - 1)
     }

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 import dataclasses
 
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.seeds import VALIDATION
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
@@ -27,7 +26,7 @@ def choose(
     if not even the first exit keeps to a target.
     """
     task = FlightTask.from_dict(policy.task)
-    macs = macs_by_level(policy.network)
+    macs = policy.network.config.macs
     course = Course(GENERATED, flights, VALIDATION.start, cap_m=40.0)
 
     def share_of(chooser: Chooser) -> float:

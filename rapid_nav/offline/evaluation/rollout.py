@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from rapid_nav.agent.macs import macs_by_level
-from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.drone.actions import ActionGrid
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.drone.env import DroneVectorEnv, Start
@@ -134,8 +132,3 @@ def summarise(name: str, flights: Flights, macs: Sequence[int]) -> dict[str, Any
         'exit_shares': [float(share) for share in shares],
         'distances_m': [round(float(distance), 3) for distance in flights.distance_m],
     }
-
-
-def network_macs(network: EarlyExitNetwork | None) -> tuple[int, ...]:
-    """Return the cumulative operations by exit; of a policy without a network, nothing."""
-    return (1,) if network is None else macs_by_level(network)

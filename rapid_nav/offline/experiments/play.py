@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.drone.seeds import TEST, VALIDATION
 from rapid_nav.inference.checkpoint_format import write_atomically
+from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.offline.evaluation import baselines
 from rapid_nav.offline.evaluation.rollout import Chooser, play_out
 from rapid_nav.offline.experiments.runs import Lengths, Run
@@ -27,7 +27,7 @@ def play(
     run: Run, network: EarlyExitNetwork, choose: Chooser, episodes: int, seed: int
 ) -> dict[str, Any]:
     """Play so many episodes; return the mean score, the share of operations, and that of exits."""
-    macs = np.array(macs_by_level(network))
+    macs = np.array(network.config.macs)
     scores, levels = play_out(MinAtarVectorEnv(run.game, episodes), choose, len(macs), seed)
     shares = levels.sum(axis=0) / levels.sum()
     return {
@@ -77,7 +77,7 @@ def judge(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> dict
 
 def _beside(network: EarlyExitNetwork, exit_shares: Sequence[float]) -> dict[str, Chooser]:
     """Return the players of BESIDE, for a point that takes exits at these rates (L,)."""
-    alone = baselines.only_exit(0, network.num_levels)
+    alone = only_exit(0, network.num_levels)
     return dict(
         zip(
             BESIDE,

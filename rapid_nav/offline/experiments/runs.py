@@ -10,8 +10,9 @@ from typing import Any
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import AgentConfig, Conv, NetworkConfig, Stage, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.offline.minatar.env import MinAtarVectorEnv
 from rapid_nav.offline.training.loop import only_distilling, Trainer
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rapid_nav.inference.exit_control import GovernorConfig
+from rapid_nav.inference.exit_control import BudgetConfig
 from rapid_nav.offline.reporting.plots import figure, LINES, STYLES
 
 
 def budgets_held(rows: Sequence[dict[str, Any]], decisions: int, path: Path) -> None:
     """Draw the running mean of what decisions cost, under each budget, so many in each world."""
-    promise = GovernorConfig()
+    promise = BudgetConfig()
     with figure() as (made, axes):
         for row, color, style in zip(rows, LINES, STYLES * 2, strict=False):
             count = np.arange(1, len(row['spent']) + 1)

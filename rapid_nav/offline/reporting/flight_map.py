@@ -12,7 +12,6 @@ import torch
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.macs import macs_by_level
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
@@ -108,7 +107,7 @@ def fly(
     env = DroneVectorEnv(task, [world], 1, cap_m=cap_m, starts=iter([(0, 0)] * 2))
     choose = scored_policy(policy.network, learned_confidence, thresholds)
     rng = np.random.default_rng(0)
-    macs = macs_by_level(policy.network)
+    macs = policy.network.config.macs
     observation, info = env.reset()
     places, turns, levels = [], [], []
     over = False

@@ -8,10 +8,11 @@ from typing import Any
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import AgentConfig, NetworkConfig, to_dict, TrainConfig
+from rapid_nav.agent.config import AgentConfig, to_dict, TrainConfig
 from rapid_nav.agent.trainer import Pupil
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.drone.transition_assembler import Join
+from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.training.bag_reader import stretches
 from rapid_nav.offline.training.loop import Progress
 from rapid_nav.offline.training.progress_bar import TrainingLog

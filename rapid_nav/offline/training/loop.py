@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from rapid_nav.agent import training_state
-from rapid_nav.agent.config import AgentConfig, NetworkConfig, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.divergence import HopelessTraining, signs, Watch
 from rapid_nav.agent.dqn import Learner
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.replay import Replay
-from rapid_nav.inference.exit_rule import levels_of
+from rapid_nav.inference.exit_rule import levels_of, NEVER
+from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.shutdown import stop_requested
 
 
@@ -75,7 +76,7 @@ class Trainer:
 
     def _thresholds_flown(self, early_share: float) -> torch.Tensor:
         """Return the thresholds (L - 1, N) that each environment flies by while training."""
-        flown = np.full(self.config.num_envs, 2.0)
+        flown = np.full(self.config.num_envs, NEVER)
         early = int(early_share * self.config.num_envs)
         flown[:early] = np.linspace(0.0, 1.0, max(early, 1))[:early]
         return torch.from_numpy(np.tile(flown, (self.learner.network.num_levels - 1, 1)))

@@ -9,7 +9,8 @@ from typing import Any
 
 from rapid_nav.agent import checkpoint, training_state
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import NetworkConfig, to_dict
+from rapid_nav.agent.config import to_dict
+from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.training.loop import Progress, run, Trainer
 from rapid_nav.offline.training.progress_bar import TrainingLog
 

@@ -196,11 +196,11 @@ def test_a_preset_can_be_changed_one_setting_at_a_time():
 
 
 def test_the_presets_networks_cost_what_they_are_said_to():
-    from rapid_nav.agent.macs import macs_by_level, NATURE_DQN_MACS
+    from rapid_nav.inference.network_config import NATURE_DQN_MACS
 
-    fast = macs_by_level(EarlyExitNetwork(FAST.network(6)))
+    fast = FAST.network(6).macs
     assert fast[0] < 0.1 * fast[1] and fast[1] < 0.1 * NATURE_DQN_MACS
-    plain = macs_by_level(EarlyExitNetwork(NATURE.network(6, branches=False)))
+    plain = NATURE.network(6, branches=False).macs
     assert plain == (NATURE_DQN_MACS,)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rapid_nav.agent import checkpoint
-from rapid_nav.agent.macs import macs_by_level, NATURE_DQN_MACS
+from rapid_nav.inference.network_config import NATURE_DQN_MACS
 from rapid_nav.offline.atari.task import AtariTask
 from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS
 from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
@@ -14,7 +14,7 @@ pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
 
 def test_the_shipped_player_wins_at_a_fifth_of_its_own_operations():
     player = checkpoint.load(shipped_model('pong'))
-    macs = macs_by_level(player.network)
+    macs = player.network.config.macs
     chooser = scored_policy(player.network, learned_confidence, player.thresholds('balanced'))
     arcade = Arcade(AtariTask.from_dict(player.task), PROTOCOLS['nature'], 2, seed=30_000)
     row = arcade.play(chooser, len(macs)).row('balanced', macs)

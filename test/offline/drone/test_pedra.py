@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rapid_nav.agent.config import AgentConfig, Conv, NetworkConfig, Stage, TrainConfig
+from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.init_weights import initialise
 from rapid_nav.cli.train_drone import training_worlds
 from rapid_nav.drone.task import TASKS
+from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.suite import GENERATED
 from rapid_nav.offline.training.loop import Trainer
