@@ -133,7 +133,7 @@ class Recent:
 
 class Deadline:
     """
-    Says before each stage whether its answer would still come in time; see exits.decide.
+    Says before each stage whether its answer would still come in time; see exit_rule.decide.
 
     A stage is expected to take as long as it did at its slowest, which fades from decision to
     decision, so that one slow moment shuts it out for a short while only. Each time that it is
