@@ -29,7 +29,7 @@ from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.diagnostics import Condition, Diagnostics, Faults, foreign_publishers
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.qos import hears, IMAGES, RECORD
-from rapid_nav.nodes.lib.spin import run, until_shutdown
+from rapid_nav.nodes.lib.spin import Refused, run, until_shutdown
 
 SERVICES = ('takeoff', 'land', 'reset')
 _ACKNOWLEDGE_S = 5.0  # for every subscriber to receive the end
@@ -70,13 +70,13 @@ class AirSimBridge(Node):
         self.diagnostics = Diagnostics(self, self.conditions, lambda: self.counts)
 
     def fly(self) -> None:
-        """Publish flights until they are over; ValueError if the simulator is another one."""
+        """Publish flights until they are over; Refused if the simulator is of another kind."""
         try:
             with contextlib.closing(self.loop.frames(self.is_recorded, self.wants_rgb)) as frames:
                 for frame in frames:
                     self.publish(frame)
         except WrongSimulator as error:
-            raise ValueError(str(error)) from error
+            raise Refused(str(error)) from error
         for publisher in (self.odom, self.outcome):
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
 

@@ -8,7 +8,7 @@ from rclpy.node import Node
 from rapid_nav.nodes.bridge.control_loop import ControlLoop
 from rapid_nav.nodes.lib.diagnostics import Condition, ERROR, STALE, WARN
 
-_START_S = 15.0  # that a simulator of ours, which starts beside us, may take
+_START_S, _REACH_S = 15.0, 3.0  # until a simulator of ours is there, and one that runs already
 _NO_ANSWER_S = 2.0  # until the simulator counts as stopped
 _NO_COMMAND_S = 2.0  # until nobody commands the drone
 
@@ -18,7 +18,7 @@ def conditions(loop: ControlLoop, node: Node, began_at: float) -> Iterator[Condi
     now, config = time.monotonic(), loop.config
     where = f'{config.host}:{config.port}'
     if loop.drone is None:
-        grace = _START_S if config.world else 0.0
+        grace = _START_S if config.world else _REACH_S
         if loop.flights.number < 0 and (not loop.trouble or now - began_at < grace):
             yield Condition(WARN, 'waiting', f'Waiting for the simulator at {where}')
         else:

@@ -35,7 +35,7 @@ def run(make: Callable[[], AnyNode], work: Callable[[AnyNode], None] | None = No
         signals.interrupting = False
         if node and rclpy.ok():
             _live(node, work)
-    except _Refused as refused:
+    except Refused as refused:
         print(f'{make.__name__}: {refused}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -48,8 +48,8 @@ def run(make: Callable[[], AnyNode], work: Callable[[AnyNode], None] | None = No
     return 0
 
 
-class _Refused(Exception):
-    """Why a node is not made, in one line."""
+class Refused(Exception):
+    """Why a node is not made, or cannot go on, in one line; `work` may raise it too."""
 
 
 class _Signals:
@@ -83,12 +83,12 @@ def until_shutdown() -> Iterator[None]:
 
 
 def _made(make: Callable[[], AnyNode]) -> AnyNode | None:
-    """Return the node, None if ROS is shut down meanwhile; _Refused says why it cannot be."""
+    """Return the node, None if ROS is shut down meanwhile; Refused says why it cannot be."""
     with until_shutdown():
         try:
             return make()
         except _REFUSALS as error:
-            raise _Refused(str(error)) from error
+            raise Refused(str(error)) from error
     return None
 
 
