@@ -1,4 +1,4 @@
-"""Tells tf2 where the drone is, and where on it the camera sits."""
+"""Broadcasts the transforms of the drone and its camera, for tf2."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from rapid_nav.airsim.drone import connect, RPCError
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
+from rapid_nav.nodes.lib.subscribe import subscribe
 from rapid_nav.options import check, setting
 
 # From the camera's body (x ahead, y left, z up) to its optical frame (z ahead, x right, y down).
@@ -21,44 +22,42 @@ OPTICAL = np.array([-0.5, 0.5, -0.5, 0.5])
 
 @dataclass(frozen=True)
 class OdomTfConfig:
-    """Where to ask for the camera's mounting."""
+    """The simulator that knows the camera's mounting."""
 
-    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
-    port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
-    vehicle: str = setting(
-        '', 'The drone has this name in the simulator; if empty, it is the first one.'
-    )
-    camera: str = setting('0', 'The camera has this name in the simulator.')
+    host: str = setting('127.0.0.1', 'Address of the simulator.')
+    port: int = setting(41451, 'Port of the simulator.', low=1, high=65535)
+    vehicle: str = setting('', 'Name of the drone in the simulator; if empty, the first one.')
+    camera: str = setting('0', 'Name of the camera in the simulator.')
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class OdomTf(Node):
-    """Odometry in, transforms out."""
+    """Publishes a transform for each odometry message."""
 
     def __init__(self) -> None:
         super().__init__('odom_tf')
         self.config = declare(self, OdomTfConfig)
         self.moving = TransformBroadcaster(self)
-        self.mounted = StaticTransformBroadcaster(self)
-        self.told = False
-        self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
+        self.fixed = StaticTransformBroadcaster(self)
+        self.mounted = False  # whether the camera's mounting has been sent
+        subscribe(self, Odometry, 'odom', self.on_odometry, 10)
 
     def on_odometry(self, message: Odometry) -> None:
-        """Broadcast odom -> base_link, and at the first time what is mounted there."""
-        self.told = self.told or self.tell_mounting(message.header)
-        pose = message.pose.pose
-        where = conversions.vector((pose.position.x, pose.position.y, pose.position.z))
+        """Broadcast odom -> base_link, and once the camera's mounting."""
+        place = Transform(
+            translation=conversions.vector(conversions.position(message)),
+            rotation=conversions.quaternion(conversions.orientation(message)),
+        )
+        self.mounted = self.mounted or self.send_mounting(message.header)
         self.moving.sendTransform(
             TransformStamped(
-                header=message.header,
-                child_frame_id=message.child_frame_id,
-                transform=Transform(translation=where, rotation=pose.orientation),
+                header=message.header, child_frame_id=message.child_frame_id, transform=place
             )
         )
 
-    def tell_mounting(self, header: Header) -> bool:
+    def send_mounting(self, header: Header) -> bool:
         """Broadcast base_link -> camera -> camera_optical; return whether that was possible."""
         c = self.config
         try:
@@ -68,7 +67,7 @@ class OdomTf(Node):
         except (RPCError, OSError) as error:
             self.get_logger().warning(f'No mounting: {error}', throttle_duration_sec=5.0)
             return False
-        self.mounted.sendTransform(
+        self.fixed.sendTransform(
             [
                 fixed(
                     header, conversions.BASE, conversions.CAMERA, mount.position, mount.orientation

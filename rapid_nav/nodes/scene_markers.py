@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from geometry_msgs.msg import Pose
+from geometry_msgs.msg import Point, Pose
 from nav_msgs.msg import Odometry
 import numpy as np
 from rclpy.node import Node
@@ -18,6 +18,7 @@ from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
+from rapid_nav.nodes.lib.subscribe import subscribe
 from rapid_nav.nodes.viz.decision_markers import DecisionMarkers
 from rapid_nav.options import check, setting
 
@@ -35,33 +36,32 @@ _TRAIL_WIDTH = 0.08  # [m]
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Where to ask for the world, and how much of the path to show."""
+    """The simulator whose world is shown, and the length of the path."""
 
-    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
-    port: int = setting(41451, "The simulator's RPC has this port.", low=1, high=65535)
-    vehicle: str = setting(
-        '', 'The drone has this name in the simulator; if empty, it is the first one.'
-    )
-    trail_length: int = setting(2000, "The path shows so many images' places.", low=1, high=100000)
+    host: str = setting('127.0.0.1', 'Address of the simulator.')
+    port: int = setting(41451, 'Port of the simulator.', low=1, high=65535)
+    vehicle: str = setting('', 'Name of the drone in the simulator; if empty, the first one.')
+    trail_length: int = setting(2000, 'Images whose positions the path shows.', low=1, high=100000)
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class SceneMarkers(Node):
-    """Asks for the world once a flight, and draws the path once a second."""
+    """Draws the world once a flight, and the path once a second."""
 
     def __init__(self) -> None:
         super().__init__('scene')
         self.config = declare(self, SceneConfig)
         self.flight = -1  # whose world is shown
         self.colors: dict[int, ColorRGBA] = {}  # of the exit taken, by stamp
-        self.path: deque[tuple[int, Odometry]] = deque(maxlen=self.config.trail_length)
+        # Stamps [ns] and positions.
+        self.path: deque[tuple[int, Point]] = deque(maxlen=self.config.trail_length)
         self.scene = self.create_publisher(MarkerArray, 'scene', LATCHED)
         self.trail = self.create_publisher(MarkerArray, 'trail', LATCHED)
-        self.create_subscription(Outcome, 'outcome', self.on_outcome, 10)
-        self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
-        self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, 10)
+        subscribe(self, Outcome, 'outcome', self.on_outcome, 10)
+        subscribe(self, Odometry, 'odom', self.on_odometry, 10)
+        subscribe(self, ExitLevel, 'exit_level', self.on_exit_level, 10)
         self.create_timer(1.0, self.draw_trail)
         self.decisions = DecisionMarkers(self)
 
@@ -78,29 +78,31 @@ class SceneMarkers(Node):
             world = drone.scene()
             drone.close()
         except (RPCError, OSError) as error:
-            self.get_logger().warning(f'No world to show: {error}')
+            self.get_logger().warning(f'The world is not shown: {error}')
             return
         if world:
             self.scene.publish(world_markers(world))
 
     def on_odometry(self, message: Odometry) -> None:
-        """Remember where the drone was."""
-        self.path.append((conversions.nanoseconds(message.header.stamp), message))
+        """Add a position to the path."""
+        position = conversions.point(conversions.position(message))
+        self.path.append((conversions.nanoseconds(message.header.stamp), position))
 
     def on_exit_level(self, message: ExitLevel) -> None:
-        """Remember how early it was decided there."""
+        """Store the colour of an exit for its position."""
+        conversions.checked_exit_level(message)
         red, green, blue = exit_color(message.level, message.num_levels)
         stamp = conversions.nanoseconds(message.header.stamp)
         self.colors[stamp] = ColorRGBA(r=red, g=green, b=blue, a=1.0)
 
     def draw_trail(self) -> None:
-        """Draw the path so far."""
+        """Draw the path."""
         if len(self.path) < 2 or not self.trail.get_subscription_count():
             return
         line = Marker(type=Marker.LINE_STRIP, ns='trail')
         line.header.frame_id, line.scale.x = conversions.ODOM, _TRAIL_WIDTH
         line.pose.orientation.w = 1.0
-        line.points = [odometry.pose.pose.position for _, odometry in self.path]
+        line.points = [position for _, position in self.path]
         line.colors = [self.colors.get(stamp, UNDECIDED) for stamp, _ in self.path]
         self.trail.publish(MarkerArray(markers=[line]))
 
@@ -137,7 +139,7 @@ def primitive_marker(number: int, primitive: dict[str, Any]) -> Marker:
 
 
 def stem(name: str) -> str:
-    """Return the kind of thing that is so named, so that rviz can hide all of a kind."""
+    """Return a name without its number, so that rviz can hide all of a kind."""
     return name.rstrip('0123456789').rstrip('_') or 'thing'
 
 

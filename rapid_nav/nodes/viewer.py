@@ -1,6 +1,7 @@
-"""Shows a flight in the browser without rviz, and keeps it in a file: topics in, Rerun out.
+"""
+Shows a flight in the browser, or saves it to a file, by Rerun.
 
-It only listens, so it shows any flight: simulated, of the real AirSim, or played from a bag.
+It only subscribes, so it shows any flight: simulated, of the real AirSim, or played from a bag.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
+from rapid_nav.nodes.lib.subscribe import subscribe
 from rapid_nav.nodes.viz import rerun_convert
 from rapid_nav.nodes.viz.rerun_server import RerunServer
 from rapid_nav.options import check, setting
@@ -25,28 +27,28 @@ from rapid_nav.ports import free_port
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-_MEMORY = '512MiB'  # of a long flight, the oldest is forgotten beyond
+_MEMORY = '512MiB'  # beyond which the oldest of a long flight is dropped
 
 
 @dataclass(frozen=True)
 class ViewerConfig:
-    """Where the flight is shown and kept."""
+    """Where the flight is shown and saved."""
 
     browser: bool = setting(
-        True, 'A page shows the flight, and a browser is opened where there is a screen.'
+        True, 'Serve a page that shows the flight, and open a browser where there is a screen.'
     )
-    save: str = setting('', 'This file (.rrd) keeps the flight; if empty, none does.')
+    save: str = setting('', 'File (.rrd) to save the flight to; if empty, it is not saved.')
     host: str = setting(
-        '127.0.0.1', 'The page is served at this address; 0.0.0.0 lets everybody look.'
+        '127.0.0.1', 'Address at which the page is served; 0.0.0.0 for the whole network.'
     )
-    port: int = setting(0, 'The page has this port; 0 takes any free one.', low=0, high=65535)
+    port: int = setting(0, 'Port of the page; 0 for any free one.', low=0, high=65535)
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class Viewer(Node):
-    """Passes on what the topics say, each message at its own stamp."""
+    """Logs the messages of a flight to Rerun, each at its own stamp."""
 
     def __init__(self) -> None:
         super().__init__('viewer')
@@ -64,11 +66,11 @@ class Viewer(Node):
             ('camera/depth', Image, self.on_depth, NEWEST),
             ('camera/image', Image, self.on_image, NEWEST),
         ):
-            self.create_subscription(kind, topic, show, qos)
+            subscribe(self, kind, topic, show, qos)
         self.open()
 
     def open(self) -> None:
-        """Begin to serve and to keep what is shown."""
+        """Begin to serve and to save."""
         sinks: list[rr.GrpcServerSink | rr.FileSink] = []
         if self.config.save:
             Path(self.config.save).parent.mkdir(parents=True, exist_ok=True)
@@ -88,14 +90,14 @@ class Viewer(Node):
             self.open_browser(data)
 
     def open_browser(self, data: int) -> None:
-        """Serve the page that shows what is served at this port."""
+        """Serve a page that shows the data served at a port."""
         host = self.config.host
         self.server = RerunServer(host, self.config.port or free_port(host), data)
         self.get_logger().info(f'The flight is at {self.server.address}')
         self.server.open()
 
     def at(self, stamp_ns: int) -> None:
-        """Say when what follows was."""
+        """Set the time of what is logged next."""
         if self.began_ns is None:
             self.began_ns = stamp_ns
         self.stream.set_time(rerun_convert.TIMELINE, duration=(stamp_ns - self.began_ns) / 1e9)
@@ -117,7 +119,8 @@ class Viewer(Node):
         self.stream.log('world/drone', rerun_convert.drone_pose(message))
 
     def on_outcome(self, message: Outcome) -> None:
-        """Show how near it came, and how a flight ended."""
+        """Plot the clearance, and log the end of a flight."""
+        conversions.checked_outcome(message)
         self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log('clearance', rr.Scalars(message.clearance))
         if message.terminal:
@@ -131,28 +134,29 @@ class Viewer(Node):
             )
 
     def on_exit_level(self, message: ExitLevel) -> None:
-        """Show how hard it thought."""
+        """Show the exit, and plot its figures."""
+        conversions.checked_exit_level(message)
         self.at(conversions.nanoseconds(message.header.stamp))
         for path, value in rerun_convert.curve_points(message):
             self.stream.log(path, rr.Scalars(value))
         self.stream.log('world/drone/direction', rerun_convert.exit_style(message))
 
     def on_command(self, message: TwistStamped) -> None:
-        """Show where it wants to fly."""
+        """Show the commanded direction."""
         self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log(
             'world/drone/direction', rerun_convert.arrow(conversions.body_velocity(message))
         )
 
     def on_depth(self, message: Image) -> None:
-        """Show what it sees."""
+        """Show the depth image."""
         self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log(
             'camera/depth', rerun_convert.depth_image(conversions.depth_image(message))
         )
 
     def on_image(self, message: Image) -> None:
-        """Show what a person would see."""
+        """Show the colour image."""
         self.at(conversions.nanoseconds(message.header.stamp))
         self.stream.log('camera/image', rerun_convert.color_image(message))
 

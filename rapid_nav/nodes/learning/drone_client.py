@@ -17,6 +17,7 @@ from rapid_nav.drone.transition_assembler import DroneJoin, Judged, Stretch
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.learning.learner import Offer
 from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.subscribe import subscribe
 
 # Nothing old is asked for: what a bridge keeps for late listeners has no images to go with it.
 _HEARING = QoSProfile(depth=100)
@@ -51,9 +52,7 @@ class Pilot:
             (ExitLevel, 'exit_level', self.on_exit),
             (Outcome, 'outcome', self.on_outcome),
         ):
-            node.create_subscription(
-                kind, f'{name}/{topic}', heard, _HEARING, callback_group=group
-            )
+            subscribe(node, kind, f'{name}/{topic}', heard, _HEARING, self.join.counts, group)
         self.client = node.create_client(
             SetParameters, f'{name}/policy/set_parameters', callback_group=group
         )
@@ -82,6 +81,7 @@ class Pilot:
 
     def on_outcome(self, message: Outcome) -> None:
         """Take what that led to."""
+        conversions.checked_outcome(message)  # a NaN would be learned from
         judged = Judged(
             message.reward, message.terminal, message.collision, message.flight, message.image
         )

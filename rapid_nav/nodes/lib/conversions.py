@@ -1,7 +1,8 @@
-"""From numpy and the drone's senses to ROS messages, and back."""
+"""From numpy and the drone's readings to ROS messages, and back."""
 
 import array
 from collections.abc import Mapping
+import math
 
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge
@@ -27,13 +28,17 @@ from rapid_nav import geometry
 from rapid_nav.airsim import readings
 from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.inference.exit_rule import Decision
-from rapid_nav.msg import ExitLevel
+from rapid_nav.msg import ExitLevel, Outcome
 
 ODOM, BASE = 'odom', 'base_link'
 CAMERA, CAMERA_OPTICAL = 'camera', 'camera_optical'
 _BEAM_WIDTH = 0.01  # [rad] AirSim's distance sensor is a single ray
 _ENCODINGS = {('float32', 1): '32FC1', ('uint8', 3): 'rgb8'}
 _bridge = CvBridge()
+
+
+class BadMessage(ValueError):
+    """A message that cannot be used; says what is wrong with it."""
 
 
 def header(stamp_ns: int, frame: str) -> Header:
@@ -70,26 +75,26 @@ def image(pixels: np.ndarray, stamp_ns: int, frame: str = CAMERA_OPTICAL) -> Ima
 
 
 def depth_image(message: Image) -> np.ndarray:
-    """Return a depth image as (H, W) float32 [m]; ValueError if it is none."""
+    """Return a depth image as (H, W) float32 [m]; BadMessage if it is none."""
     if message.encoding != '32FC1':
-        raise ValueError(f'a depth image is 32FC1, in metres, and not {message.encoding!r}')
+        raise BadMessage(f'a depth image is 32FC1, in metres, and not {message.encoding!r}')
     if message.height * message.width == 0 or not message.data:
-        raise ValueError(f'the depth image is empty: {message.width} x {message.height}')
+        raise BadMessage(f'the depth image is empty: {message.width} x {message.height}')
     if message.step != message.width * np.dtype(np.float32).itemsize:
-        raise ValueError(f'{message.step} bytes a row of {message.width} pixels: it is padded')
+        raise BadMessage(f'{message.step} bytes a row of {message.width} pixels: it is padded')
     try:
         return _bridge.imgmsg_to_cv2(message, 'passthrough')
     except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f'the depth image is broken: {error}') from error
+        raise BadMessage(f'the depth image is broken: {error}') from error
 
 
 def color_image(message: Image) -> np.ndarray:
-    """Return a colour image as (H, W, 3) uint8 RGB; ValueError if it is none."""
+    """Return a colour image as (H, W, 3) uint8 RGB; BadMessage if it is none."""
     if message.encoding != 'rgb8':
-        raise ValueError(f'a colour image is rgb8, and not {message.encoding!r}')
+        raise BadMessage(f'a colour image is rgb8, and not {message.encoding!r}')
     width = 3 * message.width
     if message.step != width or len(message.data) != message.height * width or not message.data:
-        raise ValueError(
+        raise BadMessage(
             f'the colour image is broken: {message.width} x {message.height} pixels in '
             f'{len(message.data)} bytes'
         )
@@ -155,12 +160,47 @@ def exit_level(
 
 
 def body_velocity(message: TwistStamped) -> BodyVelocity:
-    """Return a command; ValueError if a number in it is none."""
+    """Return a command; BadMessage if it is not finite."""
     linear, turn = message.twist.linear, message.twist.angular.z
-    values = (linear.x, linear.y, linear.z, turn)
-    if not np.isfinite(values).all():
-        raise ValueError(f'a command of {values} cannot be flown')
-    return BodyVelocity(*values)
+    return BodyVelocity(*_finite('command', linear.x, linear.y, linear.z, turn))
+
+
+def position(message: Odometry) -> np.ndarray:
+    """Return the position (3,) [m]; BadMessage if it is not finite."""
+    p = message.pose.pose.position
+    return np.array(_finite('position', p.x, p.y, p.z))
+
+
+def orientation(message: Odometry) -> np.ndarray:
+    """Return the orientation (4,) x, y, z, w; BadMessage if it is not finite, or no rotation."""
+    q = message.pose.pose.orientation
+    values = np.array(_finite('orientation', q.x, q.y, q.z, q.w))
+    if not values.any():
+        raise BadMessage('the orientation is all zero')
+    return values
+
+
+def checked_outcome(message: Outcome) -> Outcome:
+    """Return an outcome; BadMessage if its numbers are not finite."""
+    _finite('reward', message.reward)
+    _finite('clearance', message.clearance)
+    return message
+
+
+def checked_exit_level(message: ExitLevel) -> ExitLevel:
+    """Return an exit level; BadMessage if it has no such exit or its numbers are not finite."""
+    if message.level >= message.num_levels:
+        raise BadMessage(f'exit {message.level} of {message.num_levels} exits, counted from 0')
+    _finite('confidence', message.confidence, message.threshold)
+    _finite('cost of a decision', message.macs_ratio, message.inference_time, message.latency)
+    return message
+
+
+def _finite(what: str, *values: float) -> tuple[float, ...]:
+    if not all(map(math.isfinite, values)):
+        shown = ', '.join(f'{value:g}' for value in values)
+        raise BadMessage(f'the {what} is not finite: {shown}')
+    return values
 
 
 def imu(reading: readings.Imu) -> Imu:

@@ -1,4 +1,4 @@
-"""Listens to a flight and keeps its statistics."""
+"""A node that listens to flights and keeps their statistics."""
 
 import threading
 
@@ -9,12 +9,13 @@ from rclpy.node import Node
 from rapid_nav.drone.flight_stats import DecisionRecord, FlightStats, Frame
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.subscribe import subscribe
 
 _UNREAD = 1000  # messages that may wait while a busy machine keeps us from reading
 
 
 class FlightListener(Node):
-    """Puts together what was said about the same image; `lock` guards the statistics."""
+    """Joins odometry and outcome of each image; `lock` guards the statistics."""
 
     def __init__(self, name: str, namespace: str) -> None:
         super().__init__(name, namespace=namespace)
@@ -22,22 +23,25 @@ class FlightListener(Node):
         self.lock = threading.Lock()
         self.odometry: dict[int, Odometry] = {}
         self.outcomes: dict[int, Outcome] = {}
-        self.create_subscription(Odometry, 'odom', self.on_odometry, _UNREAD)
-        self.create_subscription(Outcome, 'outcome', self.on_outcome, _UNREAD)
-        self.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, _UNREAD)
+        subscribe(self, Odometry, 'odom', self.on_odometry, _UNREAD)
+        subscribe(self, Outcome, 'outcome', self.on_outcome, _UNREAD)
+        subscribe(self, ExitLevel, 'exit_level', self.on_exit_level, _UNREAD)
 
     def on_odometry(self, message: Odometry) -> None:
-        """Keep where the drone was until its outcome is there too."""
+        """Store the odometry of an image until its outcome is there too."""
+        conversions.position(message)
         self.odometry[conversions.nanoseconds(message.header.stamp)] = message
         self.join()
 
     def on_outcome(self, message: Outcome) -> None:
-        """Keep an outcome until it is known where the drone was."""
+        """Store the outcome of an image until its odometry is there too."""
+        conversions.checked_outcome(message)
         self.outcomes[conversions.nanoseconds(message.header.stamp)] = message
         self.join()
 
     def on_exit_level(self, message: ExitLevel) -> None:
-        """Note a decision."""
+        """Store a decision."""
+        conversions.checked_exit_level(message)
         with self.lock:
             self.stats.add_decision(
                 DecisionRecord(
@@ -50,7 +54,7 @@ class FlightListener(Node):
             )
 
     def heard(self) -> int:
-        """Return how many frames and decisions have come so far."""
+        """Return the number of frames and decisions so far."""
         with self.lock:
             return len(self.stats.frames) + len(self.stats.decisions)
 
@@ -65,7 +69,7 @@ class FlightListener(Node):
             )
 
     def join(self) -> None:
-        """Note every frame of which both halves have come."""
+        """Add each frame of which both halves are there."""
         for stamp in sorted(self.odometry.keys() & self.outcomes.keys()):
             odometry, outcome = self.odometry.pop(stamp), self.outcomes.pop(stamp)
             p, v = odometry.pose.pose.position, odometry.twist.twist.linear

@@ -1,5 +1,6 @@
-"""Draws what the policy thinks: which way it could fly, which way it does, how soon it knew."""
+"""Draws the policy's decision: the directions it could fly, the one it does, and its exit."""
 
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, TwistStamped
 import numpy as np
 from rclpy.node import Node
@@ -10,6 +11,7 @@ from rapid_nav.drone.actions import ActionConfig, ActionGrid, BodyVelocity
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes.lib import conversions
+from rapid_nav.nodes.lib.subscribe import subscribe
 
 TOPIC = 'thought'
 _REACH = 1.2  # [m] from the drone to the directions drawn
@@ -20,32 +22,32 @@ _WHITE = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 
 
 class DecisionMarkers:
-    """Joins command and exit level of an image into markers around the drone, while watched."""
+    """Draws command and exit level of an image around the drone, while there are subscribers."""
 
     def __init__(self, node: Node) -> None:
-        self.command: TwistStamped | None = None
+        self.command: tuple[Time, BodyVelocity] | None = None  # of the image of this stamp
         self.level: ExitLevel | None = None
         self.markers = node.create_publisher(MarkerArray, TOPIC, 1)
-        node.create_subscription(TwistStamped, 'cmd_vel', self.on_command, 10)
-        node.create_subscription(ExitLevel, 'exit_level', self.on_exit_level, 10)
+        subscribe(node, TwistStamped, 'cmd_vel', self.on_command, 10)
+        subscribe(node, ExitLevel, 'exit_level', self.on_exit_level, 10)
 
     def on_command(self, message: TwistStamped) -> None:
-        """Take the way it flies."""
-        self.command = message
+        """Store the command."""
+        self.command = message.header.stamp, conversions.body_velocity(message)
         self.draw()
 
     def on_exit_level(self, message: ExitLevel) -> None:
-        """Take how early it knew."""
-        self.level = message
+        """Store the exit."""
+        self.level = conversions.checked_exit_level(message)
         self.draw()
 
     def draw(self) -> None:
         """Draw once both halves are of the same image."""
         command, level = self.command, self.level
-        if command is None or level is None or command.header.stamp != level.header.stamp:
+        if command is None or level is None or command[0] != level.header.stamp:
             return
         if self.markers.get_subscription_count():
-            self.markers.publish(decision_markers(level, conversions.body_velocity(command)))
+            self.markers.publish(decision_markers(level, command[1]))
 
 
 def decision_markers(level: ExitLevel, velocity: BodyVelocity) -> MarkerArray:
@@ -72,12 +74,12 @@ def text_of(level: ExitLevel) -> str:
 
 
 def _grid(action: int, velocity: BodyVelocity) -> Marker:
-    """Return a dot for each direction of the default grid, or a marker that takes them away."""
+    """Return a dot for each direction of the default grid, or a marker that deletes them."""
     directions = [_direction(v) for v in ActionGrid(ActionConfig()).velocities]
     dots = _marker('grid', Marker.SPHERE_LIST, _GREY)
     dots.scale.x = dots.scale.y = dots.scale.z = _DOT
     dots.points = [conversions.point(direction) for direction in directions]
-    # A network trained with another grid says so by flying elsewhere than action and grid tell.
+    # A network trained with another grid flies elsewhere than its action in this one.
     known = action < len(directions) and np.allclose(
         directions[action], _direction(velocity), atol=0.02
     )
@@ -87,7 +89,7 @@ def _grid(action: int, velocity: BodyVelocity) -> Marker:
 
 
 def _direction(velocity: BodyVelocity) -> np.ndarray:
-    """Return where a velocity leads, as long as all others (3,) [m]."""
+    """Return the direction of a velocity (3,) [m], of the same length for all."""
     along = np.array([velocity.forward, velocity.left, velocity.up])
     return _REACH * along / max(float(np.linalg.norm(along)), 1e-6)
 

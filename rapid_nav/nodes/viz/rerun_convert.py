@@ -1,4 +1,4 @@
-"""From our messages to what Rerun draws: the world, the drone, the images, the curves."""
+"""From our messages to Rerun's archetypes: the world, the drone, the images, the curves."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.exit_colors import BLUE, CRIMSON, exit_color, ORANGE
 from rapid_nav.msg import ExitLevel
+from rapid_nav.nodes.lib import conversions
 
 TIMELINE = 'flight time'
 FAR = 20.0  # [m] the depth image's darkest
@@ -35,7 +36,7 @@ CURVES = {
 
 
 def blueprint() -> rrb.Blueprint:
-    """Return how the window is divided."""
+    """Return the layout of the window."""
     confidence = ['exit/confidence', 'exit/threshold']
     return rrb.Blueprint(
         rrb.Horizontal(
@@ -85,7 +86,7 @@ def _plot(
 
 
 def styles() -> Iterator[tuple[str, Any]]:
-    """Yield what never changes: axes and the curves' names and colours."""
+    """Yield what is static: the axes, and the curves' names and colours."""
     yield 'world', rr.ViewCoordinates.RIGHT_HAND_Z_UP
     yield (
         'world/drone/axes',
@@ -100,7 +101,7 @@ def styles() -> Iterator[tuple[str, Any]]:
 
 
 def scene(message: MarkerArray) -> Iterator[tuple[str, Any]]:
-    """Yield a path and its shapes for each kind of thing in the world."""
+    """Yield an entity path and its shapes for each kind of marker."""
     groups: dict[tuple[str, int], list[Marker]] = defaultdict(list)
     for marker in message.markers:
         if marker.action == Marker.ADD:
@@ -123,7 +124,11 @@ def scene(message: MarkerArray) -> Iterator[tuple[str, Any]]:
 
 
 def trail(line: Marker) -> rr.LineStrips3D:
-    """Return the flown path, cut where its colour changes."""
+    """Return the flown path, cut where its colour changes; BadMessage if it is none."""
+    if not line.points or len(line.colors) != len(line.points):
+        raise conversions.BadMessage(
+            f'a path of {len(line.points)} points with {len(line.colors)} colours'
+        )
     points = [_xyz(point) for point in line.points]
     colors = [_bytes((c.r, c.g, c.b)) for c in line.colors]
     starts = [0, *(i for i in range(1, len(points)) if colors[i] != colors[i - 1])]
@@ -136,15 +141,15 @@ def trail(line: Marker) -> rr.LineStrips3D:
 
 
 def drone_pose(message: Odometry) -> rr.Transform3D:
-    """Return where the drone is."""
-    pose = message.pose.pose
+    """Return the drone's pose; BadMessage if it is not finite."""
     return rr.Transform3D(
-        translation=_xyz(pose.position), quaternion=rr.Quaternion(xyzw=_xyzw(pose.orientation))
+        translation=conversions.position(message),
+        quaternion=rr.Quaternion(xyzw=conversions.orientation(message)),
     )
 
 
 def arrow(velocity: BodyVelocity) -> rr.Arrows3D:
-    """Return where it is told to fly, in its body's frame."""
+    """Return the commanded direction, in the body's frame."""
     along = np.array([velocity.forward, velocity.left, velocity.up])
     length = max(float(np.linalg.norm(along)), 1e-6)
     return rr.Arrows3D.from_fields(vectors=[_REACH * along / length], radii=0.03)
@@ -174,7 +179,7 @@ def curve_points(message: ExitLevel) -> Iterator[tuple[str, float]]:
 
 
 def depth_image(metres: np.ndarray) -> rr.DepthImage:
-    """Return depth (H, W) [m] as whole millimetres, half the size; what is not seen is far."""
+    """Return depth (H, W) [m] as whole millimetres; what is not seen is far."""
     seen = np.nan_to_num(metres, nan=0.0, posinf=65.535, neginf=0.0)
     return rr.DepthImage(
         (np.clip(seen, 0.0, 65.535) * 1000).astype(np.uint16),
@@ -185,9 +190,8 @@ def depth_image(metres: np.ndarray) -> rr.DepthImage:
 
 
 def color_image(message: Image) -> Any:
-    """Return a colour image, compressed."""
-    pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
-    return rr.Image(pixels).compress(jpeg_quality=_JPEG_QUALITY)
+    """Return a colour image, compressed; BadMessage if it is none."""
+    return rr.Image(conversions.color_image(message)).compress(jpeg_quality=_JPEG_QUALITY)
 
 
 def _xyz(p: Any) -> tuple[float, float, float]:
@@ -199,5 +203,7 @@ def _xyzw(q: Any) -> tuple[float, float, float, float]:
 
 
 def _bytes(color: tuple[float, float, float]) -> tuple[int, int, int]:
-    red, green, blue = (round(255 * channel) for channel in color)
+    if not np.isfinite(color).all():
+        raise conversions.BadMessage(f'the colour {color} is not finite')
+    red, green, blue = (round(255 * min(max(channel, 0.0), 1.0)) for channel in color)
     return red, green, blue

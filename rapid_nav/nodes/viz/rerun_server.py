@@ -1,4 +1,4 @@
-"""The page in which a browser shows a flight: Rerun's own server, bound to where we say."""
+"""The page in which a browser shows a flight: Rerun's own server, at an address of our choice."""
 
 import os
 from pathlib import Path
@@ -10,22 +10,22 @@ import rerun_cli
 
 from rapid_nav.shutdown import end_with_parent
 
-_EVERYBODY = ('0.0.0.0', '::')
-_PATIENCE_S = 1.0
+_ANY_ADDRESS = ('0.0.0.0', '::')
+_END_TIMEOUT_S = 1.0
 
 
 class RerunServer:
     """
     Serves a page that shows the data served at another port, until closed.
 
-    The SDK could do this in our process, but only for everybody on the network.
+    The SDK could do this in our process, but only for the whole network.
     """
 
     def __init__(self, host: str, port: int, data_port: int) -> None:
-        name = socket.gethostname() if host in _EVERYBODY else host
+        name = socket.gethostname() if host in _ANY_ADDRESS else host
         data = f'rerun+http://{name}:{data_port}/proxy'
         self.address = f'http://{name}:{port}/?url={data.replace("+", "%2B")}'
-        # `python -m rerun` would be one process more, which leaves this one behind.
+        # `python -m rerun` would start this as a process of its own, and leave it behind.
         command = [
             str(Path(rerun_cli.__file__).with_name('rerun')),
             '--serve-web',
@@ -47,9 +47,9 @@ class RerunServer:
             webbrowser.open(self.address)
 
     def close(self) -> None:
-        """Serve no longer."""
+        """End the server."""
         self.server.terminate()
         try:
-            self.server.wait(_PATIENCE_S)
+            self.server.wait(_END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.server.kill()
