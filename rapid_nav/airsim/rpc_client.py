@@ -182,7 +182,8 @@ class _Connection:
 
 
 def _pack(message: list[Any]) -> bytes:
-    return msgpack.packb(message, default=_plain)
+    packed: bytes = msgpack.packb(message, default=_plain)
+    return packed
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
@@ -160,8 +161,14 @@ class AirSimBridge(Node):
         self.handoff.expire()
         yield from conditions(self.loop, self, self.began_at)
         yield from self.faults.conditions()
-        own = [self.odom, self.outcome, self.image if self.decides_on_rgb else self.depth]
-        yield from foreign_publishers(self, own + [self.clock] * (self.clock is not None))
+        own: list[Publisher] = [
+            self.odom,
+            self.outcome,
+            self.image if self.decides_on_rgb else self.depth,
+        ]
+        if self.clock:
+            own.append(self.clock)
+        yield from foreign_publishers(self, own)
 
 
 def work(bridge: AirSimBridge) -> None:

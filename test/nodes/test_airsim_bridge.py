@@ -7,6 +7,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from listener import Listener, wait_until
 from nav_msgs.msg import Odometry
+import numpy as np
 import pytest
 from rcl_interfaces.msg import Log
 import rclpy
@@ -25,10 +26,12 @@ from sensor_msgs.msg import (
 )
 from std_srvs.srv import Trigger
 
+from rapid_nav import geometry
 from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.msg import Outcome
 from rapid_nav.nodes.airsim_bridge import AirSimBridge, work
 from rapid_nav.nodes.lib import conversions
+from rapid_nav.sim.render.camera import slopes
 from rapid_nav.sim.server import Server
 from rapid_nav.sim.worlds.world import make_world
 
@@ -330,3 +333,75 @@ def test_pedras_flights_end_near_a_wall_before_it_is_touched(ros, simulator: Ser
     last = pilot.outcomes[-1]
     assert last.terminal and last.collision and last.reward == -1.0
     assert 0.5 < last.clearance < 0.07 * 19.6
+
+
+def test_a_service_that_takes_long_holds_up_neither_commands_nor_diagnostics(
+    ros, simulator: Server
+) -> None:
+    pilot = Pilot(ros, simulator.port).take_off()
+    client = pilot.node.create_client(Trigger, 'land')
+    assert client.wait_for_service(10)
+    answer = client.call_async(Trigger.Request())
+    wait_until(lambda: not pilot.bridge.loop.flying)
+    assert pilot.call('reset').message == 'land is still under way'
+    count = pilot.bridge.counts['commands_between_flights']
+
+    def is_heard() -> bool:
+        pilot.command(AHEAD)
+        return pilot.bridge.counts['commands_between_flights'] > count
+
+    wait_until(is_heard)
+    assert not answer.done()  # it lands meanwhile
+    wait_until(answer.done, 60)
+    assert answer.result().success
+
+
+def test_a_command_for_an_image_of_the_last_flight_opens_no_new_one(
+    ros, simulator: Server
+) -> None:
+    pilot = Pilot(ros, simulator.port, max_command_age=60.0).take_off()
+    old = conversions.nanoseconds(pilot.depth[-1].header.stamp)
+    flight = pilot.outcomes[-1].flight
+    assert pilot.call('reset').success
+    wait_until(lambda: pilot.outcomes[-1].flight == flight + 1)
+    for _ in range(10):
+        pilot.commands.publish(conversions.command(BodyVelocity(forward=5.0), old))
+    wait_until(lambda: pilot.bridge.counts['commands_between_flights'] >= 1)
+    count = len(pilot.odom)
+    wait_until(lambda: len(pilot.odom) > count + 5)
+    assert pilot.speed() < 0.2
+
+
+def test_the_camera_matrix_projects_the_simulators_rays_to_their_own_pixels(
+    ros, simulator: Server
+) -> None:
+    pilot = Pilot(ros, simulator.port, lockstep=True).take_off()
+    info = wait_until(lambda: pilot.info and pilot.info[-1])
+    assert (info.k[2], info.k[5]) == (127.5, 71.5)
+    u, v = slopes(info.width, info.height, math.pi / 2)
+    rays = np.stack([*np.meshgrid(u, v), np.ones((info.height, info.width))], axis=-1)
+    pixels = rays @ np.reshape(info.k, (3, 3)).T
+    columns, rows = np.meshgrid(np.arange(info.width), np.arange(info.height))
+    np.testing.assert_allclose(pixels[..., 0], columns, atol=1e-9)
+    np.testing.assert_allclose(pixels[..., 1], rows, atol=1e-9)
+
+
+def test_the_floor_seen_through_camera_info_lies_flat_and_at_its_height(
+    ros, simulator: Server
+) -> None:
+    pilot = Pilot(ros, simulator.port, lockstep=True).take_off()
+    info = wait_until(lambda: pilot.info and pilot.info[-1])
+    depth = conversions.depth_image(pilot.depth[-1])
+    pose = pilot.odom[-1].pose.pose
+    inverse = np.linalg.inv(np.reshape(info.k, (3, 3)))
+    column = info.width // 2
+    heights = []
+    for row in range(info.height - 20, info.height, 4):  # below the horizon: the floor
+        x, y, z = inverse @ (column, row, 1.0) * depth[row, column]
+        o = pose.orientation
+        ahead = np.array([z, -x, -y])  # optical to body
+        mount = pilot.bridge.loop.camera.mount
+        turned = geometry.rotate(np.roll(mount.orientation, 1), ahead) + mount.position
+        up = geometry.rotate(np.array([o.w, o.x, o.y, o.z]), turned)[2]
+        heights.append(pose.position.z + up)
+    assert np.ptp(heights) < 0.002, heights

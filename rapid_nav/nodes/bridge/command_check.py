@@ -22,17 +22,20 @@ def checked(
     frame = message.header.frame_id
     if frame not in ('', conversions.BASE):
         why = f'in frame {frame!r}, and not in the body frame {conversions.BASE!r}'
-        return _refuse('foreign_frame_commands', why, faults)
+        _refuse('foreign_frame_commands', why, faults)
+        return None
     try:
         velocity = conversions.body_velocity(message)
     except ValueError as error:
-        return _refuse('non_finite_commands', str(error), faults)
+        _refuse('non_finite_commands', str(error), faults)
+        return None
     if now_ns is not None:
         age = (now_ns - conversions.nanoseconds(message.header.stamp)) / 1e9
         if abs(age) > config.max_command_age:
             when = f'{age:.1f} s older' if age > 0 else f'{-age:.1f} s newer'
             why = f'stamped {when} than the newest image; stamp it with its image or with /clock'
-            return _refuse('old_commands' if age > 0 else 'future_commands', why, faults)
+            _refuse('old_commands' if age > 0 else 'future_commands', why, faults)
+            return None
     return _limited(velocity, config, faults)
 
 
@@ -53,4 +56,5 @@ def _limited(velocity: BodyVelocity, config: BridgeConfig, faults: Faults) -> Bo
     )
     share = min(1.0, config.max_speed / speed) if speed else 1.0
     limit = config.max_yaw_rate
-    return BodyVelocity(*(share * one for one in along), max(-limit, min(turn, limit)))
+    forward, left, up = (share * one for one in along)
+    return BodyVelocity(forward, left, up, max(-limit, min(turn, limit)))

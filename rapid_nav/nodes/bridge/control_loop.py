@@ -79,7 +79,7 @@ class ControlLoop:
 
     def frames(
         self, recorded: Callable[[], bool], wants_rgb: Callable[[], bool]
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         """
         Yield what is to be published, until the flights are over or `running` says no.
 
@@ -270,9 +270,9 @@ class ControlLoop:
         self._ground()
         self.handoff.close()
         if self.drone:
-            for last in (self.drone.hover, lambda: self.drone and self.drone.pause(False)):
-                with contextlib.suppress(RPCError, OSError):
-                    last()
+            with contextlib.suppress(RPCError, OSError):
+                self.drone.hover()
+                self.drone.pause(False)
             self.drone.close()
 
     def _drone(self) -> AirSimDrone:

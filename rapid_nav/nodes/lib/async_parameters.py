@@ -1,61 +1,128 @@
-"""Parameters whose change needs work: it is done in a thread while the node goes on."""
+"""Parameter services that prepare a change in a thread while the node goes on."""
 
 from collections.abc import Callable, Sequence
 import threading
 from typing import Any
 
 from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    GetParameterTypes,
+    ListParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.exceptions import ParameterNotDeclaredException, ParameterUninitializedException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.parameter_service import ParameterService
+from rclpy.qos import qos_profile_parameters
 from rclpy.task import Future
 
+_UNKNOWN = (ParameterNotDeclaredException, ParameterUninitializedException)
 
-class AsyncParameterService(ParameterService):
+
+class AsyncParameterService:
     """
-    The standard parameter services, but with a word beforehand to who must prepare.
+    The standard parameter services of a node that is made without them.
 
     `prepare` gets the new values in a thread of its own; they are set, and so accepted or
-    refused, when it returns, between two callbacks. Its node is made without the usual services,
-    and what must go on meanwhile has a callback group of its own.
+    refused, when it returns, between two callbacks. The services share a callback group, so what
+    must go on meanwhile belongs in another one.
     """
 
     def __init__(self, node: Node, prepare: Callable[[dict[str, Any]], None]) -> None:
-        before = len(list(node.services))
-        super().__init__(node)
+        self._node, self._prepare = node, prepare
         group = MutuallyExclusiveCallbackGroup()
-        for service in list(node.services)[before:]:
-            service.callback_group = group
-            group.add_entity(service)
-        self._prepare = prepare
+        services: tuple[tuple[type, str, Callable[..., Any]], ...] = (
+            (DescribeParameters, 'describe_parameters', self._describe),
+            (GetParameters, 'get_parameters', self._get),
+            (GetParameterTypes, 'get_parameter_types', self._types),
+            (ListParameters, 'list_parameters', self._list),
+            (SetParameters, 'set_parameters', self._set),
+            (SetParametersAtomically, 'set_parameters_atomically', self._set_atomically),
+        )
+        for kind, name, callback in services:
+            node.create_service(
+                kind,
+                f'{node.get_name()}/{name}',
+                callback,
+                qos_profile=qos_profile_parameters,
+                callback_group=group,
+            )
 
-    async def _set_parameters_callback(
+    # As in rclpy, a request with an unknown name is answered by an empty list.
+
+    def _describe(
+        self, request: DescribeParameters.Request, response: DescribeParameters.Response
+    ) -> DescribeParameters.Response:
+        try:
+            response.descriptors = self._node.describe_parameters(request.names)
+        except _UNKNOWN:
+            response.descriptors = []
+        return response
+
+    def _get(
+        self, request: GetParameters.Request, response: GetParameters.Response
+    ) -> GetParameters.Response:
+        try:
+            found = self._node.get_parameters(request.names)
+            response.values = [parameter.get_parameter_value() for parameter in found]
+        except _UNKNOWN:
+            response.values = []
+        return response
+
+    def _types(
+        self, request: GetParameterTypes.Request, response: GetParameterTypes.Response
+    ) -> GetParameterTypes.Response:
+        try:
+            response.types = self._node.get_parameter_types(request.names)
+        except _UNKNOWN:
+            response.types = []
+        return response
+
+    def _list(
+        self, request: ListParameters.Request, response: ListParameters.Response
+    ) -> ListParameters.Response:
+        response.result = self._node.list_parameters(request.prefixes, request.depth)
+        return response
+
+    async def _set(
         self, request: SetParameters.Request, response: SetParameters.Response
     ) -> SetParameters.Response:
         await self._prepared(request.parameters)
-        return super()._set_parameters_callback(request, response)
+        response.results = [self._result([one]) for one in request.parameters]
+        return response
 
-    async def _set_parameters_atomically_callback(
+    async def _set_atomically(
         self, request: SetParametersAtomically.Request, response: SetParametersAtomically.Response
     ) -> SetParametersAtomically.Response:
         await self._prepared(request.parameters)
-        return super()._set_parameters_atomically_callback(request, response)
+        response.result = self._result(request.parameters)
+        return response
 
-    def _prepared(self, parameters: Sequence[ParameterMessage]) -> Future:
+    def _result(self, messages: Sequence[ParameterMessage]) -> SetParametersResult:
+        """Set parameters, all or none."""
+        parameters = [Parameter.from_parameter_msg(message) for message in messages]
+        try:
+            return self._node.set_parameters_atomically(parameters)
+        except ParameterNotDeclaredException as error:
+            return SetParametersResult(successful=False, reason=str(error))
+
+    def _prepared(self, messages: Sequence[ParameterMessage]) -> Future:
         """Return what is done as soon as everything is prepared."""
-        values = {p.name: Parameter.from_parameter_msg(p).value for p in parameters}
-        done: Future = Future()
+        values = {one.name: Parameter.from_parameter_msg(one).value for one in messages}
+        done = Future()
 
         def work() -> None:
             try:
                 self._prepare(values)
             finally:
                 done.set_result(None)
-                executor = self._get_node().executor
-                if executor is not None:
-                    executor.wake()  # it sleeps until something happens
+                if self._node.executor is not None:
+                    self._node.executor.wake()  # it sleeps until something happens
 
         threading.Thread(target=work, daemon=True).start()
         return done

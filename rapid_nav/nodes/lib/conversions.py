@@ -54,7 +54,7 @@ def time(stamp_ns: int) -> Time:
 
 def nanoseconds(stamp: Time) -> int:
     """Return a stamp as nanoseconds."""
-    return stamp.sec * 10**9 + stamp.nanosec
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
 def image(pixels: np.ndarray, stamp_ns: int, frame: str = CAMERA_OPTICAL) -> Image:
@@ -83,7 +83,8 @@ def depth_image(message: Image) -> np.ndarray:
     if message.step != message.width * np.dtype(np.float32).itemsize:
         raise BadMessage(f'{message.step} bytes a row of {message.width} pixels: it is padded')
     try:
-        return _bridge.imgmsg_to_cv2(message, 'passthrough')
+        depth: np.ndarray = _bridge.imgmsg_to_cv2(message, 'passthrough')
+        return depth
     except (TypeError, ValueError, AttributeError) as error:
         raise BadMessage(f'the depth image is broken: {error}') from error
 
