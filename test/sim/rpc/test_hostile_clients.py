@@ -12,7 +12,6 @@ import threading
 import time
 from typing import Any
 
-import airsim
 import msgpack
 import numpy as np
 import pytest
@@ -416,17 +415,16 @@ def test_a_vehicle_whose_state_is_not_finite_is_reset_and_says_so(
     drone = connect(port=meadow_server.port)
     assert drone.take_off()
     engine = meadow_server.engine
-    motion = drone._client.moveToPositionAsync(50, 0, -5, 1)
-    drone.step(0.3)
-    with engine.lock:
-        engine.state.velocity[0, 1] = np.nan
-    drone.step(0.1)
-    with pytest.raises(RPCError, match='SimpleFlight was no longer finite; it was reset'):
-        motion.get(PATIENCE)
+    with Client(meadow_server.port) as client:
+        client.ask('moveToPosition', 50.0, 0.0, -5.0, 1.0, 99.0, 0, {}, -1.0, 1.0, '')
+        drone.step(0.3)
+        with engine.lock:
+            engine.state.velocity[0, 1] = np.nan
+        drone.step(0.1)
+        assert 'SimpleFlight was no longer finite; it was reset' in client.answer()[2]
     assert 'SimpleFlight is no longer finite' in caplog.text
     sense = drone.sense()
     assert sense.landed
     assert np.isfinite(sense.position).all()
     assert drone.take_off()
-    drone._client.simSetVehiclePose(airsim.Pose(), True)
     drone.close()
