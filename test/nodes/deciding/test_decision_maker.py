@@ -44,9 +44,9 @@ def test_a_budget_of_milliseconds_leaves_earlier_than_none(checkpoint: Path) -> 
 
 def test_what_came_too_late_is_answered_by_the_first_exit(checkpoint: Path) -> None:
     rng = np.random.default_rng(0)
-    maker = make_decision_maker(PolicyConfig(checkpoint=str(checkpoint), deadline_ms=60_000.0))
+    maker = make_decision_maker(PolicyConfig(checkpoint=str(checkpoint), deadline_ms=10_000.0))
     assert maker.decide(look(rng)).decision.level == 2
-    assert maker.decide(look(rng), waited=61.0).decision.level == 0
+    assert maker.decide(look(rng), waited=11.0).decision.level == 0
     assert maker.state()['late'] == '1'
 
 
