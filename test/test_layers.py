@@ -24,13 +24,14 @@ ROS = {
     'visualization_msgs',
     'rapid_nav.msg',
 }
-FOR_ALL = ('options', 'ports', 'shutdown', 'world_names')
+FOR_ALL = ('atomic_write', 'options', 'ports', 'shutdown', 'world_names')
 # The folders, and what each may import beside the standard library and itself. A longer name adds
 # to a shorter one.
 MAY_IMPORT = {
     'options': set(),
     'resources': set(),
     'version': set(),
+    'atomic_write': set(),
     'exit_options': {'rapid_nav.options'},
     'exit_colors': set(),
     'world_names': set(),
@@ -50,6 +51,8 @@ MAY_IMPORT = {
         'rapid_nav.exit_colors',
         'rapid_nav.simulated_time',
     },
+    'drone.networks': {'rapid_nav.agent.config', 'rapid_nav.inference.network_config'},
+    'drone.online_config': {'rapid_nav.agent.config'},
     'airsim': {'msgpack', 'numpy', 'rapid_nav.drone', 'rapid_nav.geometry', 'rapid_nav.options'},
     'sim': {
         'numpy',

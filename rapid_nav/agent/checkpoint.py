@@ -9,13 +9,13 @@ import safetensors.torch
 import torch
 
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.atomic_write import write_atomically
 from rapid_nav.inference import policy_package
 from rapid_nav.inference.checkpoint_format import (
     broken,
     CheckpointError,
     CheckpointMetadata,
     read_weights,
-    write_atomically,
 )
 from rapid_nav.inference.policy_package import PolicyPackage
 

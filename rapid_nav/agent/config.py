@@ -67,111 +67,112 @@ class AgentConfig:
     )
     full_share: float = setting(
         0.6,
-        'In this share of the training, at its start, the full path learns, and then one '
-        'branch after another (mode paper).',
+        'Share of the run, at its start, in which the full path learns; then one branch after '
+        'another does (mode paper).',
         low=0.0,
         high=1.0,
     )
-    discount: float = setting(
-        0.98, 'A reward one decision later counts this share.', low=0.0, high=1.0
-    )
-    n_step: int = setting(5, 'So many rewards are summed before bootstrapping.', low=1, high=20)
+    discount: float = setting(0.98, 'Discount of rewards per decision.', low=0.0, high=1.0)
+    n_step: int = setting(5, 'Rewards summed before bootstrapping.', low=1, high=20)
     double: bool = setting(
-        True, 'The next action is chosen online and valued by the target network.'
+        True, 'Double Q-learning: the online network chooses, the target network evaluates.'
     )
     quantiles: int = setting(
         1,
-        'The full path learns so many quantiles of the return and acts by their mean; 1: by '
-        'expected values alone.',
+        'Quantiles of the return that the full path learns; 1 learns expected values alone.',
         low=1,
         high=1000,
     )
     noisy: float = setting(
         0.0,
-        "Noise explores, on the full path's dense layers, with this sigma at first and "
-        'learnt ones later; 0 is none.',
+        "Initial sigma of the learnt noise on the full path's dense layers; 0 adds none.",
         low=0.0,
         high=10.0,
     )
-    learning_rate: float = setting(3e-4, 'Adam takes steps of this size.', low=0.0, high=1.0)
+    learning_rate: float = setting(3e-4, "Adam's learning rate at the start.", low=0.0, high=1.0)
     learning_rate_end: float = setting(
-        0.1,
-        "At the end, Adam's steps have this share of their size at the start.",
-        low=0.0,
-        high=1.0,
+        0.1, 'Learning rate at the end, as a share of that at the start.', low=0.0, high=1.0
     )
-    adam_epsilon: float = setting(1e-5, "Adam's epsilon is this.", low=0.0, high=1.0)
-    batch_size: int = setting(64, 'An update learns from so many transitions.', low=1, high=65536)
-    max_grad_norm: float = setting(10.0, 'The norm of gradients is clipped to this.', low=0.0)
-    target_period: int = setting(
-        500, 'So many updates lie between two copies to the target network.', low=1
-    )
+    adam_epsilon: float = setting(1e-5, "Adam's epsilon.", low=0.0, high=1.0)
+    batch_size: int = setting(64, 'Transitions per update.', low=1, high=65536)
+    max_grad_norm: float = setting(10.0, 'Norm that gradients are clipped to.', low=0.0)
+    target_period: int = setting(500, 'Updates between copies to the target network.', low=1)
     priority_exponent: float = setting(
         0.5,
-        'Replay is prioritised by the TD error to this power; 0 is uniform.',
+        'Exponent of the TD error in replay priorities; 0 samples uniformly.',
         low=0.0,
         high=1.0,
     )
     importance_exponent: float = setting(
         0.4,
-        'Importance weights have this exponent at the start, and 1 at the end.',
+        'Exponent of the importance weights at the start; it is 1 at the end.',
         low=0.0,
         high=1.0,
     )
     regret_tolerance: float = setting(
-        0.02, "Confidence is about a branch's action losing at most this much Q-value.", low=0.0
+        0.02, "Largest regret of a branch's action that its confidence counts as right.", low=0.0
     )
     distil_temperature: float = setting(
-        0.5, 'The teacher is softened by so many mean advantages of the batch.', low=1e-3
+        0.5, 'Temperature of distillation, in mean absolute advantages of the batch.', low=1e-3
     )
-    confidence_weight: float = setting(1.0, 'The confidence loss has this weight.', low=0.0)
+    confidence_weight: float = setting(1.0, 'Weight of the confidence loss.', low=0.0)
 
     def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How long and on what schedule a training runs."""
+class ScheduleConfig:
+    """How long a training run learns and on what schedule."""
 
-    steps: int = setting(700_000, 'The environments make so many steps in all.', low=1)
-    num_envs: int = setting(64, 'So many environments step together.', low=1)
-    steps_per_update: int = setting(
-        32, 'So many environment steps are made for each update.', low=1
-    )
-    replay_size: int = setting(300_000, 'The replay keeps so many transitions.', low=1)
-    learning_starts: int = setting(10_000, 'So many steps come before the first update.', low=0)
-    epsilon_start: float = setting(
-        1.0, 'At the start, this share of the actions is random.', low=0.0, high=1.0
-    )
-    epsilon_end: float = setting(
-        0.02, 'In the end, this share of the actions is random.', low=0.0, high=1.0
-    )
+    steps: int = setting(700_000, 'Environment steps in all, over all environments.', low=1)
+    steps_per_update: int = setting(32, 'Environment steps per update.', low=1)
+    replay_size: int = setting(300_000, 'Transitions in the replay buffer.', low=1)
+    learning_starts: int = setting(10_000, 'Environment steps before the first update.', low=0)
+    epsilon_start: float = setting(1.0, 'Share of random actions at the start.', low=0.0, high=1.0)
+    epsilon_end: float = setting(0.02, 'Share of random actions at the end.', low=0.0, high=1.0)
     epsilon_share: float = setting(
-        0.05, 'Exploration falls over this share of the steps.', low=0.0, high=1.0
-    )
-    early_share: float = setting(
-        0.5, 'Early exits fly this share of the environments while training.', low=0.0, high=1.0
+        0.05, 'Share of the steps over which exploration falls.', low=0.0, high=1.0
     )
     distil_share: float = setting(
         0.3,
-        'In this share of the steps, at the end, the full path stands still and its branches '
-        'learn from it on what they meet (mode rapid).',
+        'Share of the steps, at the end, in which the full path is frozen and only its branches '
+        'learn (mode rapid).',
         low=0.0,
         high=1.0,
     )
     patience: int = setting(
         5000,
-        'A training stops after so many updates with dead units, or with collapsed or '
-        'exploded Q-values; 0: never.',
+        'Updates with dead units, or with collapsed or exploded Q-values, after which training '
+        'stops; 0 turns the check off.',
         low=0,
     )
-    seed: int = setting(0, 'Network, exploration and environments have this seed.', low=0)
-    threads: int = setting(1, 'PyTorch uses so many threads.', low=1)
-    device: str = setting('cpu', "PyTorch computes on this device, 'cpu' or 'cuda'.")
+    seed: int = setting(0, 'Seed of network, exploration and environments.', low=0)
+    threads: int = setting(1, 'Threads that PyTorch uses.', low=1)
+    device: str = setting('cpu', "PyTorch device, 'cpu' or 'cuda'.")
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """These settings alone, without those of classes made of this one, as JSON values."""
+        return {name: getattr(self, name) for name in fields_of(ScheduleConfig)}
+
+
+@dataclass(frozen=True)
+class TrainConfig(ScheduleConfig):
+    """How a training run in simulated environments proceeds."""
+
+    num_envs: int = setting(64, 'Environments that step together.', low=1)
+    early_share: float = setting(
+        0.5, 'Share of the environments in which early exits act.', low=0.0, high=1.0
+    )
+
+
+def fields_of(config: Any) -> list[str]:
+    """Return the names of a settings dataclass's fields."""
+    return [field.name for field in dataclasses.fields(config)]
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Signs that a training has gone wrong: dead units, Q-values that say nothing or explode."""
+"""Divergence: dead units, and Q-values that collapse or explode."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,26 +13,27 @@ LEAST_SPREAD = 0.01  # of Q-values over states, in standard deviations of the re
 MOST_Q = 2.0  # in returns that no policy can exceed
 
 
-class HopelessTraining(ValueError):
-    """A training that has shown the same fault for long; the message names it and the remedy."""
+class DivergedTraining(ValueError):
+    """A training run that has shown the same fault for long; the message says what to do."""
 
 
 @torch.no_grad()
 def signs(network: EarlyExitNetwork, observation: torch.Tensor) -> dict[str, float]:
     """
-    Return how well the full path of a network is, by observations (B, C, H, W) it has met.
+    Return signs of divergence of a network's full path on observations (B, C, H, W).
 
-    `dead_units`: the share of the units of its worst layer that none of them wakes (a channel of
-    a convolution is one unit). `q_max`: the largest absolute Q-value. `q_spread`: the standard
-    deviation over the observations of the action's Q-value for which it is largest.
+    `dead_units`: the share of units that no observation activates, in the layer where it is
+    largest (a channel of a convolution is one unit). `q_max`: the largest absolute Q-value.
+    `q_spread`: the standard deviation of Q-values over the observations, for the action with the
+    largest one.
     """
     dead: list[float] = []
 
-    def look(_layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+    def count(_layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
         units = output.transpose(0, 1).flatten(1)  # (units, B...)
         dead.append(float((units <= 0).all(dim=1).float().mean()))
 
-    hooks = [layer.register_forward_hook(look) for layer in _before_relus(network)]
+    hooks = [layer.register_forward_hook(count) for layer in _before_relus(network)]
     try:
         q_values = network(observation)
     finally:
@@ -46,7 +47,7 @@ def signs(network: EarlyExitNetwork, observation: torch.Tensor) -> dict[str, flo
 
 
 def _before_relus(network: EarlyExitNetwork) -> list[nn.Module]:
-    """Return the layers of the full path whose output a ReLU cuts."""
+    """Return the layers of the full path that a ReLU follows."""
     layers: list[nn.Module] = [
         layer
         for level, trunk in enumerate(network.trunks)
@@ -60,45 +61,44 @@ def _before_relus(network: EarlyExitNetwork) -> list[nn.Module]:
     ]
 
 
-class Watch:
+class DivergenceWatch:
     """
-    Tells a hopeless training by signs that last; it knows nothing of the task.
+    Ends a training run whose signs of divergence last; it knows nothing of the task.
 
     No policy's return exceeds the largest reward over 1 - discount, so Q-values far above it
-    have exploded; Q-values that differ less than the rewards by orders have collapsed.
+    have exploded; Q-values that differ by orders less than the rewards have collapsed.
     """
 
     def __init__(self, discount: float, patience: int) -> None:
-        self.discount, self.patience = discount, patience  # updates; 0: for ever
+        self.discount, self.patience = discount, patience  # updates; 0: no limit
         self.since: dict[str, int] = {}  # update at which each present fault was first seen
 
-    def look(
+    def check(
         self, updates: int, seen: Mapping[str, float], reward_max: float, reward_spread: float
-    ) -> str:
-        """Take what `signs` returned after so many updates; say why to stop, '' not to."""
+    ) -> None:
+        """Take `signs` at this number of updates; DivergedTraining if a fault has lasted."""
         present = self.faults(seen, reward_max, reward_spread)
         self.since = {fault: self.since.get(fault, updates) for fault in present}
         for fault, first in self.since.items():
             if self.patience and updates - first >= self.patience:
-                return (
-                    f'stopped a hopeless training: {fault}, for the last {updates - first} '
-                    'updates; start anew, into another folder, with a smaller '
-                    'agent.learning_rate or a larger agent.adam_epsilon (train.patience 0 lets '
-                    'it go on)'
+                raise DivergedTraining(
+                    f'stopped a training run that diverged: {fault}, for the last '
+                    f'{updates - first} updates; start anew, into another folder, with a smaller '
+                    'agent.learning_rate or a larger agent.adam_epsilon (train.patience 0 turns '
+                    'this check off)'
                 )
-        return ''
 
     def faults(
         self, seen: Mapping[str, float], reward_max: float, reward_spread: float
     ) -> list[str]:
-        """Return what is wrong, in words that stay the same while it lasts."""
+        """Return the faults, in words that stay the same while they last."""
         found = []
         if seen['dead_units'] >= MOST_DEAD:
             found.append(f'at least {MOST_DEAD:.0%} of the units of a layer are dead')
         if seen['q_spread'] < LEAST_SPREAD * reward_spread:
-            found.append('the Q-values have collapsed: they are the same whatever is seen')
+            found.append('the Q-values have collapsed: they hardly depend on the observation')
         bound = reward_max / max(1.0 - self.discount, 1e-9)
-        # Not "greater": it is not a number, either, when it has quite exploded.
+        # Not "greater": NaN has exploded, too.
         if reward_max > 0 and not seen['q_max'] <= MOST_Q * bound:
             found.append(f'the Q-values have exploded beyond the {bound:.3g} that can be earned')
         return found

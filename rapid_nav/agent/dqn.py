@@ -1,28 +1,74 @@
 """The learner: one update of the Q-network and of its exits, and how it acts meanwhile."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 import copy
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from rapid_nav.agent import training_state
 from rapid_nav.agent.config import AgentConfig
-from rapid_nav.agent.dqn_extras import Aids
-from rapid_nav.agent.losses import distillation_loss, regression_loss
+from rapid_nav.agent.losses import distillation_loss, regression_loss, regret
 from rapid_nav.agent.network import Answer, EarlyExitNetwork
+from rapid_nav.agent.noisy_layers import NoisyLayers
+from rapid_nav.agent.quantile_head import QuantileHead
 from rapid_nav.agent.replay import Batch
+from rapid_nav.agent.training_state import part, with_prefix
 
 
-class Acts(NamedTuple):
-    """What the exits of a network would do."""
+class GreedyActions(NamedTuple):
+    """The greedy action of every exit of a network."""
 
-    actions: np.ndarray  # (L, B), each exit's greedy ones
+    actions: np.ndarray  # (L, B)
     confidences: np.ndarray  # (L, B) in [0, 1]
     q_values: np.ndarray  # (B, A) of the full path
+
+
+class TrainedNetwork(nn.Module):
+    """A network and what its full path learns with but is shipped without, none by default."""
+
+    def __init__(self, network: EarlyExitNetwork, config: AgentConfig) -> None:
+        super().__init__()
+        self.network = network
+        hidden, num_actions = network.config.stages[-1].hidden, network.config.num_actions
+        self.quantile_head = (
+            QuantileHead(hidden, num_actions, config.quantiles) if config.quantiles > 1 else None
+        )
+        self.noisy_layers = (
+            NoisyLayers(network.heads[-1], config.noisy) if config.noisy > 0 else None
+        )
+
+    @contextmanager
+    def noisy(self, each: bool = False) -> Iterator[None]:
+        """Add noise to the full path, if that is asked for; see `NoisyLayers.added_to`."""
+        if self.noisy_layers is None:
+            yield
+            return
+        with self.noisy_layers.added_to(self.network.heads[-1], each):
+            yield
+
+    def returns(
+        self, q_values: torch.Tensor, hidden: torch.Tensor, actions: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the quantiles (B, N) of actions (B,), or their Q-values (B, 1), of (B, A)."""
+        chosen = q_values.gather(1, actions[:, None])
+        if self.quantile_head is None:
+            return chosen
+        quantiles: torch.Tensor = self.quantile_head(chosen.squeeze(1), hidden, actions)
+        return quantiles
+
+    def extra_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that are not the network's own."""
+        return [
+            parameter
+            for module in (self.quantile_head, self.noisy_layers)
+            if module is not None
+            for parameter in module.parameters()
+        ]
 
 
 class Learner:
@@ -34,8 +80,6 @@ class Learner:
     ``joint`` and ``paper``: branches learn by Q-learning on the same Bellman targets and their
     confidence is the probability of agreeing with the full path; ``paper`` trains the full path
     first and then each branch in turn behind a frozen one, ``joint`` everything at once.
-
-    ``aids`` are what settings add to the full path while it learns: quantiles and noise.
     """
 
     def __init__(
@@ -43,19 +87,22 @@ class Learner:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self.network = network.to(  # type: ignore[call-overload]  # the stubs lack the format
-            self.device, memory_format=torch.channels_last
-        )
-        self.target = copy.deepcopy(self.network).requires_grad_(False)
-        self.aids = Aids(self.network, config).to(self.device)
-        self.target_aids = copy.deepcopy(self.aids).requires_grad_(False)
+        self.online = TrainedNetwork(
+            network.to(  # type: ignore[call-overload]  # the stubs lack the format
+                self.device, memory_format=torch.channels_last
+            ),
+            config,
+        ).to(self.device)
+        self.target = copy.deepcopy(self.online).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
-            [*self.network.parameters(), *self.aids.parameters()],
-            lr=config.learning_rate,
-            eps=config.adam_epsilon,
-            fused=True,
+            self.online.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True
         )
         self.updates = 0
+
+    @property
+    def network(self) -> EarlyExitNetwork:
+        """The network that learns, as it is shipped."""
+        return self.online.network
 
     def to_float(self, observation: np.ndarray) -> torch.Tensor:
         """Return an observation (B, C, H, W) as the network reads it; uint8 becomes [0, 1]."""
@@ -64,17 +111,17 @@ class Learner:
         return tensor.to(torch.float32, memory_format=torch.channels_last) / scale
 
     @torch.no_grad()
-    def act(self, observation: np.ndarray, explore: bool = False) -> Acts:
+    def act(self, observation: np.ndarray, explore: bool = False) -> GreedyActions:
         """
-        Return what each exit would do with observations (B, C, H, W), and how sure it is.
+        Return the action of each exit for observations (B, C, H, W), and its confidence.
 
-        With ``explore``, the full path has noise of its own for each, if it is a noisy one.
+        With ``explore``, noisy layers draw noise for each observation.
         """
-        with self.aids.noisy(self.network, each=True) if explore else nullcontext():
+        with self.online.noisy(each=True) if explore else nullcontext():
             answers = list(self.network.answers(self.to_float(observation)))
         actions = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])
         confidences = torch.stack([torch.sigmoid(answer.confidence_logit) for answer in answers])
-        return Acts(
+        return GreedyActions(
             actions.cpu().numpy(), confidences.cpu().numpy(), answers[-1].q_values.cpu().numpy()
         )
 
@@ -86,13 +133,13 @@ class Learner:
         """
         with torch.no_grad():
             s_t = self.to_float(batch.s_t)
-            with self.target_aids.noisy(self.target):
-                answer, hidden = self.target.full_path(s_t)
+            with self.target.noisy():
+                answer, hidden = self.target.network.full_path(s_t)
             chooser = answer.q_values  # (B, A)
             if self.config.double:
-                with self.aids.noisy(self.network):
+                with self.online.noisy():
                     chooser = self.network(s_t)
-            returns = self.target_aids.returns(answer.q_values, hidden, chooser.argmax(dim=1))
+            returns = self.target.returns(answer.q_values, hidden, chooser.argmax(dim=1))
             r_t = torch.from_numpy(batch.r_t).to(self.device)
             discount_t = torch.from_numpy(batch.discount_t).to(self.device)
             return r_t[:, None] + discount_t[:, None] * returns
@@ -106,14 +153,14 @@ class Learner:
         targets = self.bellman_targets(batch)  # (B, N)
         goal = targets.mean(dim=1)  # (B,)
         actions = torch.from_numpy(batch.a_tm1).to(self.device)
-        weights = torch.from_numpy(batch.weights).to(self.device)
+        weights = torch.from_numpy(batch.importance_weights).to(self.device)
         isolate = self.config.mode != 'joint'
         observation = self.to_float(batch.s_tm1)
-        with self.aids.noisy(self.network):
+        with self.online.noisy():
             answers, hidden = zip(
                 *self.network.answers_with_hidden(observation, isolate), strict=True
             )
-        teacher = self._teacher(answers, observation)
+        teacher_q = self._noiseless(answers[-1], observation)
         phase = self._phase(progress, len(answers))
         losses: list[torch.Tensor] = []
         metrics: dict[str, float] = {}
@@ -128,7 +175,7 @@ class Learner:
                 td_error = error if last or phase == level else td_error
                 loss = (
                     regression_loss(
-                        self.aids.returns(answer.q_values, hidden[level], actions), targets
+                        self.online.returns(answer.q_values, hidden[level], actions), targets
                     )
                     if last
                     else regression_loss(chosen, goal[:, None])
@@ -140,54 +187,57 @@ class Learner:
                         'q': float(chosen.detach().mean()),
                     }
             if not last:
-                losses.append(self._branch_loss(level, answer, teacher, metrics))
+                losses.append(self._branch_loss(level, answer, teacher_q, metrics))
         metrics |= self._descend(torch.stack(losses).sum())
         if self.updates % self.config.target_period == 0:
-            self._renew_target()
+            self.update_target()
         return metrics, td_error.cpu().numpy()
 
-    def _teacher(self, answers: Sequence[Answer], observation: torch.Tensor) -> Answer:
-        """Return what branches compare themselves with: the full path's answer without noise."""
-        if self.aids.noise is None or len(answers) == 1:
-            return answers[-1]
+    def _noiseless(self, full: Answer, observation: torch.Tensor) -> torch.Tensor:
+        """Return the Q-values (B, A) that branches learn from: the full path's without noise."""
+        q_values: torch.Tensor = full.q_values.detach()
+        if self.online.noisy_layers is None or self.network.num_levels == 1:
+            return q_values
         with torch.no_grad():
-            return self.network.full_path(observation)[0]
+            q_values = self.network(observation)
+        return q_values
 
-    def _renew_target(self) -> None:
-        self.target.load_state_dict(self.network.state_dict())
-        self.target_aids.load_state_dict(self.aids.state_dict())
+    def update_target(self) -> None:
+        """Copy the online network to the target network."""
+        self.target.load_state_dict(self.online.state_dict())
 
     def distil(self, batch: Batch) -> dict[str, float]:
         """
         Train the branches alone to follow the full path as it stands; return metrics.
 
-        What the batch remembers of it is taken as it is, the rest is asked for again.
+        The teacher's Q-values come from the batch where it holds them, else from the network.
         """
         observation = self.to_float(batch.s_tm1)
-        full = Answer(self._taught(batch, observation), torch.empty(0))
+        teacher_q = self._teacher_q(batch, observation)
         metrics: dict[str, float] = {}
         answers = self.network.answers(observation, isolate=True)
         losses = [
-            self._branch_loss(level, next(answers), full, metrics)
+            self._branch_loss(level, next(answers), teacher_q, metrics)
             for level in range(self.network.num_levels - 1)
         ]
         return metrics | self._descend(torch.stack(losses).sum())
 
     @torch.no_grad()
-    def _taught(self, batch: Batch, observation: torch.Tensor) -> torch.Tensor:
-        """Return the full path's Q-values (B, A), remembered or computed."""
-        if batch.taught is None:
-            return self.network(observation)
-        taught = torch.from_numpy(batch.taught).to(self.device)
-        unknown = taught[:, 0].isnan()
+    def _teacher_q(self, batch: Batch, observation: torch.Tensor) -> torch.Tensor:
+        """Return the full path's Q-values (B, A), from the batch or computed."""
+        if batch.teacher_q is None:
+            q_values: torch.Tensor = self.network(observation)
+            return q_values
+        teacher_q = torch.from_numpy(batch.teacher_q).to(self.device)
+        unknown = teacher_q[:, 0].isnan()
         if unknown.any():
-            taught[unknown] = self.network(observation[unknown])
-        return taught
+            teacher_q[unknown] = self.network(observation[unknown])
+        return teacher_q
 
-    def follow(self, plain: EarlyExitNetwork) -> None:
-        """Make a trained network without branches the full path; ValueError if it is another."""
+    def load_full_path(self, plain: EarlyExitNetwork) -> None:
+        """Take a trained network without branches as full path; ValueError if it is another."""
         self.network.load_plain(plain)
-        self._renew_target()
+        self.update_target()
 
     def set_progress(self, progress: float) -> None:
         """Set the step size for a share in [0, 1] of the present phase of training."""
@@ -209,29 +259,25 @@ class Learner:
         path, *branches = self.network.parameter_groups()
         norms = [
             float(torch.nn.utils.clip_grad_norm_(group, self.config.max_grad_norm))
-            for group in ([*path, *self.aids.parameters()], *branches)
+            for group in ([*path, *self.online.extra_parameters()], *branches)
         ]
         return max(norms)
 
-    def to_arrays(self) -> training_state.Arrays:
-        """Return weights, moments and counters, for state.save."""
+    def state_dict(self) -> training_state.Arrays:
+        """Return weights, moments and counters, for training_state.save."""
         return {
-            **training_state.prefixed('network', training_state.from_module(self.network)),
-            **training_state.prefixed('target', training_state.from_module(self.target)),
-            **training_state.prefixed('aids', training_state.from_module(self.aids)),
-            **training_state.prefixed('target_aids', training_state.from_module(self.target_aids)),
-            **training_state.prefixed('optimizer', training_state.from_optimizer(self.optimizer)),
+            **with_prefix('online', training_state.module_state(self.online)),
+            **with_prefix('target', training_state.module_state(self.target)),
+            **with_prefix('optimizer', training_state.optimizer_state(self.optimizer)),
             'updates': np.array(self.updates),
         }
 
-    def from_arrays(self, arrays: training_state.Arrays) -> None:
-        """Take over what `to_arrays` returned."""
-        training_state.to_module(self.network, training_state.part('network', arrays))
-        training_state.to_module(self.target, training_state.part('target', arrays))
-        training_state.to_module(self.aids, training_state.part('aids', arrays))
-        training_state.to_module(self.target_aids, training_state.part('target_aids', arrays))
-        training_state.to_optimizer(self.optimizer, training_state.part('optimizer', arrays))
-        self.updates = int(arrays['updates'])
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned; StateError if it is of another network."""
+        training_state.load_module(self.online, part('online', state))
+        training_state.load_module(self.target, part('target', state))
+        training_state.load_optimizer(self.optimizer, part('optimizer', state))
+        self.updates = int(state['updates'])
 
     def _phase(self, progress: float, num_levels: int) -> int | None:
         """Return the one exit that ``paper`` trains now; None trains all."""
@@ -244,16 +290,14 @@ class Learner:
         return min(int(turn), num_levels - 2)
 
     def _branch_loss(
-        self, level: int, answer: Answer, full: Answer, metrics: dict[str, float]
+        self, level: int, answer: Answer, teacher: torch.Tensor, metrics: dict[str, float]
     ) -> torch.Tensor:
-        """Distil (``rapid`` only) and train the confidence of one branch."""
-        teacher = full.q_values.detach()  # (B, A)
-        best = teacher.amax(dim=1)
-        choice = answer.q_values.detach().argmax(dim=1, keepdim=True)
-        regret = best - teacher.gather(1, choice).squeeze(1)  # (B,)
-        agreed = (choice.squeeze(1) == teacher.argmax(dim=1)).float()
+        """Distil (``rapid`` only) from Q-values (B, A) and train one branch's confidence."""
+        choice = answer.q_values.detach().argmax(dim=1)  # (B,)
+        lost = regret(teacher, choice)
+        agreed = (choice == teacher.argmax(dim=1)).float()
         rapid = self.config.mode == 'rapid'
-        right = (regret <= self.config.regret_tolerance).float() if rapid else agreed
+        right = (lost <= self.config.regret_tolerance).float() if rapid else agreed
         loss = self.config.confidence_weight * functional.binary_cross_entropy_with_logits(
             answer.confidence_logit, right
         )
@@ -262,7 +306,7 @@ class Learner:
                 answer.q_values, teacher, self.config.distil_temperature
             )
         metrics |= {
-            f'regret_{level}': float(regret.mean()),
+            f'regret_{level}': float(lost.mean()),
             f'agree_{level}': float(agreed.mean()),
             f'right_{level}': float(right.mean()),
             f'confidence_{level}': float(torch.sigmoid(answer.confidence_logit.detach()).mean()),

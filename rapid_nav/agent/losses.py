@@ -1,4 +1,4 @@
-"""What a learner makes small: how far answers are from targets, and a branch from its teacher."""
+"""Losses: how far answers are from targets, and a branch from its teacher."""
 
 import torch
 from torch.nn import functional
@@ -18,6 +18,12 @@ def regression_loss(returns: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     huber = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction='none')
     weight = (share[:, None] - (error.detach() < 0).float()).abs()
     return (weight * huber).mean(dim=2).sum(dim=1)
+
+
+def regret(q_values: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    """Return the Q-value (B,) that actions (B,) lose against the best ones of Q-values (B, A)."""
+    chosen = q_values.gather(1, actions[:, None].long())
+    return q_values.amax(dim=1) - chosen.squeeze(1)
 
 
 def distillation_loss(

@@ -1,5 +1,6 @@
 """Experience replay: each frame stored once, n-step transitions built when they are sampled."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,9 @@ class Batch(NamedTuple):
     r_t: np.ndarray  # (B,) float32, the discounted sum of up to n rewards
     discount_t: np.ndarray  # (B,) float32, of the bootstrap; 0 behind a terminal
     s_t: np.ndarray  # (B, C, H, W)
-    weights: np.ndarray  # (B,) float32, importance weights, at most 1
-    index: np.ndarray  # type: ignore[assignment]  # (B,) int64, for update_priorities
-    taught: np.ndarray | None = None  # (B, A) float32, a teacher's Q-values of s_tm1; NaN: none
+    importance_weights: np.ndarray  # (B,) float32, at most 1
+    indices: np.ndarray  # (B,) int64, for update_priorities
+    teacher_q: np.ndarray | None = None  # (B, A) float32, of s_tm1; NaN where none is known
 
 
 class SumTree:
@@ -78,7 +79,7 @@ class Replay:
         priority_exponent: float,
         seed: int,
         dtype: np.dtype | type = np.uint8,
-        taught: int = 0,
+        teacher_actions: int = 0,
     ) -> None:
         self.rows = max(capacity // num_envs, history + n_step + 2)
         self.num_envs, self.history, self.n_step = num_envs, history, n_step
@@ -90,8 +91,7 @@ class Replay:
         self.terminated = np.zeros((self.rows, num_envs), bool)
         self.truncated = np.zeros((self.rows, num_envs), bool)
         self.valid = np.zeros((self.rows, num_envs), bool)
-        # What a teacher thought when it was there, for as many actions; no action, no teacher.
-        self.taught = np.full((self.rows, num_envs, taught), np.nan, np.float32)
+        self.teacher_q = np.full((self.rows, num_envs, teacher_actions), np.nan, np.float32)
         self.tree = SumTree(self.rows * num_envs)
         self.added = 0  # rows ever written
         self.max_priority = 1.0
@@ -115,20 +115,20 @@ class Replay:
         terminated: np.ndarray,
         truncated: np.ndarray,
         valid: np.ndarray,
-        taught: np.ndarray | float = np.nan,
+        teacher_q: np.ndarray | float = np.nan,
     ) -> None:
         """
-        Write a row: what was seen (N, c, H, W), the episode's age, the action, and its outcome.
+        Write a row: the frame (N, c, H, W), the episode's age, the action, and its outcome.
 
-        ``taught`` (N, A) is what a teacher said of it, if one did. A step that is no transition
-        (the one in which an environment resets) has valid false: its frame, the episode's last,
-        is kept for those before it.
+        ``teacher_q`` (N, A) are a teacher's Q-values. A step that is no transition (the one in
+        which an environment resets) has valid false: its frame, the episode's last, is kept for
+        those before it.
         """
         row = self.added % self.rows
         self.frames[row], self.age[row], self.action[row] = frame, age, action
         self.reward[row], self.terminated[row] = reward, terminated
         self.truncated[row], self.valid[row] = truncated, valid
-        self.taught[row] = taught
+        self.teacher_q[row] = teacher_q
         # The overwritten row, and those whose stack reaches back into it, can't be sampled.
         gone = (row + np.arange(self.history)) % self.rows
         self.tree.set(self._index(gone), np.zeros(len(gone) * self.num_envs))
@@ -178,7 +178,7 @@ class Replay:
             self.stack((last + 1) % self.rows, env),
             (weights / weights.max()).astype(np.float32),
             index,
-            self.taught[row, env] if self.taught.shape[2] else None,
+            self.teacher_q[row, env] if self.teacher_q.shape[2] else None,
         )
 
     def excerpt(self, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -199,25 +199,32 @@ class Replay:
         self.max_priority = max(self.max_priority, float(priority.max()))
         self.tree.set(index, priority)
 
-    def to_arrays(self) -> training_state.Arrays:
-        """Return all that it holds, for state.save."""
+    def state_dict(self) -> training_state.Arrays:
+        """Return all that it holds, for training_state.save."""
         rows = min(self.added, self.rows)
         return {
             **{name: getattr(self, name)[:rows] for name in _COLUMNS},
             'priority': self.tree.nodes[self.tree.leaves :][: rows * self.num_envs],
             'added': np.array(self.added),
             'max_priority': np.array(self.max_priority),
-            'rng': training_state.from_generator(self.rng),
+            'rng': training_state.generator_state(self.rng),
         }
 
-    def from_arrays(self, arrays: training_state.Arrays) -> None:
-        """Take over what `to_arrays` returned, from a replay of the same settings."""
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned; StateError if it is of another replay."""
         for name in _COLUMNS:
-            getattr(self, name)[: len(arrays[name])] = arrays[name]
-        priority = arrays['priority']
+            column, saved = getattr(self, name), state[name]
+            if name == 'teacher_q' and not saved.size:
+                continue  # none was kept
+            if saved.shape[1:] != column.shape[1:] or len(saved) > len(column):
+                raise training_state.StateError(
+                    f'its replay holds {name} of shape {saved.shape}, this one {column.shape}'
+                )
+            column[: len(saved)] = saved
+        priority = state['priority']
         self.tree.set(np.arange(len(priority)), priority)
-        self.added, self.max_priority = int(arrays['added']), float(arrays['max_priority'])
-        training_state.to_generator(self.rng, arrays['rng'])
+        self.added, self.max_priority = int(state['added']), float(state['max_priority'])
+        training_state.set_generator_state(self.rng, state['rng'])
 
 
-_COLUMNS = ('frames', 'age', 'action', 'reward', 'terminated', 'truncated', 'valid', 'taught')
+_COLUMNS = ('frames', 'age', 'action', 'reward', 'terminated', 'truncated', 'valid', 'teacher_q')

@@ -13,12 +13,12 @@ import torch
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.policy import Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
-from rapid_nav.offline.drone.presets import network_for
 from rapid_nav.sim.worlds.world import make_world
 
 BLOCK = 20  # calls of one candidate before the next one's turn

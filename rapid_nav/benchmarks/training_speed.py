@@ -14,13 +14,13 @@ import torch
 
 from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.atari.env import AtariVectorEnv, standard_env
 from rapid_nav.offline.atari.presets import NATURE
 from rapid_nav.offline.drone.env import DroneEnv, DroneVectorEnv
-from rapid_nav.offline.drone.presets import network_for
-from rapid_nav.offline.training.loop import Trainer
+from rapid_nav.offline.training.loop import make_loop
 from rapid_nav.options import check, setting
 from rapid_nav.sim.worlds.world import make_world
 
@@ -132,7 +132,7 @@ def _collect(env: Any) -> Callable[[], int]:
 
 def _ours(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
     env = problem.vector()
-    trainer = Trainer(
+    loop = make_loop(
         env,
         problem.network,
         # What Stable-Baselines3's DQN does, and no more: it is neither double nor prioritised.
@@ -148,10 +148,10 @@ def _ours(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
     )
 
     def advance() -> int:
-        trainer.advance()
+        loop.advance()
         return int(env.num_envs)
 
-    while trainer.step < WARM_UP:
+    while loop.trainer.step < WARM_UP:
         advance()
     return advance
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from rapid_nav.agent import checkpoint
+from rapid_nav.agent.losses import regret
 from rapid_nav.agent.network import Answer, EarlyExitNetwork
 from rapid_nav.agent.risk_control import cautious_first, fixed_sequence
 from rapid_nav.drone.seeds import CALIBRATION, CALIBRATION_CHECK, VALIDATION
@@ -169,12 +170,11 @@ def fly_and_compare(
     return total / count, flown
 
 
-def regret(full: Answer, action: torch.Tensor) -> torch.Tensor:
-    """Return the share (B,) of the range of Q-values that actions (B,) give away."""
-    q_values = full.q_values
-    best, worst = q_values.amax(dim=1), q_values.amin(dim=1)
-    given_up = best - q_values.gather(1, action[:, None])[:, 0]
-    return given_up / (best - worst).clamp(min=1e-9)
+def relative_regret(full: Answer, action: torch.Tensor) -> torch.Tensor:
+    """Return the regret (B,) of actions (B,) as a share of the range of Q-values."""
+    q_values: torch.Tensor = full.q_values
+    span = q_values.amax(dim=1) - q_values.amin(dim=1)
+    return regret(q_values, action) / span.clamp(min=1e-9)
 
 
 def disagreement(full: Answer, action: torch.Tensor) -> torch.Tensor:
@@ -183,6 +183,6 @@ def disagreement(full: Answer, action: torch.Tensor) -> torch.Tensor:
 
 
 LOSSES: dict[str, Callable[[Answer, torch.Tensor], torch.Tensor]] = {
-    'regret': regret,
+    'regret': relative_regret,
     'disagreement': disagreement,
 }

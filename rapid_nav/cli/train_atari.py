@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rapid_nav.agent import checkpoint
 from rapid_nav.agent.init_weights import initialise
+from rapid_nav.agent.run_directory import RunDirectory, settings_of
+from rapid_nav.drone.seeds import check_training_seed
 from rapid_nav.offline.atari.env import AtariVectorEnv
 from rapid_nav.offline.atari.presets import Preset, PRESETS
 from rapid_nav.offline.evaluation import atari_operating_points
-from rapid_nav.offline.training.loop import only_distilling, Trainer
-from rapid_nav.offline.training.run_directory import load_teacher, TrainingFolder
+from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop, only_distilling
+from rapid_nav.offline.training.run import add_operating_points, load_teacher, Run
 from rapid_nav.options import check, setting
+
+# What the preset holds as it is changed, and what a run does not learn by.
+_NOT_LEARNED = (
+    *('game', 'preset', 'change', 'steps', 'seed'),
+    *('out', 'save_seconds', 'resume', 'points'),
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class TrainAtariConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        check_training_seed(self.seed)
 
 
 def preset_of(config: TrainAtariConfig) -> Preset:
@@ -75,21 +83,29 @@ def main(config: TrainAtariConfig) -> int:
     network = preset.network(env.num_actions, config.network == 'rapid')
     task = preset.task.to_dict()
     teacher = None if config.teacher is None else load_teacher(config.teacher, network, task)
-    trainer = Trainer(env, network, preset.agent, preset.train, history=preset.task.history)
-    initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
-    trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
     card: dict[str, Any] = {
         'task': 'atari',
         'preset': config.preset,
         'change': list(config.change),
     }
     if teacher is not None:
-        trainer.learner.follow(teacher.network)
         card['teacher'] = teacher.card
-    folder = TrainingFolder(config.out, config.save_seconds, config.resume)
-    if not folder.train(trainer, task, card):
-        return 130
-    if trainer.learner.network.num_levels > 1 and config.points:
-        policy = atari_operating_points.choose(checkpoint.load(folder.policy))
-        checkpoint.save(folder.policy, policy)
+
+    def make() -> EnvironmentLoop:
+        loop = make_loop(env, network, preset.agent, preset.train, preset.task.history)
+        learner = loop.trainer.learner
+        initialise(learner.network, float(loop.observation.mean()) / 255)
+        learner.update_target()
+        if teacher is not None:
+            learner.load_full_path(teacher.network)
+        return loop
+
+    chosen = dataclasses.asdict(preset)
+    settings = {**chosen, **settings_of(config, ignore=_NOT_LEARNED), 'network': config.network}
+    with RunDirectory(config.out, settings) as folder:
+        run = Run(folder, preset.train.steps, task, card, config.save_seconds, config.resume)
+        if not run.train(make):
+            return 130
+        if len(network.stages) > 1 and config.points:
+            add_operating_points(folder.policy, atari_operating_points.choose)
     return 0

@@ -1,22 +1,29 @@
 """`rapid-nav train drone`: an early-exit policy learns to fly in the embedded simulator."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rapid_nav.agent import checkpoint
 from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.init_weights import initialise
-from rapid_nav.drone.seeds import TRAINING
+from rapid_nav.agent.run_directory import RunDirectory, settings_of
+from rapid_nav.agent.trainer import Trainer
+from rapid_nav.drone.networks import network_for, NETWORKS
+from rapid_nav.drone.seeds import check_training_seed, TRAINING
 from rapid_nav.drone.task import FlightTask, name_of, TASKS
 from rapid_nav.offline.drone.env import DroneVectorEnv
-from rapid_nav.offline.drone.presets import network_for, NETWORKS, PRESETS
+from rapid_nav.offline.drone.presets import PRESETS
 from rapid_nav.offline.evaluation import operating_points
 from rapid_nav.offline.evaluation.suite import GENERATED
-from rapid_nav.offline.training.loop import only_distilling, Trainer
-from rapid_nav.offline.training.run_directory import load_teacher, TrainingFolder
+from rapid_nav.offline.training.loop import (
+    EnvironmentLoop,
+    make_loop,
+    only_distilling,
+    TrainingLoop,
+)
+from rapid_nav.offline.training.run import add_operating_points, load_teacher, Run
 from rapid_nav.options import check, setting
 from rapid_nav.sim.worlds.world import make_world, World
 from rapid_nav.world_names import split_names
@@ -77,6 +84,7 @@ class TrainDroneConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        check_training_seed(self.train.seed)
         if (kind := name_of(self.flight)) != self.task:
             raise ValueError(
                 f'task is {self.task}, but what flight. sees and how it moves is {kind}; '
@@ -103,42 +111,59 @@ def training_worlds(names: str, each: int, tight_share: float = 0.0) -> list[Wor
 
 def main(config: TrainDroneConfig) -> int:
     """Train, from the start or on from the last saved state; return 0, or 130 after a Ctrl-C."""
-    network, task = network_for(config.flight, config.network), config.flight.to_dict()
+    network, name = network_for(config.flight, config.network), name_of(config.flight)
     teacher = (
         None
         if config.teacher is None
         else load_teacher(config.teacher, network, config.flight, FlightTask.from_dict)
     )
-    train = config.train if teacher is None else only_distilling(config.train)
-    if config.bag:
-        from rapid_nav.offline.training import (
-            from_bag,  # what reads bags is needed for nothing else
-        )
-
-        from_bag.train(
-            config.bag, config.out, config.flight, network, config.agent, train, teacher
-        )
-        return 0
-    worlds = training_worlds(config.worlds, config.worlds_each, config.tight_share)
-    env = DroneVectorEnv(config.flight, worlds, config.train.num_envs)
-    trainer = Trainer(env, network, config.agent, train, history=config.flight.observation.history)
-    name = name_of(config.flight)
-    if PRESETS[name].centred:
-        initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
-        trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
-    card: dict[str, Any] = {
-        'task': name,
-        'worlds': config.worlds,
-        'worlds_each': config.worlds_each,
-        'tight_share': config.tight_share,
-    }
+    config = config if teacher is None else replace(config, train=only_distilling(config.train))
+    card: dict[str, Any] = {'task': name}
     if teacher is not None:
-        trainer.learner.follow(teacher.network)
         card['teacher'] = teacher.card
-    folder = TrainingFolder(config.out, config.save_seconds, config.resume)
-    if not folder.train(trainer, task, card):
-        return 130
-    if trainer.learner.network.num_levels > 1 and config.points:
-        policy = operating_points.choose(checkpoint.load(folder.policy))
-        checkpoint.save(folder.policy, policy)
+
+    def from_flights() -> EnvironmentLoop:
+        card.update(
+            worlds=config.worlds, worlds_each=config.worlds_each, tight_share=config.tight_share
+        )
+        worlds = training_worlds(config.worlds, config.worlds_each, config.tight_share)
+        env = DroneVectorEnv(config.flight, worlds, config.train.num_envs)
+        loop = make_loop(
+            env, network, config.agent, config.train, config.flight.observation.history
+        )
+        if PRESETS[name].centred:
+            initialise(loop.trainer.learner.network, float(loop.observation.mean()) / 255)
+            loop.trainer.learner.update_target()
+        return loop
+
+    def from_bags() -> TrainingLoop:
+        from rapid_nav.offline.training import from_bag  # which alone needs what reads bags
+
+        trainer = Trainer(network, config.agent, config.train, config.flight.observation.history)
+        card.update(
+            bags=[path.name for path in config.bag],
+            found=from_bag.fill(trainer, config.bag, config.flight),
+        )
+        return from_bag.ReplayLoop(trainer)
+
+    def make() -> TrainingLoop:
+        loop = from_bags() if config.bag else from_flights()
+        if teacher is not None:
+            loop.trainer.learner.load_full_path(teacher.network)
+        return loop
+
+    settings = settings_of(config, ignore=('out', 'save_seconds', 'resume', 'points'))
+    with RunDirectory(config.out, settings) as folder:
+        run = Run(
+            folder,
+            config.train.steps,
+            config.flight.to_dict(),
+            card,
+            config.save_seconds,
+            config.resume,
+        )
+        if not run.train(make):
+            return 130
+        if len(network.stages) > 1 and config.points and not config.bag:
+            add_operating_points(folder.policy, operating_points.choose)
     return 0

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 import contextlib
 from dataclasses import asdict, dataclass, field
 import json
-import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -104,19 +102,3 @@ def broken(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
         f'{path}: not a whole rapid_nav checkpoint ({error}); copy or train it again'
     )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file beside its place, then rename it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -9,12 +9,12 @@ import zipfile
 
 import numpy as np
 
+from rapid_nav.atomic_write import write_atomically
 from rapid_nav.inference.checkpoint_format import (
     broken,
     CheckpointMetadata,
     read_metadata,
     read_weights,
-    write_atomically,
 )
 
 METADATA = 'policy.json'

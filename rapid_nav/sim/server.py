@@ -1,6 +1,7 @@
 """The embedded simulator: a world with vehicles, behind AirSim's RPC."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from rapid_nav.sim.rpc.world_methods import IGNORED, WorldMethods
 from rapid_nav.sim.worlds.world import World
 
 PORT = 41451  # AirSim's own
+_RENDERERS = 2  # threads
 
 
 class Server:
@@ -42,18 +44,18 @@ class Server:
         start_ns = time.time_ns() if start_ns is None else start_ns
         self.engine = Engine(world, about, seed, start_ns)
         self.engine.pause(paused)
-        flight = FlightMethods(self.engine)
-        self.methods = flight.methods() | collect(
-            flight,
+        self._pool = ThreadPoolExecutor(_RENDERERS, 'render')
+        methods = collect(
             TimeMethods(self.engine, about),
+            FlightMethods(self.engine),
             StateMethods(self.engine),
-            SensorMethods(self.engine),
-            CameraMethods(self.engine),
-            WorldMethods(self.engine),
+            SensorMethods(self.engine, self._pool),
+            CameraMethods(self.engine, self._pool),
+            WorldMethods(self.engine, self._pool),
         )
         for name, count in IGNORED.items():
-            self.methods[name] = Method((anything,) * count, lambda *_args: None)
-        self._rpc = RpcServer(self.methods, host, port)
+            methods[name] = Method((anything,) * count, lambda *_args: None)
+        self._rpc = RpcServer(methods, host, port)
 
     @property
     def port(self) -> int:
@@ -71,6 +73,7 @@ class Server:
         """Hang up and stand still."""
         self.engine.stop()
         self._rpc.stop()
+        self._pool.shutdown(cancel_futures=True)
 
     def __enter__(self) -> 'Server':
         """Start."""

@@ -9,7 +9,6 @@ import torch
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint, CheckpointError
 from rapid_nav.agent.network import EarlyExitNetwork
-from rapid_nav.inference import checkpoint_format as saved_files
 from rapid_nav.inference.network_config import NetworkConfig
 
 
@@ -65,17 +64,3 @@ class EvilOnLoad:
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointError, match='nothing.safetensors: no such checkpoint'):
         checkpoint.load(tmp_path / 'nothing.safetensors')
-
-
-def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
-    path, whole = saved
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError('full')
-
-    monkeypatch.setattr(saved_files.os, 'replace', full)
-    with pytest.raises(OSError, match='full'):
-        checkpoint.save(path, whole)
-    assert path.read_bytes() == before
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]

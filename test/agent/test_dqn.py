@@ -44,11 +44,11 @@ def test_one_update_moves_the_weights_as_a_computation_by_hand_says(double):
     config = AgentConfig(double=double, learning_rate=1e-3, batch_size=6, max_grad_norm=1e9)
     learner = Learner(EarlyExitNetwork(TINY), config)
     with torch.no_grad():
-        for weight in learner.target.parameters():
+        for weight in learner.target.network.parameters():
             weight.add_(0.1)
     batch = batch_of(np.random.default_rng(0))
     before = {k: v.clone() for k, v in learner.network.state_dict().items()}
-    online, target = before, learner.target.state_dict()
+    online, target = before, learner.target.network.state_dict()
     q_t = q_by_hand(target, 'heads.1', batch.s_t)
     chooser = q_by_hand(online, 'heads.1', batch.s_t) if double else q_t
     rows = np.arange(6)
@@ -59,7 +59,9 @@ def test_one_update_moves_the_weights_as_a_computation_by_hand_says(double):
         moved = {k: v.clone().double() for k, v in before.items()}
         moved['heads.1.q.bias'][bias_index] += shift
         e = q_by_hand(moved, 'heads.1', batch.s_tm1)[rows, batch.a_tm1] - goal
-        return (batch.weights * np.where(np.abs(e) < 1, e**2 / 2, np.abs(e) - 0.5)).mean()
+        return (
+            batch.importance_weights * np.where(np.abs(e) < 1, e**2 / 2, np.abs(e) - 0.5)
+        ).mean()
 
     gradient = np.array([(loss_at(i, 1e-6) - loss_at(i, -1e-6)) / 2e-6 for i in range(2)])
     metrics, td_error = learner.update(batch)
@@ -96,8 +98,7 @@ def test_confidence_learns_how_often_the_branch_loses_little():
     teacher[150:170, 1 - choice] = 0.04
     teacher[170:, 1 - choice] = 1.0
     metrics = {}
-    full = answers[1]._replace(q_values=teacher)
-    learner._branch_loss(0, answers[0], full, metrics)
+    learner._branch_loss(0, answers[0], teacher, metrics)
     assert metrics['right_0'] == pytest.approx(0.85)
     assert metrics['agree_0'] == pytest.approx(0.75)
     assert metrics['regret_0'] == pytest.approx((20 * 0.04 + 30) / 200)
@@ -106,7 +107,7 @@ def test_confidence_learns_how_often_the_branch_loses_little():
     fixed = answers[0].q_values.detach()
     for _ in range(200):
         optimizer.zero_grad()
-        learner._branch_loss(0, Answer(fixed, logit.expand(200)), full, {}).backward()
+        learner._branch_loss(0, Answer(fixed, logit.expand(200)), teacher, {}).backward()
         optimizer.step()
     assert float(torch.sigmoid(logit)) == pytest.approx(0.85, abs=0.01)
 
@@ -125,9 +126,6 @@ def test_every_mode_trains_every_exit_by_the_end(mode):
     )
 
 
-SOLVED = 195.0  # the mean return that CartPole-v0 asked for; what explores gets 20
-
-
 class AsImage(gymnasium.ObservationWrapper):
     """CartPole's four numbers as an image of one row."""
 
@@ -141,40 +139,40 @@ class AsImage(gymnasium.ObservationWrapper):
 
 @pytest.mark.slow
 def test_cartpole_is_solved_and_its_first_exit_balances_too():
-    from rapid_nav.offline.training.loop import Trainer
+    from rapid_nav.offline.training.loop import make_loop
 
     make = lambda: AsImage(gymnasium.make('CartPole-v1'))  # noqa: E731
     env = SyncVectorEnv([make] * 8, autoreset_mode=AutoresetMode.NEXT_STEP)
     network = NetworkConfig((1, 1, 4), 2, (Stage((), 32, 'input'), Stage((), 128, 'input')))
     agent = AgentConfig(
-        learning_rate=1e-3, discount=0.99, batch_size=64, target_period=100, regret_tolerance=1.0
+        learning_rate=5e-4, discount=0.99, batch_size=64, target_period=200, regret_tolerance=1.0
     )
-    trainer = Trainer(
+    loop = make_loop(
         env,
         network,
         agent,
         TrainConfig(
-            steps=100_000,
+            steps=200_000,
             num_envs=8,
             steps_per_update=8,
             replay_size=50_000,
             learning_starts=1_000,
-            epsilon_share=0.15,
+            epsilon_share=0.2,
             epsilon_end=0.02,
             early_share=0.25,
             seed=1,
         ),
     )
     best = {0: 0.0, 1: 0.0}
-    while trainer.step < trainer.config.steps and min(best.values()) < SOLVED:
-        for _ in range(500):
-            trainer.advance()
+    while loop.trainer.step < loop.trainer.config.steps and min(best.values()) < 475:
+        for _ in range(1000):
+            loop.advance()
         for level in best:
-            best[level] = max(best[level], mean_return(trainer.learner, make(), level))
-    assert min(best.values()) >= SOLVED, best
+            best[level] = max(best[level], mean_return(loop.trainer.learner, make(), level))
+    assert min(best.values()) >= 475, best
 
 
-def mean_return(learner, env, level, episodes=5):
+def mean_return(learner, env, level, episodes=10):
     total = 0.0
     for episode in range(episodes):
         observation, _ = env.reset(seed=1000 + episode)
@@ -201,16 +199,16 @@ def test_distilling_leaves_the_full_path_as_it_stands():
     assert any(bool((a != b).any()) for a, b in zip(branch, new_branch, strict=True))
 
 
-def test_what_is_remembered_of_the_teacher_teaches_as_what_it_says_now():
+def test_a_teachers_stored_q_values_teach_as_its_present_ones():
     weights = []
     for remembered in (False, True):
         torch.manual_seed(0)
         learner = Learner(EarlyExitNetwork(TINY), AgentConfig(learning_rate=1e-2, batch_size=6))
         batch = batch_of(np.random.default_rng(0))
         if remembered:
-            taught = learner.act(batch.s_tm1).q_values
-            taught[2:4] = np.nan  # of these nobody remembers anything
-            batch = batch._replace(taught=taught)
+            teacher_q = learner.act(batch.s_tm1).q_values
+            teacher_q[2:4] = np.nan  # none was kept of these
+            batch = batch._replace(teacher_q=teacher_q)
         learner.distil(batch)
         weights.append([weight.detach().clone() for weight in learner.network.parameters()])
     assert all(torch.allclose(now, then) for now, then in zip(*weights, strict=True))

@@ -40,7 +40,7 @@ def test_a_sampled_transition_is_one_that_happened_and_stays_in_its_episode(
     if replay.tree.total == 0:
         return
     batch = replay.sample(32, 0.5)
-    for i, index in enumerate(batch.index):
+    for i, index in enumerate(batch.indices):
         row, env = divmod(int(index), 2)
         t = steps - 1 - (steps - 1 - row) % replay.rows  # the newest step written in that row
         age, episode, _, _, _, valid = (column[env] for column in log[t])
@@ -76,11 +76,11 @@ def test_a_large_error_is_replayed_more_often_and_weighs_less():
     replay, _ = filled(40, [7])
     replay.priority_exponent = 1.0
     batch = replay.sample(16, 1.0)
-    replay.update_priorities(np.array([batch.index[0]]), np.array([50.0]))
+    replay.update_priorities(np.array([batch.indices[0]]), np.array([50.0]))
     again = replay.sample(200, 1.0)
-    chosen = again.index == batch.index[0]
+    chosen = again.indices == batch.indices[0]
     assert chosen.mean() > 0.3
-    assert again.weights[chosen].max() < again.weights[~chosen].min()
+    assert again.importance_weights[chosen].max() < again.importance_weights[~chosen].min()
 
 
 def test_an_empty_replay_says_so():

@@ -1,4 +1,4 @@
-"""The pupil: what it is told of flights is what it learns from, and it goes on where it was."""
+"""The trainer: it learns from the trajectories it gets, and goes on where it was."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.agent.config import AgentConfig, TrainConfig
-from rapid_nav.agent.trainer import Pupil
+from rapid_nav.agent.trainer import Trainer
 from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 
 NETWORK = NetworkConfig(
@@ -15,8 +15,8 @@ NETWORK = NetworkConfig(
 AGENT = AgentConfig(n_step=3, batch_size=32, discount=0.9, target_period=20)
 
 
-def pupil(**changes) -> Pupil:
-    return Pupil(
+def trainer(**changes) -> Trainer:
+    return Trainer(
         NETWORK,
         AGENT,
         TrainConfig(
@@ -33,7 +33,7 @@ def pupil(**changes) -> Pupil:
     )
 
 
-def stretch(length: int, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def trajectory(length: int, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return frames that carry their own number, and actions and rewards of the same."""
     numbers = np.arange(first, first + length + 1)
     frames = np.broadcast_to(numbers[:, None, None], (length + 1, 8, 8)).astype(np.uint8)
@@ -46,10 +46,10 @@ def stretch(length: int, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
         st.tuples(st.integers(3, 12), st.booleans(), st.integers(0, 2)), min_size=1, max_size=12
     )
 )
-def test_what_is_sampled_lies_within_one_stretch(stretches) -> None:
-    learner, end_of, terminal_at, first = pupil(), {}, set(), 0
-    for length, terminated, context in stretches:
-        learner.remember(*stretch(length, first), terminated, context)
+def test_what_is_sampled_lies_within_one_trajectory(trajectories) -> None:
+    learner, end_of, terminal_at, first = trainer(), {}, set(), 0
+    for length, terminated, context in trajectories:
+        learner.add_trajectory(*trajectory(length, first), terminated, context)
         end_of |= dict.fromkeys(range(first + context, first + length), (first, first + length))
         terminal_at |= {first + length} if terminated else set()
         first += length + 1
@@ -71,38 +71,38 @@ def test_what_is_sampled_lies_within_one_stretch(stretches) -> None:
             assert batch.s_t[i, -1, 0, 0] == then
 
 
-def test_updates_come_due_with_experience_and_exploration_wanes() -> None:
-    learner = pupil(steps=100, epsilon_share=0.5, epsilon_end=0.1)
+def test_updates_come_due_with_transitions_and_exploration_falls() -> None:
+    learner = trainer(steps=100, epsilon_share=0.5, epsilon_end=0.1)
     assert learner.due == 0 and learner.epsilon == 1.0
     for k in range(10):
-        learner.remember(*stretch(10, 11 * k), True)
+        learner.add_trajectory(*trajectory(10, 11 * k), True)
         while learner.due:
-            learner.learn()
-    assert learner.learner.updates == (100 - 8) // 4
+            learner.update()
+    assert learner.learner.updates == (100 - 8 + 1) // 4
     assert learner.epsilon == pytest.approx(0.1) and learner.metrics['td_error'] > 0
 
 
-def test_a_pupil_that_was_saved_learns_on_as_one_that_never_stopped() -> None:
-    straight, resumed = pupil(), pupil(seed=5)
+def test_a_trainer_that_was_saved_learns_on_as_one_that_never_stopped() -> None:
+    straight, resumed = trainer(), trainer(seed=5)
     for k in range(6):
-        straight.remember(*stretch(20, 21 * k % 200), k % 2 == 0)
+        straight.add_trajectory(*trajectory(20, 21 * k % 200), k % 2 == 0)
     for _ in range(5):
-        straight.learn()
-    resumed.from_arrays(straight.to_arrays())
+        straight.update()
+    resumed.load_state_dict(straight.state_dict())
     for one in (straight, resumed):
-        one.remember(*stretch(15, 0), True)
+        one.add_trajectory(*trajectory(15, 0), True)
         for _ in range(10):
-            one.learn()
-    ours, theirs = straight.to_arrays(), resumed.to_arrays()
+            one.update()
+    ours, theirs = straight.state_dict(), resumed.state_dict()
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
 def test_the_last_phase_moves_the_branches_and_not_the_full_path() -> None:
-    learner = pupil(steps=40, distil_share=0.5)
-    learner.remember(*stretch(60, 0), True)
+    learner = trainer(steps=40, distil_share=0.5)
+    learner.add_trajectory(*trajectory(60, 0), True)
     before = {name: weight.clone() for name, weight in learner.learner.network.named_parameters()}
-    learner.learn()
+    learner.update()
     moved = {
         name
         for name, weight in learner.learner.network.named_parameters()

@@ -61,5 +61,5 @@ def test_the_full_network_loses_nothing_and_random_exits_lose_something():
 
 def test_regret_is_a_share_of_the_range_of_q_values():
     full = Answer(torch.tensor([[0.0, 3.0, 4.0]] * 3), torch.full((3,), torch.inf))
-    lost = calibrate_drone.regret(full, torch.tensor([0, 1, 2]))
+    lost = calibrate_drone.relative_regret(full, torch.tensor([0, 1, 2]))
     assert lost.tolist() == [1.0, 0.25, 0.0]

@@ -12,8 +12,8 @@ from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.cli.evaluate_drone import EvaluateDroneConfig, main
+from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.offline.drone.presets import network_for
 from rapid_nav.offline.evaluation import baselines, evaluate_policy, operating_points
 from rapid_nav.offline.evaluation.intervals import bootstrap_ci95, paired_ratio_ci95
 from rapid_nav.offline.evaluation.suite import Course

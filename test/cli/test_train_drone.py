@@ -20,41 +20,43 @@ from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.config import c3f2_stages
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.cli.train_drone import main, TrainDroneConfig, training_worlds
+from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.task import FlightTask, TASKS
 from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.drone.env import DroneVectorEnv
-from rapid_nav.offline.drone.presets import network_for
-from rapid_nav.offline.training.loop import Trainer
+from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop
 
 
-def make_trainer(**changes) -> Trainer:
+def begin(**changes) -> EnvironmentLoop:
     env = DroneVectorEnv(
         SHORT.flight, training_worlds(SHORT.worlds, SHORT.worlds_each), SHORT.train.num_envs
     )
     agent = dataclasses.replace(SHORT.agent, **changes)
-    return Trainer(env, network_for(SHORT.flight), agent, SHORT.train, history=3)
+    return make_loop(env, network_for(SHORT.flight), agent, SHORT.train, history=3)
 
 
-def advance_to(trainer: Trainer, step: int) -> None:
-    while trainer.step < step:
-        trainer.advance()
+def advance_to(loop: EnvironmentLoop, step: int) -> None:
+    while loop.trainer.step < step:
+        loop.advance()
 
 
-@pytest.mark.parametrize('changes', [{}, {'quantiles': 4, 'noisy': 0.5}], ids=['', 'aids'])
+@pytest.mark.parametrize(
+    'changes', [{}, {'quantiles': 4, 'noisy': 0.5}], ids=['', 'quantiles and noise']
+)
 @pytest.mark.parametrize('saved_at', [320, 560])  # before and in the branches' own phase
 def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(
     tmp_path, saved_at, changes
 ):
-    straight = make_trainer(**changes)
+    straight = begin(**changes)
     advance_to(straight, saved_at)
-    training_state.save(tmp_path / 'state.safetensors', straight.to_arrays())
+    training_state.save(tmp_path / 'state.safetensors', straight.state_dict())
     advance_to(straight, 640)
-    resumed = make_trainer(**changes)
+    resumed = begin(**changes)
     advance_to(resumed, 64)  # somewhere else, to see that everything is taken over
-    resumed.from_arrays(training_state.load(tmp_path / 'state.safetensors'))
+    resumed.load_state_dict(training_state.load(tmp_path / 'state.safetensors'))
     advance_to(resumed, 640)
-    assert straight.learner.updates > 10 and straight.flown_by_exits
-    one, other = straight.to_arrays(), resumed.to_arrays()
+    assert straight.trainer.learner.updates > 10 and straight.trainer.distilling
+    one, other = straight.state_dict(), resumed.state_dict()
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)

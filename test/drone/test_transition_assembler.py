@@ -1,4 +1,4 @@
-"""The join: whatever order messages come in, no transition is made up of two flights or drones."""
+"""The assembler: in whatever order messages come, no transition mixes flights or drones."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 
-from rapid_nav.drone.transition_assembler import Join, JoinConfig, Judged, Stretch
+from rapid_nav.drone.transition_assembler import (
+    AssemblerConfig,
+    StepOutcome,
+    Trajectory,
+    TransitionAssembler,
+)
 
 PERIOD = 102_000_000  # [ns]
 HISTORY = 3
-CONFIG = JoinConfig(patience=6, longest=8)
+NUM_ACTIONS = 200
+CONFIG = AssemblerConfig(max_pending=6, max_transitions=8)
 
 
 class Truth(NamedTuple):
@@ -20,7 +26,7 @@ class Truth(NamedTuple):
     stamp: int
     frame: np.ndarray  # (1, 4) uint8, no two alike
     action: int
-    judged: Judged
+    outcome: StepOutcome
     run: int  # of the simulator
 
 
@@ -48,7 +54,7 @@ def fleets(draw, apart: bool = False) -> dict[str, list[Truth]]:
                             stamp,
                             frame,
                             count % 25,
-                            Judged(float(count), last, last and crash, flight, number),
+                            StepOutcome(float(count), last, last and crash, flight, number),
                             run,
                         )
                     )
@@ -64,7 +70,7 @@ def told(fleet: dict[str, list[Truth]]) -> list[tuple[Truth, str]]:
         for k in range(longest)
         for images in fleet.values()
         if k < len(images)
-        for part in ('frame', 'action', 'judged')
+        for part in ('frame', 'action', 'outcome')
     ]
 
 
@@ -75,57 +81,57 @@ def unknown(images: list[Truth]) -> set[int]:
         k
         for first in firsts
         for k in range(first, first + HISTORY - 1)
-        if k < len(images) and images[k].judged.flight == images[first].judged.flight
+        if k < len(images) and images[k].outcome.flight == images[first].outcome.flight
     }
 
 
-def join(messages: list[tuple[Truth, str]]) -> tuple[Join, list[Stretch]]:
+def assemble(messages: list[tuple[Truth, str]]) -> tuple[TransitionAssembler, list[Trajectory]]:
     """Join them in this order."""
-    joined, stretches = Join(HISTORY, CONFIG), []
+    assembler, trajectories = TransitionAssembler(HISTORY, NUM_ACTIONS, CONFIG), []
     for image, part in messages:
-        drone = joined.drone(image.drone)
-        stretches += drone.hear(image.stamp, **{part: getattr(image, part)})
-        assert len(drone.pending) <= CONFIG.patience
-        assert len(drone.chain) <= CONFIG.longest + HISTORY
-    return joined, stretches + list(joined.flush())
+        drone = assembler.drone(image.drone)
+        trajectories += drone.add(image.stamp, **{part: getattr(image, part)})
+        assert len(drone.pending) <= CONFIG.max_pending
+        assert len(drone.chain) <= CONFIG.max_transitions + HISTORY
+    return assembler, trajectories + list(assembler.flush())
 
 
-def check(fleet: dict[str, list[Truth]], stretches: list[Stretch]) -> set[tuple[str, int]]:
-    """Hold every stretch against the truth; return the images learned from."""
+def check(fleet: dict[str, list[Truth]], trajectories: list[Trajectory]) -> set[tuple[str, int]]:
+    """Hold every trajectory against the truth; return the images learned from."""
     learned = set()
-    for stretch in stretches:
-        images = fleet[stretch.drone]
+    for trajectory in trajectories:
+        images = fleet[trajectory.drone]
         at = {image.frame.tobytes(): k for k, image in enumerate(images)}
-        first = at[stretch.frames[0].tobytes()]
-        seen = images[first : first + len(stretch.frames)]
+        first = at[trajectory.frames[0].tobytes()]
+        seen = images[first : first + len(trajectory.frames)]
         assert [image.frame.tobytes() for image in seen] == [
-            frame.tobytes() for frame in stretch.frames
+            frame.tobytes() for frame in trajectory.frames
         ]
-        assert len({(image.run, image.judged.flight) for image in seen}) == 1
-        assert stretch.actions.tolist() == [image.action for image in seen[:-1]]
-        assert stretch.rewards.tolist() == [image.judged.reward for image in seen[1:]]
-        assert stretch.terminated == seen[-1].judged.collision
-        assert stretch.transitions > 0
-        begins = first > 0 and images[first - 1].judged.terminal
-        assert stretch.context in (0, HISTORY - 1) and (begins or stretch.context)
-        for k in range(stretch.context, len(seen) - 1):
-            assert (stretch.drone, first + k) not in learned
-            learned.add((stretch.drone, first + k))
+        assert len({(image.run, image.outcome.flight) for image in seen}) == 1
+        assert trajectory.actions.tolist() == [image.action for image in seen[:-1]]
+        assert trajectory.rewards.tolist() == [image.outcome.reward for image in seen[1:]]
+        assert trajectory.terminated == seen[-1].outcome.collision
+        assert trajectory.transitions > 0
+        begins = first > 0 and images[first - 1].outcome.terminal
+        assert trajectory.context in (0, HISTORY - 1) and (begins or trajectory.context)
+        for k in range(trajectory.context, len(seen) - 1):
+            assert (trajectory.drone, first + k) not in learned
+            learned.add((trajectory.drone, first + k))
     return learned
 
 
 @settings(max_examples=50, deadline=None)
 @given(fleets(apart=True))
 def test_everything_that_is_heard_in_order_is_learned_from_once(fleet) -> None:
-    joined, stretches = join(told(fleet))
-    learned = check(fleet, stretches)
+    assembler, trajectories = assemble(told(fleet))
+    learned = check(fleet, trajectories)
     assert learned == {
         (drone, k)
         for drone, images in fleet.items()
         for k, image in enumerate(images)
-        if not image.judged.terminal and k not in unknown(images)
+        if not image.outcome.terminal and k not in unknown(images)
     }
-    assert joined.lost_share() == 0.0
+    assert assembler.lost_share() == 0.0
 
 
 @settings(max_examples=150, deadline=None)
@@ -140,7 +146,7 @@ def test_nothing_mixes_when_messages_are_shuffled_dropped_repeated_and_late(flee
     for _ in range(int(repeat * len(heard))):
         k = int(rng.integers(len(heard)))
         heard.insert(min(k + int(rng.integers(40)), len(heard)), heard[k])
-    check(fleet, join(heard)[1])
+    check(fleet, assemble(heard)[1])
 
 
 def test_a_flight_in_little_disorder_loses_nothing() -> None:
@@ -150,7 +156,7 @@ def test_a_flight_in_little_disorder_loses_nothing() -> None:
             k * PERIOD,
             np.array([[k, 0, 0, 0]], np.uint8),
             k,
-            Judged(k, k == 99, k == 99, 0, k),
+            StepOutcome(k, k == 99, k == 99, 0, k),
             0,
         )
         for k in range(100)
@@ -158,9 +164,9 @@ def test_a_flight_in_little_disorder_loses_nothing() -> None:
     messages = told({'red': images})
     rng = np.random.default_rng(0)
     shuffled = [messages[k] for k in np.argsort(np.arange(300) + rng.uniform(0, 9, 300))]
-    joined, stretches = join(shuffled)
-    assert len(check({'red': images}, stretches)) == 97  # all but the first two and the last
-    assert joined.counts()['joined'] == 100 and joined.lost_share() == 0.0
+    assembler, trajectories = assemble(shuffled)
+    assert len(check({'red': images}, trajectories)) == 97  # all but the first two and the last
+    assert assembler.counts()['joined'] == 100 and assembler.lost_share() == 0.0
 
 
 def test_an_image_that_nobody_heard_of_is_counted_and_never_flown_across() -> None:
@@ -170,13 +176,13 @@ def test_an_image_that_nobody_heard_of_is_counted_and_never_flown_across() -> No
             k * PERIOD,
             np.array([[k, 0, 0, 0]], np.uint8),
             k,
-            Judged(k, k == 19, False, 0, k),
+            StepOutcome(k, k == 19, False, 0, k),
             0,
         )
         for k in range(20)
     ]
-    joined, stretches = join([m for m in told({'red': images}) if m[0].action != 7])
-    learned = {k for _, k in check({'red': images}, stretches)}
+    assembler, trajectories = assemble([m for m in told({'red': images}) if m[0].action != 7])
+    learned = {k for _, k in check({'red': images}, trajectories)}
     # 6 has no next image; 8 and 9 only say what was seen before 10, as 0 and 1 before 2.
     assert learned == set(range(2, 19)) - {6, 7, 8, 9}
-    assert joined.counts()['lost'] == 1 and joined.counts()['joined'] == 19
+    assert assembler.counts()['lost'] == 1 and assembler.counts()['joined'] == 19

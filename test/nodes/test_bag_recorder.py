@@ -23,13 +23,13 @@ from rapid_nav import resources
 from rapid_nav.cli.train_drone import main as train_drone
 from rapid_nav.cli.train_drone import TrainDroneConfig
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.drone.transition_assembler import Join
+from rapid_nav.drone.transition_assembler import TransitionAssembler
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.msgdef import definition
 from rapid_nav.nodes.outcome import OutcomeNode
 from rapid_nav.nodes.trainer import Trainer
-from rapid_nav.offline.training.bag_reader import stretches
+from rapid_nav.offline.training.bag_reader import trajectories
 
 KINDS = {
     'camera/depth': Image,
@@ -122,10 +122,11 @@ def test_a_definition_holds_what_it_is_made_of_and_each_once() -> None:
     assert text.count('MSG: ') == 9
 
 
-def test_what_is_joined_from_a_bag_is_the_whole_flight(flown: Flown) -> None:
-    join = Join(FlightTask().observation.history)
-    found = list(stretches([flown.bag], FlightTask(), join))
-    assert join.counts()['joined'] == flown.report['decisions'] and join.lost_share() == 0.0
+def test_what_is_assembled_from_a_bag_is_the_whole_flight(flown: Flown) -> None:
+    assembler = TransitionAssembler(FlightTask().observation.history, 25)
+    found = list(trajectories([flown.bag], FlightTask(), assembler))
+    assert assembler.counts()['joined'] == flown.report['decisions']
+    assert assembler.lost_share() == 0.0
     # The last image of a flight has no action to learn from, and of the first two of all nobody
     # knows what was seen before.
     assert sum(one.transitions for one in found) == (
@@ -155,7 +156,7 @@ def test_a_network_learns_from_a_bag_without_ros(flown: Flown, tmp_path: Path) -
     assert rows[-1]['updates'] == 100
     with pytest.raises(ValueError, match='no bag to learn from'):
         (tmp_path / 'no.mcap').write_bytes(b'nothing')
-        train_drone(TrainDroneConfig(out=tmp_path, bag=(tmp_path / 'no.mcap',)))
+        train_drone(TrainDroneConfig(out=tmp_path / 'other', bag=(tmp_path / 'no.mcap',)))
 
 
 class Player:
@@ -200,8 +201,8 @@ def test_depth_and_a_bumper_alone_earn_what_the_bridge_said_and_are_learned_from
     heard = Listener(player.node).listen(Outcome, 'outcome', 300)
     running.spin(player.node)
     running.spin(trainer)
-    running.run(lambda: trainer.study.run(rclpy.ok))
-    wait_until(lambda: '/rapid' in trainer.pilots)
+    running.run(lambda: trainer.learner.run(rclpy.ok))
+    wait_until(lambda: '/rapid' in trainer.drones)
     wait_until(
         lambda: (
             player.topics['camera/depth'].get_subscription_count() == 2
@@ -219,7 +220,7 @@ def test_depth_and_a_bumper_alone_earn_what_the_bridge_said_and_are_learned_from
     assert [one.terminal for one in heard[:last_of_all]] == [
         one.terminal for one in bridge[:last_of_all]
     ]
-    wait_until(lambda: trainer.join.counts()['joined'] == len(bridge))
-    list(map(trainer.study.hear, trainer.join.flush()))
-    wait_until(lambda: trainer.study.pupil.learner.updates >= (len(bridge) - 40) // 8)
-    assert trainer.join.lost_share() == 0.0
+    wait_until(lambda: trainer.assembler.counts()['joined'] == len(bridge))
+    list(map(trainer.learner.add, trainer.assembler.flush()))
+    wait_until(lambda: trainer.learner.trainer.learner.updates >= (len(bridge) - 40) // 8)
+    assert trainer.assembler.lost_share() == 0.0

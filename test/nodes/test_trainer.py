@@ -13,7 +13,7 @@ import rclpy
 from rclpy.parameter import Parameter
 
 from rapid_nav.agent.checkpoint import load, save
-from rapid_nav.drone.transition_assembler import Stretch
+from rapid_nav.drone.transition_assembler import Trajectory
 from rapid_nav.nodes.trainer import Trainer
 
 
@@ -37,9 +37,9 @@ class Desk:
         )
         self.trainer, running = Trainer(), self.camera.running
         running.spin(self.trainer)
-        running.run(lambda: self.trainer.study.run(rclpy.ok))
+        running.run(lambda: self.trainer.learner.run(rclpy.ok))
         running.run(self.look)
-        wait_until(lambda: '/rapid' in self.trainer.pilots)
+        wait_until(lambda: '/rapid' in self.trainer.drones)
 
     def look(self) -> None:
         """Show an image ten times a second."""
@@ -54,8 +54,8 @@ class Desk:
     def learn(self) -> None:
         """Hand the trainer something to learn from."""
         rng = np.random.default_rng(0)
-        self.trainer.study.hear(
-            Stretch(
+        self.trainer.learner.add(
+            Trajectory(
                 '/rapid',
                 rng.integers(0, 255, (60, *self.frame)).astype(np.uint8),
                 rng.integers(25, size=59),
@@ -93,18 +93,18 @@ def test_what_is_learned_is_flown_unless_somebody_goes_back(
 ) -> None:
     begun = request.getfixturevalue('checkpoint' if task == 'drone' else task)
     desk = Desk(ros, begun, tmp_path, task)
-    study = desk.trainer.study
-    wait_until(lambda: study.latest and desk.flown() == study.latest.checkpoint_id)
-    first = study.latest
+    learner = desk.trainer.learner
+    wait_until(lambda: learner.latest and desk.flown() == learner.latest.checkpoint_id)
+    first = learner.latest
     assert desk.camera.policy.config.epsilon == 1.0  # nothing is learned yet
     desk.learn()
-    wait_until(lambda: study.latest.updates > 0 and desk.flown() == study.latest.checkpoint_id)
+    wait_until(lambda: learner.latest.updates > 0 and desk.flown() == learner.latest.checkpoint_id)
     desk.set(offering=False)
     assert desk.camera.set(checkpoint=str(first.path)) == ''
     time.sleep(2.5)  # the trainer looks after its drones every second
-    assert desk.flown() == first.weights
+    assert desk.flown() == first.checkpoint_id
     desk.set(offering=True)
-    wait_until(lambda: desk.flown() == study.latest.checkpoint_id)
+    wait_until(lambda: desk.flown() == learner.latest.checkpoint_id)
 
 
 def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(
@@ -114,7 +114,7 @@ def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(
     other = {**made.task, 'observation': {**made.task['observation'], 'half_depth': 7.0}}
     save(tmp_path / 'other.safetensors', dataclasses.replace(made, task=other))
     desk = Desk(ros, tmp_path / 'other.safetensors', tmp_path / 'out')
-    wait_until(lambda: 'another task' in desk.trainer.pilots['/rapid'].refused)
+    wait_until(lambda: 'another task' in desk.trainer.drones['/rapid'].refused)
     wait_until(
         lambda: any(
             'refuses' in item.key and 'another task' in item.value

@@ -67,7 +67,7 @@ def test_the_unmodified_client_flies_there_and_lands(world, transport):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=100,
             check=False,
         )
     assert done.returncode == 0, done.stderr

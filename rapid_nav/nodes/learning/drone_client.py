@@ -1,4 +1,4 @@
-"""One drone as its trainer knows it: what is heard of it, and what it is offered."""
+"""A client for one drone: its messages go to the learner, checkpoints go to its policy."""
 
 from collections.abc import Callable, Iterable
 import time
@@ -13,111 +13,114 @@ from sensor_msgs.msg import Image
 
 from rapid_nav.drone.observation import frame_of
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.drone.transition_assembler import DroneJoin, Judged, Stretch
+from rapid_nav.drone.transition_assembler import DroneAssembler, StepOutcome, Trajectory
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.learning.learner import Offer
 from rapid_nav.nodes.lib import conversions
-from rapid_nav.nodes.lib.subscribe import subscribe
 
-# Nothing old is asked for: what a bridge keeps for late listeners has no images to go with it.
-_HEARING = QoSProfile(depth=100)
-_AGAIN_S = 5.0  # until a drone is asked again that did not take a checkpoint
-_REFRESH_S = 10.0  # between two words on exploration: it may have been started anew
-_GONE_S = 5.0  # of silence
+# Volatile: what a bridge keeps for late subscribers has no images to go with it.
+_QOS = QoSProfile(depth=100)
+_RETRY_S = 5.0  # until a checkpoint that was not taken is offered again
+_REFRESH_S = 10.0  # between two settings of epsilon, for a policy that was started anew
+_GONE_S = 5.0  # without a message
 
 
-class Pilot:
-    """Hears one drone's images, decisions and outcomes, and sets its policy's parameters."""
+class DroneClient:
+    """Subscribes to a drone's images, decisions and outcomes, and sets its policy's parameters."""
 
     def __init__(
         self,
         node: Node,
-        join: DroneJoin,
+        assembler: DroneAssembler,
         task: FlightTask,
-        learn: Callable[[Stretch], None],
+        learn: Callable[[Trajectory], None],
         group: CallbackGroup | None = None,
     ) -> None:
-        self.join, self.task, self.learn = join, task, learn
-        self.node, name = node, join.drone
-        self.checkpoint_id: int | None = None  # of the network that decided last
-        self.refused = ''  # why it did not take what it was offered
-        self.asked: Future | None = None
-        self.asked_at = -_REFRESH_S
-        self.offered: int | None = None  # the checkpoint it was asked to take last
+        self.assembler, self.task, self.learn = assembler, task, learn
+        self.node, name = node, assembler.drone
+        self.checkpoint_id: int | None = None  # of the newest decision
+        self.refused = ''  # why it did not take the newest offer
+        self.request: Future | None = None
+        self.requested_at = -_REFRESH_S
+        self.offered: int | None = None  # checkpoint_id of the newest offer
         self.heard_at = time.monotonic()
-        self.sees_rgb = task.observation.kind == 'rgb'
-        seen = 'camera/image' if self.sees_rgb else 'camera/depth'
-        for kind, topic, heard in (
-            (Image, seen, self.on_image),
+        self.rgb = task.observation.kind == 'rgb'
+        for kind, topic, callback in (
+            (Image, 'camera/image' if self.rgb else 'camera/depth', self.on_image),
             (ExitLevel, 'exit_level', self.on_exit),
             (Outcome, 'outcome', self.on_outcome),
         ):
-            subscribe(node, kind, f'{name}/{topic}', heard, _HEARING, self.join.counts, group)
+            node.create_subscription(kind, f'{name}/{topic}', callback, _QOS, callback_group=group)
         self.client = node.create_client(
             SetParameters, f'{name}/policy/set_parameters', callback_group=group
         )
 
     @property
     def gone(self) -> bool:
-        """Whether nothing has been heard for a while."""
+        """Whether no message has come for a while."""
         return time.monotonic() - self.heard_at > _GONE_S
 
     def on_image(self, message: Image) -> None:
-        """Take what it saw, as its policy sees it."""
-        read = conversions.color_image if self.sees_rgb else conversions.depth_image
+        """Take an image, as the policy sees it."""
+        read = conversions.color_image if self.rgb else conversions.depth_image
         try:
             frame = frame_of(read(message), self.task.observation)
         except ValueError:
-            self.join.counts['bad_images'] += 1
+            self.assembler.counts['bad_images'] += 1
             return
-        self._hand_on(self.join.hear(conversions.nanoseconds(message.header.stamp), frame=frame))
+        self._hand_on(
+            self.assembler.add(conversions.nanoseconds(message.header.stamp), frame=frame)
+        )
 
     def on_exit(self, message: ExitLevel) -> None:
-        """Take what it did."""
+        """Take a decision."""
         self.checkpoint_id = message.weights
         self._hand_on(
-            self.join.hear(conversions.nanoseconds(message.header.stamp), action=message.action)
+            self.assembler.add(
+                conversions.nanoseconds(message.header.stamp), action=message.action
+            )
         )
 
     def on_outcome(self, message: Outcome) -> None:
-        """Take what that led to."""
+        """Take the outcome of a decision."""
         conversions.checked_outcome(message)  # a NaN would be learned from
-        judged = Judged(
+        outcome = StepOutcome(
             message.reward, message.terminal, message.collision, message.flight, message.image
         )
-        self._hand_on(self.join.hear(conversions.nanoseconds(message.header.stamp), judged=judged))
+        self._hand_on(
+            self.assembler.add(conversions.nanoseconds(message.header.stamp), outcome=outcome)
+        )
 
-    def _hand_on(self, stretches: Iterable[Stretch]) -> None:
+    def _hand_on(self, trajectories: Iterable[Trajectory]) -> None:
         self.heard_at = time.monotonic()
-        for stretch in stretches:
-            self.learn(stretch)
+        for trajectory in trajectories:
+            self.learn(trajectory)
 
-    def tell(self, offer: Offer, epsilon: float) -> None:
-        """Offer a checkpoint and how much to explore, unless it knows; nobody waits for it."""
+    def offer(self, offer: Offer, epsilon: float) -> None:
+        """Send a checkpoint and an epsilon to the policy unless it has them, without waiting."""
         now = time.monotonic()
-        if self.asked and not self.asked.done() and now - self.asked_at < _REFRESH_S:
+        if self.request and not self.request.done() and now - self.requested_at < _REFRESH_S:
             return
-        flown = offer.checkpoint_id in (self.checkpoint_id, self.offered if self.refused else None)
+        refused = self.offered if self.refused else None
+        flown = offer.checkpoint_id in (self.checkpoint_id, refused)
         new = self.offered != offer.checkpoint_id and not flown
-        if not self.client.service_is_ready() or now - self.asked_at < (
-            0.0 if new else _REFRESH_S if flown else _AGAIN_S
+        if not self.client.service_is_ready() or now - self.requested_at < (
+            0.0 if new else _REFRESH_S if flown else _RETRY_S
         ):
             return
-        wanted = [Parameter('epsilon', value=float(epsilon))]
+        parameters = [Parameter('epsilon', value=float(epsilon))]
         if not flown:
-            wanted.append(Parameter('checkpoint', value=str(offer.path)))
-        self.asked_at, self.offered = now, offer.checkpoint_id
-        self.asked = self.client.call_async(
-            SetParameters.Request(
-                parameters=[parameter.to_parameter_msg() for parameter in wanted]
-            )
+            parameters.append(Parameter('checkpoint', value=str(offer.path)))
+        self.requested_at, self.offered = now, offer.checkpoint_id
+        self.request = self.client.call_async(
+            SetParameters.Request(parameters=[one.to_parameter_msg() for one in parameters])
         )
-        self.asked.add_done_callback(self.answered)
+        self.request.add_done_callback(self.answered)
 
-    def answered(self, asked: Future) -> None:
+    def answered(self, request: Future) -> None:
         """Note why a checkpoint was refused, if it was."""
-        answer = asked.result()
+        answer = request.result()
         reasons = [one.reason for one in answer.results if not one.successful] if answer else []
         self.refused = '; '.join(reasons)
         if self.refused:
-            self.node.get_logger().warning(f'{self.join.drone} refuses: {self.refused}')
+            self.node.get_logger().warning(f'{self.assembler.drone} refuses: {self.refused}')

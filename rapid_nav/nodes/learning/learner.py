@@ -1,4 +1,4 @@
-"""The trainer's learning: takes stretches of flight, updates, saves, and makes checkpoints."""
+"""Online learning: trajectories come in, checkpoints go out, and the run is saved."""
 
 from collections.abc import Callable
 import logging
@@ -8,167 +8,186 @@ import time
 from typing import NamedTuple
 import zlib
 
-from rapid_nav.agent import checkpoint, training_state
+from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import (
-    AgentConfig,
-    c3f2_stages,
-    light_stages,
-    rapid_stages,
-    to_dict,
-    TrainConfig,
-)
-from rapid_nav.agent.metrics_log import LearningLog
-from rapid_nav.agent.trainer import Pupil
-from rapid_nav.drone.actions import ActionGrid
+from rapid_nav.agent.config import AgentConfig, fields_of, ScheduleConfig, to_dict
+from rapid_nav.agent.divergence import DivergedTraining
+from rapid_nav.agent.metrics_log import MetricsLog
+from rapid_nav.agent.run_directory import RunDirectory, settings_of
+from rapid_nav.agent.trainer import Trainer
+from rapid_nav.atomic_write import write_atomically
+from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.online_config import LessonConfig
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.drone.transition_assembler import Stretch
-from rapid_nav.inference.checkpoint_format import write_atomically
-from rapid_nav.inference.network_config import NetworkConfig
+from rapid_nav.drone.transition_assembler import Trajectory
 
 log = logging.getLogger(__name__)
-_REPORT_S = 10.0  # between two lines of the log
+_LOG_S = 10.0  # between two rows of the log
+_NOT_LEARNED = ('out', 'offer_seconds', 'save_seconds', 'keep')
 
 
 class Offer(NamedTuple):
     """A checkpoint for the drones to fly by."""
 
     path: Path
-    checkpoint_id: int  # CRC-32 of the file, as the drones' exit_level says it
+    checkpoint_id: int  # CRC-32 of the file, `weights` of exit_level
     updates: int
 
 
-class Study:
-    """Learns in the thread that calls `run`; the other methods may be called from any."""
+class OnlineLearner:
+    """
+    Learns in the thread that calls `run`; the other methods may be called from any.
+
+    A context: within it, its folder is locked.
+    """
 
     def __init__(self, config: LessonConfig, task: FlightTask, agent: AgentConfig) -> None:
-        self.config, self.task, self.agent = config, task, agent
-        self.folder = Path(config.out)
-        self.waiting: queue.SimpleQueue[Stretch] = queue.SimpleQueue()
+        self.config, self.task = config, task
+        self.trajectories: queue.SimpleQueue[Trajectory] = queue.SimpleQueue()
         self.latest: Offer | None = None
-        self.extra: dict[str, float] = {}  # figures of others, for the log
-        self.recent: list[float] = []  # what the last flights earned
-        self.earned: dict[str, float] = {}  # by drone, in the flight that lasts
-        self.pupil = self._make_pupil()
-        self.kept = self.folder / 'state.safetensors'
-        if self.kept.exists():
-            self.pupil.from_arrays(training_state.load(self.kept))
-            log.info('going on from transition %d in %s', self.pupil.step, self.kept)
+        self.fault = ''  # why nothing is learned or saved now
+        self.extra: dict[str, float] = {}  # further figures for the log
+        self.recent: list[float] = []  # returns of the last flights
+        self.returns: dict[str, float] = {}  # by drone, of the flight that lasts
+        self.trainer = _make_trainer(config, task, agent)
+        learned = {field: getattr(config, field) for field in fields_of(LessonConfig)}
+        self.folder = RunDirectory(
+            Path(config.out),
+            {
+                **{name: value for name, value in learned.items() if name not in _NOT_LEARNED},
+                'agent': settings_of(agent),
+            },
+        )
 
-    def hear(self, stretch: Stretch) -> None:
-        """Take what was flown."""
-        self.waiting.put(stretch)
+    def __enter__(self) -> 'OnlineLearner':
+        self.folder.__enter__()
+        state = self.folder.load()
+        if state is not None:
+            self.folder.restore(self.trainer, state)
+            log.info('%s: going on from transition %d', self.folder.path, self.trainer.step)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.__exit__()
+
+    def add(self, trajectory: Trajectory) -> None:
+        """Take a trajectory to learn from."""
+        self.trajectories.put(trajectory)
 
     def run(self, going: Callable[[], bool]) -> None:
-        """Learn for as long as it is going, and save what was learned."""
+        """Learn for as long as it is going; then, or on a fault, save what was learned."""
         self.offer()
-        now = time.monotonic()
-        offered = saved = reported = now
-        with LearningLog(self.folder, self.pupil.step) as learning_log:
-            while going():
-                self._listen()
-                if self.pupil.due:
-                    self.pupil.learn()
-                now = time.monotonic()
-                if now - offered >= self.config.offer_seconds:
-                    offered = now
-                    self.offer()
-                if now - saved >= self.config.save_seconds:
-                    saved = now
-                    self.save()
-                if now - reported >= _REPORT_S:
-                    reported = now
-                    learning_log(self.pupil.step, self.summary())
-            self.offer()
-            self.save()
-            learning_log(self.pupil.step, self.summary())
+        with MetricsLog(self.folder.path, self.trainer.step) as metrics_log:
+            now = time.monotonic()
+            offer_at, save_at, log_at = (
+                now + self.config.offer_seconds,
+                now + self.config.save_seconds,
+                now + _LOG_S,
+            )
+            try:
+                while going():
+                    self._receive()
+                    if self.trainer.due and not self.fault:
+                        self.trainer.update()
+                    now = time.monotonic()
+                    if now >= log_at:
+                        log_at = now + _LOG_S
+                        metrics_log(self.trainer.step, self.summary() | self._check())
+                    if now >= offer_at:
+                        offer_at = now + self.config.offer_seconds
+                        self.offer()
+                    if now >= save_at:
+                        save_at = now + self.config.save_seconds
+                        self.save()
+            finally:
+                self.offer()
+                self.save()
+                metrics_log(self.trainer.step, self.summary())
 
     def summary(self) -> dict[str, float]:
-        """Return how the learning goes."""
+        """Return running means, and the position in the schedule."""
         flights = {'return': sum(self.recent) / len(self.recent)} if self.recent else {}
-        return {**flights, **self.pupil.summary(), 'due': self.pupil.due, **self.extra}
+        return {**flights, **self.trainer.summary(), 'due': self.trainer.due, **self.extra}
 
     def offer(self) -> None:
-        """Write the weights as they are into a file of their own, unless they are as they were."""
-        updates = self.pupil.learner.updates
-        if self.latest and self.latest.updates == updates:
+        """Write the weights into a file of their own, unless they are as in the latest offer."""
+        updates = self.trainer.learner.updates
+        if self.fault or (self.latest and self.latest.updates == updates):
             return
-        path = self.folder / f'policy-{updates:08d}.safetensors'
+        path = self.folder.path / f'policy-{updates:08d}.safetensors'
         card = {
             'task': self.config.task,
-            'steps': self.pupil.step,
+            'steps': self.trainer.step,
             'updates': updates,
-            'seed': self.config.seed,
-            'agent': to_dict(self.agent),
-            'train': to_dict(self.pupil.config),
+            'seed': self.trainer.config.seed,
+            'agent': to_dict(self.trainer.agent),
+            'train': self.trainer.config.schedule,
         }
-        checkpoint.save(
-            path, Checkpoint(self.pupil.learner.network, self.task.to_dict(), {}, card)
-        )
-        content = path.read_bytes()
-        write_atomically(self.folder / 'policy.safetensors', content)
+        try:
+            checkpoint.save(
+                path, Checkpoint(self.trainer.learner.network, self.task.to_dict(), {}, card)
+            )
+            content = path.read_bytes()
+            write_atomically(self.folder.policy, content)
+        except OSError as error:
+            log.warning('%s: %s; it is offered later', path, error.strerror or error)
+            return
         self.latest = Offer(path.absolute(), zlib.crc32(content), updates)
-        for old in sorted(self.folder.glob('policy-*.safetensors'))[: -self.config.keep]:
+        offers = sorted(self.folder.path.glob('policy-*.safetensors'))
+        for old in offers[: -self.config.keep]:
             old.unlink(missing_ok=True)
 
     def save(self) -> None:
-        """Write all that is needed to go on."""
-        training_state.save(self.kept, self.pupil.to_arrays())
+        """Write all that is needed to go on; on a full disk, say so and go on."""
+        if fault := self.folder.save(None, self.trainer.state_dict()):
+            log.warning('%s; learning goes on and tries to save again', fault)
 
-    def _listen(self) -> None:
-        """Remember what has come; with nothing else to do, wait a moment for it."""
-        patience = 0.0 if self.pupil.due else 0.1
+    def _check(self) -> dict[str, float]:
+        """Return signs of divergence; when they last, learn no more and offer nothing."""
+        try:
+            return self.trainer.check_divergence()
+        except DivergedTraining as error:
+            if not self.fault:
+                self.fault = str(error)
+                log.error('%s; the drones keep the last checkpoint', error)
+            return {}
+
+    def _receive(self) -> None:
+        """Take the trajectories that have come; with no update due, wait a moment for one."""
+        timeout = 0.0 if self.trainer.due and not self.fault else 0.1
         try:
             while True:
-                self._remember(
-                    self.waiting.get(timeout=patience) if patience else self.waiting.get_nowait()
-                )
-                patience = 0.0
+                self._learn_from(self.trajectories.get(timeout > 0, timeout))
+                timeout = 0.0
         except queue.Empty:
             pass
 
-    def _remember(self, stretch: Stretch) -> None:
-        self.pupil.remember(
-            stretch.frames, stretch.actions, stretch.rewards, stretch.terminated, stretch.context
-        )
-        earned = self.earned.get(stretch.drone, 0.0) + float(
-            stretch.rewards[stretch.context :].sum()
-        )
-        if stretch.terminated:
+    def _learn_from(self, trajectory: Trajectory) -> None:
+        self.trainer.add_trajectory(*trajectory.steps)
+        earned = float(trajectory.rewards[trajectory.context :].sum())
+        earned += self.returns.pop(trajectory.drone, 0.0)
+        if trajectory.terminated:
             self.recent = [*self.recent[-49:], earned]
-            earned = 0.0
-        self.earned[stretch.drone] = earned
+        else:
+            self.returns[trajectory.drone] = earned
 
-    def _make_pupil(self) -> Pupil:
-        config, task = self.config, self.task
-        train = TrainConfig(
-            steps=config.steps,
-            num_envs=1,
-            steps_per_update=config.steps_per_update,
-            replay_size=config.replay_size,
-            learning_starts=config.learning_starts,
-            epsilon_start=config.epsilon_start,
-            epsilon_end=config.epsilon_end,
-            epsilon_share=config.epsilon_share,
-            distil_share=config.distil_share,
-            seed=config.seed,
-        )
-        rgb = task.observation.kind == 'rgb'
-        full = c3f2_stages() if rgb else rapid_stages()
-        network = NetworkConfig(
-            task.observation.shape,
-            ActionGrid(task.actions).num_actions,
-            full if config.network == 'full' else light_stages(),
-            duelling=not rgb,
-        )
-        begun = checkpoint.load(config.start) if config.start else None
-        if begun:
-            network = begun.network.config
-            if FlightTask.from_dict(begun.task) != task:
-                raise ValueError(f'start {config.start}: trained for another task')
-        pupil = Pupil(network, self.agent, train, task.observation.history)
-        if begun:
-            pupil.learner.network.load_state_dict(begun.network.state_dict())
-            pupil.learner.target.load_state_dict(begun.network.state_dict())
-        return pupil
+
+def _make_trainer(config: LessonConfig, task: FlightTask, agent: AgentConfig) -> Trainer:
+    """Return a trainer with random weights, or with those of the checkpoint to start from."""
+    schedule = ScheduleConfig(
+        **{
+            name: getattr(config, name)
+            for name in fields_of(ScheduleConfig)
+            if hasattr(config, name)
+        }
+    )
+    network = network_for(task, 'rapid' if config.network == 'full' else config.network)
+    if not config.start:
+        return Trainer(network, agent, schedule, task.observation.history)
+    start = checkpoint.load(config.start)
+    if FlightTask.from_dict(start.task) != task:
+        raise ValueError(f'start {config.start}: trained for another task')
+    trainer = Trainer(start.network.config, agent, schedule, task.observation.history)
+    trainer.learner.network.load_state_dict(start.network.state_dict())
+    trainer.learner.update_target()
+    return trainer

@@ -6,7 +6,7 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 import numpy as np
 
-from rapid_nav.agent.training_state import from_generator, to_generator
+from rapid_nav.agent.training_state import generator_state, set_generator_state
 from rapid_nav.offline.atari.task import AtariTask
 
 RESEED = 4000
@@ -108,22 +108,22 @@ class AtariVectorEnv(VectorEnv):
     def _info(self) -> dict[str, Any]:
         return {'score': self.score.copy(), 'ended': self.ended.copy()}
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Return what the games can be played again from, for saving."""
         longest = max(1, int(self.count.max()))
         return {
             **{name: getattr(self, name).copy() for name in _GAMES},
             'played': self.played[:, :longest].copy(),
-            'rng': from_generator(self.rng),
+            'rng': generator_state(self.rng),
         }
 
-    def from_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `to_arrays` returned, from the same games: play them again."""
+    def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned, from the same games: play them again."""
         for name in _GAMES:
             getattr(self, name)[:] = arrays[name]
         played = arrays['played']
         self.played[:, : played.shape[1]] = played
-        to_generator(self.rng, arrays['rng'])
+        set_generator_state(self.rng, arrays['rng'])
         longest, frame = int(self.count.max()), None
         for at in range(longest + 1):  # they begin at different times and arrive together
             starting = self.count == longest - at

@@ -7,7 +7,7 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 import numpy as np
 
-from rapid_nav.agent.training_state import from_generator, to_generator
+from rapid_nav.agent.training_state import generator_state, set_generator_state
 from rapid_nav.drone.actions import ActionGrid, free_way
 from rapid_nav.drone.reward import reward
 from rapid_nav.drone.task import FlightTask
@@ -214,19 +214,19 @@ class DroneVectorEnv(VectorEnv):
         )
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, len(rows))
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Return the state of all the flights and of the choice of start poses, for saving."""
         physics = {f'physics.{name}': array for name, array in self.state._asdict().items()}
         flights = {name: getattr(self, name).copy() for name in _FLIGHTS}
-        return {**physics, **flights, 'rng': from_generator(self.rng)}
+        return {**physics, **flights, 'rng': generator_state(self.rng)}
 
-    def from_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `to_arrays` returned, from an environment with the same worlds."""
+    def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned, from an environment with the same worlds."""
         for name, array in self.state._asdict().items():
             array[:] = arrays[f'physics.{name}']
         for name in _FLIGHTS:
             getattr(self, name)[:] = arrays[name]
-        to_generator(self.rng, arrays['rng'])
+        set_generator_state(self.rng, arrays['rng'])
 
 
 _FLIGHTS = ('scene_index', 'frames', 'free', 'visited', 'cells', 'distance', 'decisions', 'over')

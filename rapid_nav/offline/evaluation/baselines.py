@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from rapid_nav.agent.losses import regret
 from rapid_nav.agent.network import Answer, EarlyExitNetwork
 from rapid_nav.inference.exit_rule import levels_of
 from rapid_nav.offline.evaluation.rollout import Choice, Chooser
@@ -90,11 +91,6 @@ def matched_tolerance(
         if costs[_levels_within(regrets, tolerance).long()].mean() <= macs_ratio:
             return float(tolerance)
     return float(regrets.max())
-
-
-def regret(values: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-    """Return what actions (N,) lose by Q-values (N, A), (N,)."""
-    return values.max(dim=1).values - values.gather(1, actions[:, None].long())[:, 0]
 
 
 def _regrets(answers: Sequence[Answer]) -> torch.Tensor:

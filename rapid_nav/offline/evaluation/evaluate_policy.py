@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from rapid_nav.agent.checkpoint import Checkpoint
+from rapid_nav.agent.losses import regret
 from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.network_config import NATURE_DQN_MACS
 from rapid_nav.offline.evaluation import baselines
@@ -83,7 +84,7 @@ def judge_controls(
     def lost(chooser: Chooser) -> dict[str, float]:
         action, level = chooser(seen, np.random.default_rng(0))
         return {
-            'regret': float(baselines.regret(values, torch.from_numpy(action)).mean()),
+            'regret': float(regret(values, torch.from_numpy(action)).mean()),
             'regret_macs_ratio': float(np.take(macs, level).mean() / macs[-1]),
         }
 

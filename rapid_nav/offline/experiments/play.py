@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.atomic_write import write_atomically
 from rapid_nav.drone.seeds import TEST, VALIDATION
-from rapid_nav.inference.checkpoint_format import write_atomically
 from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.offline.evaluation import baselines
 from rapid_nav.offline.evaluation.rollout import Chooser, play_out
@@ -98,4 +98,4 @@ def _learned(network: EarlyExitNetwork, threshold: float) -> Chooser:
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:
-    write_atomically(path, (json.dumps(values) + '\n').encode())
+    write_atomically(path, json.dumps(values) + '\n')

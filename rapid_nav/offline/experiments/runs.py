@@ -10,11 +10,12 @@ from typing import Any
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import AgentConfig, TrainConfig
+from rapid_nav.agent.config import AgentConfig, to_dict, TrainConfig
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.agent.run_directory import check_same, flat
 from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.offline.minatar.env import MinAtarVectorEnv
-from rapid_nav.offline.training.loop import only_distilling, Trainer
+from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop, only_distilling
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +80,9 @@ def network_for(channels: int, num_actions: int) -> NetworkConfig:
     )
 
 
-def make_trainer(
+def make_run_loop(
     run: Run, lengths: Lengths, plain: EarlyExitNetwork | None, change: Change = _AS_IT_IS
-) -> Trainer:
+) -> EnvironmentLoop:
     """
     Return what trains a run's network.
 
@@ -121,10 +122,10 @@ def make_trainer(
     if plain is not None:
         agent = dataclasses.replace(agent, full_share=0.0, batch_size=64, learning_rate=1e-3)
         config = only_distilling(config)
-    trainer = Trainer(env, network, agent, config)
+    loop = make_loop(env, network, agent, config)
     if plain is not None:
-        trainer.learner.follow(plain)
-    return trainer
+        loop.trainer.learner.load_full_path(plain)
+    return loop
 
 
 def steps_of(run: Run, lengths: Lengths) -> int:
@@ -139,26 +140,34 @@ def steps_of(run: Run, lengths: Lengths) -> int:
 def train(
     run: Run, lengths: Lengths, plain: EarlyExitNetwork | None = None, change: Change = _AS_IT_IS
 ) -> None:
-    """Train a run's network, unless it is there already; ValueError if that is of other steps."""
-    path, steps = run.file('safetensors'), steps_of(run, lengths)
+    """Train a run's network, unless it is there; ValueError if that has other settings."""
+    path, loop = run.file('safetensors'), make_run_loop(run, lengths, plain, change)
+    trainer = loop.trainer
+    settings = flat(
+        {
+            'network': to_dict(trainer.learner.network.config),
+            'agent': to_dict(trainer.agent),
+            'train': to_dict(trainer.config),
+        }
+    )
     if path.exists():
-        known = int(checkpoint.load(path).card['steps'])
-        if not steps <= known < steps + NUM_ENVS:
-            raise ValueError(
-                f'{path} was trained for {known} steps, not {steps}; name another '
-                '--out, or the same lengths'
-            )
+        card = checkpoint.load(path).card
+        # Version 0.1 kept the steps alone, rounded up to whole ones of all environments.
+        if 'settings' not in card and card['steps'] // NUM_ENVS == -(
+            -trainer.config.steps // NUM_ENVS
+        ):
+            return
+        check_same(path, card.get('settings', {'train.steps': card['steps']}), settings)
         return
-    trainer = make_trainer(run, lengths, plain, change)
     while trainer.step < trainer.config.steps:
-        trainer.advance()
+        loop.advance()
     checkpoint.save(
-        run.file('safetensors'),
+        path,
         Checkpoint(
             trainer.learner.network,
             {'task': 'minatar', 'game': run.game},
             {},
-            {'kind': run.kind, 'seed': run.seed, 'steps': trainer.step},
+            {'kind': run.kind, 'seed': run.seed, 'steps': trainer.step, 'settings': settings},
         ),
     )
-    log.info('trained %s', run.file('safetensors').name)
+    log.info('trained %s', path.name)

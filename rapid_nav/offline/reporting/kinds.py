@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
+from rapid_nav.atomic_write import write_atomically
 from rapid_nav.drone.flight_stats import FlightSummary, Percentiles
-from rapid_nav.inference.checkpoint_format import write_atomically
 
 Interval = tuple[float, float]
 Shares = tuple[float, ...]  # (L,)
@@ -38,7 +38,7 @@ class Report:
         if path.exists() and not path.is_file():
             path.write_text(self.to_json())  # a pipe or terminal cannot be replaced
         else:
-            write_atomically(path, self.to_json().encode())
+            write_atomically(path, self.to_json())
 
 
 @dataclass(frozen=True, kw_only=True)

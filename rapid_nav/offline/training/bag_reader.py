@@ -1,55 +1,122 @@
-"""Flights from bags (MCAP), without ROS: what was seen, done and earned, joined as in flight."""
+"""Flights from bags (MCAP), without ROS: assembled to trajectories as in flight."""
 
-from collections.abc import Iterable, Iterator
-import contextlib
+from collections.abc import Callable, Iterable, Iterator
+import logging
+import os
 from pathlib import Path
-import struct
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
-from mcap.exceptions import McapError
-from mcap.reader import make_reader
+from mcap.exceptions import EndOfFile
+from mcap.records import Channel, Message, Schema
+from mcap.stream_reader import StreamReader
 from mcap_ros2.decoder import DecoderFactory
 import numpy as np
 
 from rapid_nav.drone.observation import BadDepth, frame_of
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.drone.transition_assembler import DroneJoin, Join, Judged, Stretch
+from rapid_nav.drone.transition_assembler import StepOutcome, Trajectory, TransitionAssembler
 
-DEPTH, DECISION, OUTCOME = HEARD = 'camera/depth', 'exit_level', 'outcome'
+log = logging.getLogger(__name__)
+DEPTH, DECISION, OUTCOME = TOPICS = 'camera/depth', 'exit_level', 'outcome'
 
 
-def stretches(paths: Iterable[Path], task: FlightTask, join: Join) -> Iterator[Stretch]:
-    """Yield what the bags hold of flights of a task; ValueError if one cannot be read."""
+class ImagePart(NamedTuple):
+    """What one message says of an image; at most one of the last three is set."""
+
+    drone: str
+    stamp: int  # [ns]
+    frame: np.ndarray | None = None  # (1, h, w) uint8
+    action: int | None = None
+    outcome: StepOutcome | None = None
+
+
+def trajectories(
+    paths: Iterable[Path], task: FlightTask, assembler: TransitionAssembler
+) -> Iterator[Trajectory]:
+    """Yield the flights of a task in the bags; ValueError names one that cannot be read."""
     for path in paths:
-        try:
-            with path.open('rb') as file:
-                reader = make_reader(file, decoder_factories=[DecoderFactory()])
-                # In the order of their writing: that is how they were heard.
-                for _, channel, _, message in reader.iter_decoded_messages(log_time_order=False):
-                    for topic in HEARD:
-                        if f'/{channel.topic}'.endswith(f'/{topic}'):
-                            drone = join.drone(channel.topic.removesuffix(f'/{topic}'))
-                            yield from _hear(drone, topic, message, task)
-        except (OSError, McapError, ValueError, struct.error) as error:
-            raise ValueError(f'{path}: no bag to learn from ({error})') from error
-        yield from join.flush()
+        for drone, stamp, *parts in image_parts(path, task):
+            yield from assembler.drone(drone).add(stamp, *parts)
+        yield from assembler.flush()
 
 
-def _hear(drone: DroneJoin, topic: str, message: Any, task: FlightTask) -> Iterator[Stretch]:
-    """Hand one message to the join."""
+def image_parts(path: Path, task: FlightTask) -> Iterator[ImagePart]:
+    """
+    Yield what a bag's messages say, in the order they were written.
+
+    A bag whose end is missing, as after a kill or on a full disk, is read as far as it is whole.
+    """
+    count = 0
+    try:
+        for channel, decode, message in _messages(path):
+            part = _image_part(channel.topic, decode(message.data), task)
+            count += 1
+            if part is not None:
+                yield part
+    except EndOfFile:
+        if not count:
+            raise ValueError(
+                f'{path}: no bag to learn from (it ends before its first message)'
+            ) from None
+        log.warning('%s has no end: read as far as it is whole, %d messages', path, count)
+    except Exception as error:  # its libraries raise all kinds on damaged content
+        reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:200]
+        raise ValueError(f'{path}: no bag to learn from ({reason})') from error
+
+
+class _WholeReads:
+    """A file whose reads return all the bytes asked for, or raise EndOfFile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.left = file, os.fstat(file.fileno()).st_size
+
+    def read(self, size: int) -> bytes:
+        self.left -= size
+        if self.left < 0:
+            raise EndOfFile
+        return self.file.read(size)
+
+
+def _messages(path: Path) -> Iterator[tuple[Channel, Callable[[bytes], Any], Message]]:
+    """Yield the messages of our topics, each with its channel and what decodes it."""
+    schemas: dict[int, Schema] = {}
+    channels: dict[int, Channel] = {}
+    decoders = DecoderFactory()
+    with path.open('rb') as file:
+        # Not by its index, which a file without an end does not have.
+        for record in StreamReader(_WholeReads(file), validate_crcs=True).records:  # type: ignore[arg-type]
+            if isinstance(record, Schema):
+                schemas[record.id] = record
+            elif isinstance(record, Channel):
+                channels[record.id] = record
+            elif isinstance(record, Message):
+                channel = channels[record.channel_id]
+                if not f'/{channel.topic}'.endswith(tuple(f'/{topic}' for topic in TOPICS)):
+                    continue
+                decode = decoders.decoder_for(
+                    channel.message_encoding, schemas.get(channel.schema_id)
+                )
+                if decode is None:
+                    raise ValueError(f'{channel.topic} is not a ROS 2 topic')
+                yield channel, decode, record
+
+
+def _image_part(topic: str, message: Any, task: FlightTask) -> ImagePart | None:
+    """Return what a decoded message says of an image; None for an image that is no depth."""
+    kind = next(one for one in TOPICS if f'/{topic}'.endswith(f'/{one}'))
+    drone = topic.removesuffix(f'/{kind}')
     stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-    if topic == DEPTH:
-        with contextlib.suppress(BadDepth):
-            yield from drone.hear(stamp, frame=frame(message, task))
-    elif topic == DECISION:
-        yield from drone.hear(stamp, action=message.action)
-    else:
-        yield from drone.hear(
-            stamp,
-            judged=Judged(
-                message.reward, message.terminal, message.collision, message.flight, message.image
-            ),
+    if kind == DECISION:
+        return ImagePart(drone, stamp, action=message.action)
+    if kind == OUTCOME:
+        outcome = StepOutcome(
+            message.reward, message.terminal, message.collision, message.flight, message.image
         )
+        return ImagePart(drone, stamp, outcome=outcome)
+    try:
+        return ImagePart(drone, stamp, frame=frame(message, task))
+    except BadDepth:
+        return None
 
 
 def frame(image: Any, task: FlightTask) -> np.ndarray:

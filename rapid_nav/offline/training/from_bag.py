@@ -1,77 +1,63 @@
 """`rapid-nav train drone --bag`: learning from recorded flights, off-policy and without ROS."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import logging
 from pathlib import Path
-import time
 from typing import Any
 
-from rapid_nav.agent import checkpoint
-from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import AgentConfig, to_dict, TrainConfig
-from rapid_nav.agent.trainer import Pupil
+import numpy as np
+
+from rapid_nav.agent import training_state
+from rapid_nav.agent.trainer import Trainer
+from rapid_nav.drone.actions import ActionGrid
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.drone.transition_assembler import Join
-from rapid_nav.inference.network_config import NetworkConfig
-from rapid_nav.offline.training.bag_reader import stretches
-from rapid_nav.offline.training.loop import Progress
-from rapid_nav.offline.training.progress_bar import TrainingLog
+from rapid_nav.drone.transition_assembler import TransitionAssembler
+from rapid_nav.offline.training.bag_reader import trajectories
 
 log = logging.getLogger(__name__)
-_REPORT_S = 5.0
 
 
-def read(bags: Sequence[Path], task: FlightTask, pupil: Pupil) -> dict[str, Any]:
-    """Remember what the bags hold; return how much of it there was."""
-    join = Join(task.observation.history)
-    for stretch in stretches(bags, task, join):
-        pupil.remember(
-            stretch.frames, stretch.actions, stretch.rewards, stretch.terminated, stretch.context
-        )
-    found = {'transitions': pupil.step, **join.counts(), 'lost_share': join.lost_share()}
+class ReplayLoop:
+    """A trainer whose replay is filled already; `advance` makes one update."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def advance(self) -> None:
+        """Make an update, and count the environment steps that would have come with it."""
+        self.trainer.update()
+        self.trainer.step += self.trainer.config.steps_per_update
+
+    def summary(self) -> dict[str, float]:
+        """Return the running means of losses."""
+        return self.trainer.summary()
+
+    def state_dict(self) -> training_state.Arrays:
+        """Return all that the run needs to go on, what the bags held included."""
+        return self.trainer.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned."""
+        self.trainer.load_state_dict(state)
+
+
+def fill(trainer: Trainer, bags: Sequence[Path], task: FlightTask) -> dict[str, Any]:
+    """Fill a trainer's replay from bags; return counts of what they held."""
+    if task.observation.kind != 'depth':
+        raise ValueError('bags hold depth images, and this task sees colours; let it fly')
+    assembler = TransitionAssembler(task.observation.history, ActionGrid(task.actions).num_actions)
+    for trajectory in trajectories(bags, task, assembler):
+        trainer.add_trajectory(*trajectory.steps)
+    found = {
+        'transitions': trainer.step,
+        **assembler.counts(),
+        'lost_share': assembler.lost_share(),
+    }
     log.info('the bags hold %s', found)
-    if not pupil.replay.ready:
+    if not trainer.replay.ready:
         raise ValueError(
             f'{", ".join(map(str, bags))}: no flight to learn from; a bag needs camera/depth, '
             'exit_level and outcome, as `rapid-nav fly --record` writes them'
         )
+    trainer.step = 0  # from here on, of the schedule
     return found
-
-
-def train(
-    bags: Sequence[Path],
-    out: Path,
-    task: FlightTask,
-    network: NetworkConfig,
-    agent: AgentConfig,
-    config: TrainConfig,
-    teacher: Checkpoint | None,
-) -> Checkpoint:
-    """Make all the updates that the settings give, save what came of it and return that."""
-    if task.observation.kind != 'depth':
-        raise ValueError('bags hold depth images, and this task sees colours; let it fly')
-    pupil = Pupil(network, agent, config, task.observation.history)
-    if teacher is not None:
-        pupil.learner.follow(teacher.network)
-    found = read(bags, task, pupil)
-    updates = max(1, config.steps // config.steps_per_update)
-    due = time.monotonic()
-    with TrainingLog(out, updates) as training_log:
-        for update in range(updates):
-            pupil.learn(update / updates)
-            if time.monotonic() >= due:
-                training_log(Progress(update, pupil.summary()))
-                due = time.monotonic() + _REPORT_S
-        training_log(Progress(updates, pupil.summary()))
-    card = {
-        'task': 'drone',
-        'bags': [path.name for path in bags],
-        'found': found,
-        'updates': pupil.learner.updates,
-        'seed': config.seed,
-        'agent': to_dict(agent),
-        'train': to_dict(config),
-    }
-    made = Checkpoint(pupil.learner.network, task.to_dict(), {}, card)
-    checkpoint.save(out / 'policy.safetensors', made)
-    return made

@@ -1,10 +1,8 @@
-"""The training loop, the same for every task: act, remember, learn, report, save."""
+"""The environment loop: a trainer's network acts, and the trainer learns from what follows."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
-from dataclasses import dataclass
-import time
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -12,113 +10,66 @@ import torch
 
 from rapid_nav.agent import training_state
 from rapid_nav.agent.config import AgentConfig, TrainConfig
-from rapid_nav.agent.divergence import HopelessTraining, signs, Watch
-from rapid_nav.agent.dqn import Learner
-from rapid_nav.agent.network import EarlyExitNetwork
-from rapid_nav.agent.replay import Replay
+from rapid_nav.agent.trainer import Trainer
+from rapid_nav.agent.training_state import part, with_prefix
+from rapid_nav.drone.seeds import check_training_seed
 from rapid_nav.inference.exit_rule import levels_of, NEVER
 from rapid_nav.inference.network_config import NetworkConfig
-from rapid_nav.shutdown import stop_requested
 
 
-@dataclass
-class Progress:
-    """What a training has to say of itself now and then."""
+class TrainingLoop(Protocol):
+    """Anything that trains step by step up to the last one of its schedule."""
 
-    step: int
-    metrics: dict[str, float]
+    trainer: Trainer
+
+    def advance(self) -> None:
+        """Make the next steps and the updates that are due."""
+
+    def summary(self) -> dict[str, float]:
+        """Return running means for the log."""
+
+    def state_dict(self) -> training_state.Arrays:
+        """Return all that the run needs to go on."""
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned."""
 
 
-class Trainer:
-    """An agent and the environments it learns in; ``advance`` is one step of all of them."""
+class EnvironmentLoop:
+    """Acts in environments and hands what comes of it to a trainer; `advance` steps them once."""
 
     def __init__(
-        self,
-        env: gymnasium.vector.VectorEnv,
-        network: NetworkConfig,
-        agent: AgentConfig,
-        config: TrainConfig,
-        history: int = 1,
+        self, env: gymnasium.vector.VectorEnv, trainer: Trainer, early_share: float
     ) -> None:
-        torch.manual_seed(config.seed)
-        torch.set_num_threads(config.threads)
-        self.env: Any = env  # one that can also be saved, see to_arrays
-        self.agent, self.config = agent, config
-        self.learner = Learner(EarlyExitNetwork(network), agent, config.device)
-        channels, height, width = network.input_shape
-        self.newest = slice(channels - channels // history, channels)  # of an observation
-        self.replay = Replay(
-            config.replay_size,
-            config.num_envs,
-            (channels // history, height, width),
-            history,
-            agent.n_step,
-            agent.discount,
-            agent.priority_exponent,
-            config.seed,
-            env.single_observation_space.dtype or np.uint8,
-            taught=network.num_actions if self._can_distil() else 0,
-        )
-        self.taught: np.ndarray | float = np.nan  # (N, A), what the full path says now
+        self.env: Any = env  # with state_dict and load_state_dict, if the run is saved
+        self.trainer = trainer
+        config, network = trainer.config, trainer.learner.network.config
+        channels = network.input_shape[0]
+        self.newest = slice(channels - channels // trainer.replay.history, channels)
         self.rng = np.random.default_rng(config.seed)
-        self.thresholds = self._thresholds_flown(config.early_share)
-        self.flown_by_exits = False
-        self.observation, _ = env.reset(seed=config.seed)
-        self.age = np.zeros(config.num_envs, np.int32)
-        self.over = np.zeros(config.num_envs, bool)
-        self.step = 0
-        self.owed = 0.0  # updates due, a fraction until the next one
-        self.returns = np.zeros(config.num_envs)
+        self.thresholds = self._thresholds(early_share)
+        self.distilling_thresholds = self._thresholds(1.0)
+        self.observation, _ = env.reset(seed=check_training_seed(config.seed))
+        self.age = np.zeros(env.num_envs, np.int32)
+        self.over = np.zeros(env.num_envs, bool)
+        self.returns = np.zeros(env.num_envs)
         self.recent: list[tuple[float, int]] = []  # return and length of ended episodes
-        self.metrics: dict[str, float] = {}
-        self.watch = Watch(agent.discount, config.patience)
-        self.complaint = ''
 
-    def _thresholds_flown(self, early_share: float) -> torch.Tensor:
-        """Return the thresholds (L - 1, N) that each environment flies by while training."""
-        flown = np.full(self.config.num_envs, NEVER)
-        early = int(early_share * self.config.num_envs)
-        flown[:early] = np.linspace(0.0, 1.0, max(early, 1))[:early]
-        return torch.from_numpy(np.tile(flown, (self.learner.network.num_levels - 1, 1)))
-
-    @property
-    def distilling(self) -> bool:
-        """Whether the last phase has begun, in which the full path stands still."""
-        return self.step >= self._full_path_steps() and self._can_distil()
-
-    def _can_distil(self) -> bool:
-        return self.agent.mode == 'rapid' and self.learner.network.num_levels > 1
-
-    def _full_path_steps(self) -> float:
-        share = self.config.distil_share if self._can_distil() else 0.0
-        return (1.0 - share) * self.config.steps
-
-    @property
-    def epsilon(self) -> float:
-        """The share of random actions now."""
-        config = self.config
-        share = min(1.0, self.step / max(1.0, config.epsilon_share * config.steps))
-        return config.epsilon_start + share * (config.epsilon_end - config.epsilon_start)
-
-    def choose(self) -> np.ndarray:
-        """Return an action for each environment (N,)."""
-        actions, confidences, q_values = self.learner.act(
-            self.observation, explore=not self.distilling
-        )
-        # Only a teacher that stands still can be taken at its word later.
-        self.taught = q_values if self.distilling else np.nan
-        level = levels_of(torch.from_numpy(confidences), self.thresholds).numpy()
-        greedy = actions[level, np.arange(self.config.num_envs)]
-        random = self.rng.integers(self.learner.network.config.num_actions, size=len(greedy))
-        return np.where(self.rng.random(len(greedy)) < self.epsilon, random, greedy)
+    def _thresholds(self, early_share: float) -> torch.Tensor:
+        """Return the thresholds (L - 1, N) by which each environment acts while training."""
+        thresholds = np.full(self.env.num_envs, NEVER)
+        early = int(early_share * self.env.num_envs)
+        thresholds[:early] = np.linspace(0.0, 1.0, max(early, 1))[:early]
+        branches = self.trainer.learner.network.num_levels - 1
+        return torch.from_numpy(np.tile(thresholds, (branches, 1)))
 
     def advance(self) -> None:
         """Step every environment once and make the updates that are due."""
-        action = self.choose()
-        seen = self.observation[:, self.newest]
+        action, teacher_q = self.act()
+        frame = self.observation[:, self.newest]
         observation, reward, terminated, truncated, _ = self.env.step(action)
-        self.replay.add(
-            seen, self.age, action, reward, terminated, truncated, ~self.over, self.taught
+        self.trainer.replay.add(
+            frame, self.age, action, reward, terminated, truncated, ~self.over, teacher_q
         )
         self.returns += np.where(self.over, 0.0, reward)
         self.age = np.where(self.over, 0, self.age + 1)
@@ -128,43 +79,22 @@ class Trainer:
             self.returns[index] = 0.0
         self.recent = self.recent[-200:]
         self.observation = observation
-        self.step += self.config.num_envs
-        if self.step >= self.config.learning_starts and self.replay.ready:
-            self.owed += self.config.num_envs / self.config.steps_per_update
-            while self.owed >= 1.0:
-                self.learn()
-                self.owed -= 1.0
+        self.trainer.step += self.env.num_envs
+        for _ in range(self.trainer.due):
+            self.trainer.update()
 
-    def learn(self) -> None:
-        """Make one update from the replay."""
-        if self.distilling:
-            self._distil()
-            return
-        progress = min(1.0, self.step / max(1.0, self._full_path_steps()))
-        self.learner.set_progress(progress)
-        start = self.agent.importance_exponent
-        exponent = start + (1.0 - start) * progress
-        batch = self.replay.sample(self.agent.batch_size, exponent)
-        metrics, td_error = self.learner.update(batch, progress)
-        if self.agent.priority_exponent > 0:
-            self.replay.update_priorities(batch.index, td_error)
-        self._average(metrics)
-
-    def _distil(self) -> None:
-        """Train the branches alone, on what early exits meet."""
-        if not self.flown_by_exits:
-            self.flown_by_exits = True
-            self.replay.forget_priorities()
-            self.thresholds = self._thresholds_flown(1.0)
-        done = (self.step - self._full_path_steps()) / max(
-            1.0, self.config.steps - self._full_path_steps()
-        )
-        self.learner.set_progress(min(1.0, done))
-        self._average(self.learner.distil(self.replay.sample(self.agent.batch_size, 0.0)))
-
-    def _average(self, metrics: dict[str, float]) -> None:
-        for name, value in metrics.items():
-            self.metrics[name] = 0.99 * self.metrics.get(name, value) + 0.01 * value
+    def act(self) -> tuple[np.ndarray, np.ndarray | float]:
+        """Return epsilon-greedy actions (N,) and the teacher's Q-values (N, A), NaN for none."""
+        trainer = self.trainer
+        frozen = trainer.full_path_stands
+        actions, confidences, q_values = trainer.learner.act(self.observation, explore=not frozen)
+        thresholds = self.distilling_thresholds if trainer.distilling else self.thresholds
+        level = levels_of(torch.from_numpy(confidences), thresholds).numpy()
+        greedy = actions[level, np.arange(len(level))]
+        random = self.rng.integers(trainer.learner.network.config.num_actions, size=len(greedy))
+        action = np.where(self.rng.random(len(greedy)) < trainer.epsilon, random, greedy)
+        # Only the Q-values of a frozen teacher still hold when they are sampled.
+        return action, q_values if frozen else np.nan
 
     def summary(self) -> dict[str, float]:
         """Return the running means of losses and of the last episodes."""
@@ -172,88 +102,50 @@ class Trainer:
         if self.recent:
             returns, lengths = zip(*self.recent, strict=True)
             episodes = {'return': float(np.mean(returns)), 'length': float(np.mean(lengths))}
-        return {
-            **episodes,
-            'epsilon': self.epsilon,
-            'updates': self.learner.updates,
-            **self.metrics,
-        }
+        return {**episodes, **self.trainer.summary()}
 
-    def examine(self) -> dict[str, float]:
-        """Return the signs of health; `complaint` says why to stop if they have long been bad."""
-        if not self.learner.updates or self.distilling:
-            return {}
-        rewards, observation = self.replay.excerpt(64)
-        seen = signs(self.learner.network, self.learner.to_float(observation))
-        self.complaint = self.watch.look(
-            self.learner.updates,
-            seen,
-            float(np.abs(rewards).max()),
-            float(rewards.std()) * self.agent.n_step**0.5,
-        )
-        return seen
-
-    def to_arrays(self) -> training_state.Arrays:
-        """Return all that the training needs to go on, its environments included."""
+    def state_dict(self) -> training_state.Arrays:
+        """Return all that the run needs to go on, its environments included."""
         return {
-            **training_state.prefixed('learner', self.learner.to_arrays()),
-            **training_state.prefixed('replay', self.replay.to_arrays()),
-            **training_state.prefixed('env', self.env.to_arrays()),
-            'rng': training_state.from_generator(self.rng),
+            **self.trainer.state_dict(),
+            **with_prefix('env', self.env.state_dict()),
+            'rng': training_state.generator_state(self.rng),
             'observation': self.observation,
             'age': self.age,
             'over': self.over,
             'returns': self.returns,
-            'torch_rng': torch.get_rng_state().numpy(),
-            'counters': training_state.from_json(
-                {
-                    'step': self.step,
-                    'owed': self.owed,
-                    'recent': self.recent,
-                    'metrics': self.metrics,
-                    'flown_by_exits': self.flown_by_exits,
-                }
-            ),
+            'recent': np.array(self.recent, np.float64).reshape(-1, 2),
         }
 
-    def from_arrays(self, arrays: training_state.Arrays) -> None:
-        """Take over what `to_arrays` returned, from a training of the same settings."""
-        self.learner.from_arrays(training_state.part('learner', arrays))
-        self.replay.from_arrays(training_state.part('replay', arrays))
-        self.env.from_arrays(training_state.part('env', arrays))
-        training_state.to_generator(self.rng, arrays['rng'])
-        torch.set_rng_state(torch.from_numpy(arrays['torch_rng']))
-        self.observation = arrays['observation']
-        self.age, self.over, self.returns = arrays['age'], arrays['over'], arrays['returns']
-        counters = training_state.to_json(arrays['counters'])
-        self.step, self.owed = counters['step'], counters['owed']
-        self.recent = [(value, length) for value, length in counters['recent']]
-        self.metrics = counters['metrics']
-        self.flown_by_exits = counters.get('flown_by_exits', False)
-        if self.flown_by_exits:
-            self.thresholds = self._thresholds_flown(1.0)
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` returned; StateError if it is of other settings."""
+        self.trainer.load_state_dict(state)
+        if state['observation'].shape != self.observation.shape:
+            raise training_state.StateError(
+                f'its observations have shape {state["observation"].shape}, here '
+                f'{self.observation.shape}'
+            )
+        self.env.load_state_dict(part('env', state))
+        training_state.set_generator_state(self.rng, state['rng'])
+        self.observation = state['observation']
+        self.age, self.over, self.returns = state['age'], state['over'], state['returns']
+        old = training_state.decode_json(state['counters']).get('recent', [])  # of version 0.1
+        self.recent = [(float(r), int(n)) for r, n in state.get('recent', old)]
+
+
+def make_loop(
+    env: gymnasium.vector.VectorEnv,
+    network: NetworkConfig,
+    agent: AgentConfig,
+    config: TrainConfig,
+    history: int = 1,
+) -> EnvironmentLoop:
+    """Return environments with a trainer of a network for them."""
+    dtype = env.single_observation_space.dtype or np.dtype(np.uint8)
+    trainer = Trainer(network, agent, config, history, env.num_envs, dtype)
+    return EnvironmentLoop(env, trainer, config.early_share)
 
 
 def only_distilling(config: TrainConfig) -> TrainConfig:
-    """Return the settings of a training whose full path is there already."""
+    """Return the settings of a run whose full path is trained already."""
     return dataclasses.replace(config, distil_share=1.0, epsilon_start=config.epsilon_end)
-
-
-def run(trainer: Trainer, report: Callable[[Progress], Any], report_seconds: float = 10.0) -> bool:
-    """
-    Advance to the last step, or to a Ctrl-C, reporting now and then; return whether to the last.
-
-    An interrupt is taken between two steps, so that what is saved afterwards is whole.
-    HopelessTraining if it shows the same fault for long.
-    """
-    due = time.monotonic()
-    with stop_requested() as stop:
-        while trainer.step < trainer.config.steps and not stop.is_set():
-            trainer.advance()
-            if time.monotonic() >= due:
-                report(Progress(trainer.step, trainer.summary() | trainer.examine()))
-                if trainer.complaint:
-                    raise HopelessTraining(trainer.complaint)
-                due = time.monotonic() + report_seconds
-    report(Progress(trainer.step, trainer.summary()))
-    return not stop.is_set()

@@ -1,58 +1,52 @@
-"""What a training shows while it runs: a progress bar, beside its log and events."""
+"""The progress of a training run in the terminal, beside its log."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rapid_nav.agent.metrics_log import LearningLog
-from rapid_nav.offline.training.loop import Progress
+from rapid_nav.agent.metrics_log import MetricsLog
 
+_CONSOLE = Console()
 SHOWN = ('return', 'length', 'epsilon', 'td_error', 'regret_0', 'confidence_0')
 
 
-class TrainingLog:
-    """Takes a training's reports; a context, since bar and files are open in between."""
+def say(line: str) -> None:
+    """Show a line, unbroken."""
+    _CONSOLE.print(line, soft_wrap=True, highlight=False)
+
+
+class ProgressBar:
+    """Takes a run's figures; a context, since bar and log are open in between."""
 
     def __init__(self, folder: Path, total_steps: int, first_step: int = 0) -> None:
-        self.log, self.total, self.first = LearningLog(folder, first_step), total_steps, first_step
-        self.console = Console()
-        self.bar = Bar(
+        self.log, self.total, self.first = MetricsLog(folder, first_step), total_steps, first_step
+        self.bar = Progress(
             TextColumn('{task.completed:,.0f} of {task.total:,.0f} steps'),
             BarColumn(),
             TimeRemainingColumn(),
             TextColumn('{task.fields[figures]}'),
-            console=self.console,
-            disable=not self.console.is_terminal,
+            console=_CONSOLE,
+            disable=not _CONSOLE.is_terminal,
         )
 
-    def __enter__(self) -> 'TrainingLog':
+    def __enter__(self) -> 'ProgressBar':
         self.log.__enter__()
         self.bar.start()
         self.task = self.bar.add_task('', total=self.total, completed=self.first, figures='')
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bar.stop()
-        self.log.__exit__(kind, error, trace)
+        self.log.__exit__()
 
-    def __call__(self, progress: Progress) -> None:
-        """Take one report."""
-        rate = self.log(progress.step, progress.metrics)
+    def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Show the figures of a step and log them."""
+        rate = self.log(step, metrics)
         figures = f'{rate:.0f}/s  ' + '  '.join(
-            f'{name} {progress.metrics[name]:.3g}' for name in SHOWN if name in progress.metrics
+            f'{name} {metrics[name]:.3g}' for name in SHOWN if name in metrics
         )
-        self.bar.update(self.task, completed=progress.step, figures=figures)
-        if not self.console.is_terminal:
-            self.console.print(
-                f'{progress.step:,} of {self.total:,} steps  {figures}',
-                soft_wrap=True,
-                highlight=False,
-            )
+        self.bar.update(self.task, completed=step, figures=figures)
+        if not _CONSOLE.is_terminal:
+            say(f'{step:,} of {self.total:,} steps  {figures}')

@@ -1,6 +1,7 @@
 """AirSim's RPCs for the connection and the clock."""
 
-from concurrent.futures import Future
+import asyncio
+from collections.abc import Awaitable
 
 from rapid_nav.sim.airsim_settings import Settings
 from rapid_nav.sim.engine import Engine, FRAME_STEPS, LONGEST_RUN
@@ -32,8 +33,7 @@ class TimeMethods:
 
     @rpc()
     def listVehicles(self) -> list[str]:
-        with self._engine.lock:
-            return list(self._engine.vehicles)
+        return list(self._engine.vehicles)
 
     @rpc(boolean)
     def simPause(self, paused: bool) -> None:
@@ -41,23 +41,22 @@ class TimeMethods:
 
     @rpc()
     def simIsPaused(self) -> bool:
-        with self._engine.lock:
-            return self._engine.paused
+        return self._engine.paused
 
     @rpc(number)
-    def simContinueForTime(self, seconds: float) -> Future[None]:
+    def simContinueForTime(self, seconds: float) -> Awaitable[None]:
         return self._run(round(seconds / PHYSICS_STEP))
 
     @rpc(integer)
-    def simContinueForFrames(self, frames: int) -> Future[None]:
+    def simContinueForFrames(self, frames: int) -> Awaitable[None]:
         return self._run(frames * FRAME_STEPS)
 
-    def _run(self, steps: int) -> Future[None]:
+    def _run(self, steps: int) -> Awaitable[None]:
         if not 0 <= steps <= LONGEST_RUN / PHYSICS_STEP:
             raise ValueError(
                 f'{steps * PHYSICS_STEP:g} s; one call may ask for 0 to {LONGEST_RUN:g} s'
             )
-        return self._engine.run(steps)
+        return asyncio.wrap_future(self._engine.run(steps))
 
     @rpc()
     def reset(self) -> None:

@@ -21,7 +21,7 @@ from rapid_nav.offline.atari.reference_scores import normalised
 from rapid_nav.offline.evaluation import atari_operating_points, atari_protocols
 from rapid_nav.offline.evaluation.atari_protocols import PROTOCOLS
 from rapid_nav.offline.reporting import atari_table
-from rapid_nav.offline.training.loop import Trainer
+from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop
 
 pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
 
@@ -88,20 +88,20 @@ def test_branches_learn_from_the_plain_network_and_leave_it_as_it_was(trained):
 def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(tmp_path):
     preset = preset_of(dataclasses.replace(SHORT, steps=560))
 
-    def trainer() -> Trainer:
+    def begin() -> EnvironmentLoop:
         env = AtariVectorEnv(preset.task, preset.train.num_envs)
-        return Trainer(env, preset.network(env.num_actions), preset.agent, preset.train, history=4)
+        return make_loop(env, preset.network(env.num_actions), preset.agent, preset.train, 4)
 
-    straight, resumed = trainer(), trainer()
-    while straight.step < 560:
-        if straight.step == 400:
-            training_state.save(tmp_path / 'state', straight.to_arrays())
+    straight, resumed = begin(), begin()
+    while straight.trainer.step < 560:
+        if straight.trainer.step == 400:
+            training_state.save(tmp_path / 'state', straight.state_dict())
         straight.advance()
-    resumed.from_arrays(training_state.load(tmp_path / 'state'))
-    while resumed.step < 560:
+    resumed.load_state_dict(training_state.load(tmp_path / 'state'))
+    while resumed.trainer.step < 560:
         resumed.advance()
-    assert straight.learner.updates > 10
-    one, other = straight.to_arrays(), resumed.to_arrays()
+    assert straight.trainer.learner.updates > 10
+    one, other = straight.state_dict(), resumed.state_dict()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 

@@ -54,11 +54,11 @@ def test_saved_games_go_on_exactly_as_if_never_saved(monkeypatch):
     one = AtariVectorEnv(task, 3)
     one.reset(seed=1)
     play(one, rng.integers(4, size=(300, 3)))
-    saved = one.to_arrays()
+    saved = one.state_dict()
     assert len(set(saved['count'])) > 1
     other = AtariVectorEnv(task, 3)
     other.reset(seed=9)
-    other.from_arrays(saved)
+    other.load_state_dict(saved)
     further = rng.integers(4, size=(100, 3))
     same(play(one, further), play(other, further))
 
@@ -119,7 +119,7 @@ def test_mistakes_name_themselves_and_the_remedy():
     env.reset(seed=0)
     with pytest.raises(ValueError, match=r'expected \(2,\)'):
         env.step(np.zeros(3, np.int64))
-    saved = env.to_arrays()
+    saved = env.state_dict()
     saved['frames'] = saved['frames'] + 1
     with pytest.raises(ValueError, match='another version of ale-py'):
-        env.from_arrays(saved)
+        env.load_state_dict(saved)

@@ -93,7 +93,7 @@ def test_a_saved_environment_goes_on_as_if_nothing_had_happened(worlds, name):
     other.reset(seed=9)
     for step in range(60):
         env.step(np.full(3, step % 25))
-    other.from_arrays({k: v.copy() for k, v in env.to_arrays().items()})
+    other.load_state_dict({k: v.copy() for k, v in env.state_dict().items()})
     for step in range(150):
         for one, two in zip(
             env.step(np.full(3, step * 7 % 25))[:4],

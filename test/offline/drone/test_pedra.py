@@ -12,7 +12,7 @@ from rapid_nav.drone.task import TASKS
 from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.suite import GENERATED
-from rapid_nav.offline.training.loop import Trainer
+from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop
 
 PEDRA = TASKS['pedra']
 SMALL = dataclasses.replace(
@@ -26,8 +26,8 @@ NETWORK = NetworkConfig(
 )
 
 
-def make_trainer(**changes) -> Trainer:
-    return Trainer(
+def pedra_loop(**changes) -> EnvironmentLoop:
+    return make_loop(
         DroneVectorEnv(SMALL, training_worlds(','.join(GENERATED), 4), 16),
         NETWORK,
         AgentConfig(discount=0.95, n_step=3, batch_size=32, learning_rate=1e-3, target_period=100),
@@ -45,19 +45,19 @@ def make_trainer(**changes) -> Trainer:
     )
 
 
-def returns(trainer: Trainer) -> list[float]:
+def returns(loop: EnvironmentLoop) -> list[float]:
     """Train to the end; return what the last hundred flights earned."""
-    while trainer.step < trainer.config.steps:
-        trainer.advance()
-    return [value for value, _ in trainer.recent[-100:]]
+    while loop.trainer.step < loop.trainer.config.steps:
+        loop.advance()
+    return [value for value, _ in loop.recent[-100:]]
 
 
 @pytest.mark.slow
 def test_a_short_training_earns_twice_what_chance_does():
-    chance = returns(make_trainer(steps=1600, learning_starts=1600, epsilon_end=1.0))
-    trainer = make_trainer()
-    initialise(trainer.learner.network, float(trainer.observation.mean()) / 255)
-    trainer.learner.target.load_state_dict(trainer.learner.network.state_dict())
-    learned = returns(trainer)
+    chance = returns(pedra_loop(steps=1600, learning_starts=1600, epsilon_end=1.0))
+    loop = pedra_loop()
+    initialise(loop.trainer.learner.network, float(loop.observation.mean()) / 255)
+    loop.trainer.learner.update_target()
+    learned = returns(loop)
     assert len(chance) == len(learned) == 100
     assert np.mean(learned) > 2.0 * np.mean(chance) > 0.0

@@ -11,14 +11,14 @@ import torch
 
 from rapid_nav.offline.evaluation.intervals import stratified_bootstrap
 from rapid_nav.offline.experiments.ablation import CHANGES, compare, CompareSettingsConfig, main
-from rapid_nav.offline.experiments.runs import Change, Lengths, make_trainer, PLAIN, Run, train
+from rapid_nav.offline.experiments.runs import Change, Lengths, make_run_loop, PLAIN, Run, train
 
 
 def test_a_change_changes_one_thing_and_nothing_else(tmp_path):
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
     lengths = Lengths(400, 1)
     trainers = {
-        name: make_trainer(Run(tmp_path, 'breakout', name, 0), lengths, None, change)
+        name: make_run_loop(Run(tmp_path, 'breakout', name, 0), lengths, None, change).trainer
         for name, change in {PLAIN: Change(), **CHANGES}.items()
     }
     plain = trainers.pop(PLAIN)

@@ -21,7 +21,7 @@ from rapid_nav.offline.experiments.exit_training import (
     CompareConfig,
     main,
 )
-from rapid_nav.offline.experiments.runs import Lengths, make_trainer, network_for, PLAIN, Run
+from rapid_nav.offline.experiments.runs import Lengths, make_run_loop, network_for, PLAIN, Run
 
 
 @pytest.mark.parametrize('count', [4, 5, 8, 20, 101])
@@ -87,11 +87,11 @@ def test_branches_are_trained_behind_a_full_path_that_stands_still(tmp_path, mod
     pytest.importorskip('minatar', reason='MinAtar (GPL) is an optional extra')
     torch.manual_seed(0)
     plain = EarlyExitNetwork(network_for(4, 3).without_branches)
-    trainer = make_trainer(Run(tmp_path, 'breakout', mode, 0), Lengths(400, 1, 400, 1), plain)
-    network = trainer.learner.network
+    loop = make_run_loop(Run(tmp_path, 'breakout', mode, 0), Lengths(400, 1, 400, 1), plain)
+    network = loop.trainer.learner.network
     before = [[weight.clone() for weight in group] for group in network.parameter_groups()]
-    while trainer.step < trainer.config.steps:
-        trainer.advance()
+    while loop.trainer.step < loop.trainer.config.steps:
+        loop.advance()
     path, *branches = [
         all(torch.equal(now, then) for now, then in zip(group, was, strict=True))
         for group, was in zip(network.parameter_groups(), before, strict=True)
@@ -133,7 +133,7 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
     main(config)
     assert files == {path: path.stat().st_mtime_ns for path in files}
     assert 'interquartile_mean' in capsys.readouterr().out
-    with pytest.raises(ValueError, match='was trained for 400 steps, not 800; name another --out'):
+    with pytest.raises(ValueError, match='train.steps is 400 there and 800 here'):
         main(dataclasses.replace(config, steps=800))
 
 

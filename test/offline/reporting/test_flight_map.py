@@ -9,10 +9,10 @@ import torch
 
 from rapid_nav.agent.checkpoint import Checkpoint, save
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.geometry import from_euler
-from rapid_nav.offline.drone.presets import network_for
 from rapid_nav.offline.reporting.flight_map import DrawConfig, fly, hull, main, outline
 from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import make_world
