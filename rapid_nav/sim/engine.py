@@ -1,12 +1,14 @@
 """The simulation's clock: steps the physics, free or on demand, and runs the motions on it."""
 
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError
 import contextlib
 from dataclasses import replace
+import logging
 import math
 import threading
 import time
+from typing import Any
 
 import numpy as np
 
@@ -25,21 +27,25 @@ FRAME_STEPS = 6  # of simContinueForFrames: at 60 frames a second
 LONGEST_RUN = 1000.0  # [s] that one simContinueForTime may ask for
 _STRIDE = 7  # steps between two looks at contacts and sensors' histories: 21 ms
 
+log = logging.getLogger(__name__)
+Edit = Callable[[tuple[Primitive, ...], np.ndarray], tuple[Sequence[Primitive], np.ndarray] | None]
+
 
 class Engine:
     """
     A world with vehicles in it, and the thread that lets time pass.
 
-    `lock` guards everything; whoever reads or writes vehicles or state holds it.
+    `lock` guards everything: hold it to read or write vehicles, state or world.
     """
 
     def __init__(self, world: World, settings: Settings, seed: int, start_ns: int) -> None:
         self.settings, self.seed, self.start_ns = settings, seed, start_ns
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
+        self._editing = threading.Lock()  # of the world; never taken by who holds `lock`
         self.steps = 0  # since start_ns
         self.paused = False
-        self._runs: list[tuple[int, Future]] = []  # steps to go, and who waits for them
+        self._runs: list[tuple[int, Future[None]]] = []  # steps to go, and who waits for them
         self._stopping = False
         self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
         self._pace = Pace(settings.clock_speed / PHYSICS_STEP)
@@ -48,11 +54,11 @@ class Engine:
 
     def load(self, world: World) -> None:
         """Put every vehicle at a start of another world."""
-        with self.lock:
+        scenes, ids = pack([world]), world.segmentation_ids
+        with self._editing, self.lock:
             for vehicle in self.vehicles.values():
                 self._drop(vehicle)
-            self.world, self.scenes = world, pack([world])
-            self.ids = world.segmentation_ids  # (P,) of each primitive
+            self.world, self.scenes, self.ids = world, scenes, ids  # ids (P,) of each primitive
             self._starts = np.array(
                 [
                     spawn.start(self.scenes, world.start_poses, number, about.start)
@@ -66,31 +72,48 @@ class Engine:
                 name: Vehicle(name, row, about, self.state, self.goal, self.steps)
                 for row, (name, about) in enumerate(self.settings.vehicles.items())
             }
-            self._settle()
+            for vehicle in self.vehicles.values():
+                self._settle(vehicle)
 
     def reset(self) -> None:
         """Put every vehicle back to its start; control and contacts are forgotten."""
         with self.lock:
             for vehicle in self.vehicles.values():
-                self._drop(vehicle)
-                vehicle.reset(self.steps)
-            dynamics.reset_rows(self.state, np.arange(len(self._starts)), self._starts)
-            self._settle()
+                self._restart(vehicle, False)
 
-    def _settle(self) -> None:
-        """Leave vehicles that start on the ground there, motors at rest; others hold."""
-        on_ground = [spawn.stands(self.scenes, start[:3]) for start in self._starts]
-        self.state.grounded[:] = on_ground
-        self.state.rotors[self.state.grounded] = 0.0
-        for vehicle in self.vehicles.values():
-            if not vehicle.landed:
-                vehicle.hold()
+    def _restart(self, vehicle: Vehicle, outcome: bool | Exception) -> None:
+        """Put a vehicle back to its start; its motion ends with an outcome."""
+        self._drop(vehicle, outcome)
+        vehicle.reset(self.steps)
+        row = slice(vehicle.row, vehicle.row + 1)
+        dynamics.reset_rows(self.state, [vehicle.row], self._starts[row])
+        self._settle(vehicle)
 
-    def change(self, primitives: Sequence[Primitive], ids: np.ndarray) -> None:
-        """Replace what the world is made of, in place; vehicles stay where they are."""
-        with self.lock:
-            self.world = replace(self.world, primitives=tuple(primitives))
-            self.scenes, self.ids = pack([self.world]), ids.astype(np.uint8)
+    def _settle(self, vehicle: Vehicle) -> None:
+        """Leave a vehicle that starts on the ground there, motors at rest; others hold."""
+        row = vehicle.row
+        self.state.grounded[row] = spawn.stands(self.scenes, self._starts[row, :3])
+        if vehicle.landed:
+            self.state.rotors[row] = 0.0
+        else:
+            vehicle.hold()
+
+    def edit(self, change: Edit) -> bool:
+        """
+        Replace what the world is made of, while vehicles stay where they are.
+
+        `change` is given the primitives and their ids (P,) and returns new ones, or None to leave
+        them. It runs without `lock`, so that a large world holds nobody up.
+        """
+        with self._editing:
+            changed = change(self.world.primitives, self.ids)
+            if changed is None:
+                return False
+            world = replace(self.world, primitives=tuple(changed[0]))
+            scenes, ids = pack([world]), changed[1].astype(np.uint8)
+            with self.lock:
+                self.world, self.scenes, self.ids = world, scenes, ids
+        return True
 
     @property
     def now_ns(self) -> int:
@@ -103,8 +126,14 @@ class Engine:
             return next(iter(self.vehicles.values()))
         found = self.vehicles.get(name)
         if found is None:
-            raise LookupError(f'Vehicle API for {name!r} is not available')
+            raise LookupError(f'Vehicle API for {name!r:.100} is not available')
         return found
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[Vehicle]:
+        """Hold the lock and give a vehicle, the first one for ''; LookupError if none is."""
+        with self.lock:
+            yield self.vehicle(name)
 
     def warm_up(self) -> None:
         """Have the physics and the camera compiled (or read from numba's cache) by now."""
@@ -145,9 +174,9 @@ class Engine:
             self._abandon_runs()
             self._changed.notify_all()
 
-    def run(self, steps: int) -> Future:
+    def run(self, steps: int) -> Future[None]:
         """Pause, but for exactly so many steps; the Future ends with them."""
-        ended: Future = Future()
+        ended: Future[None] = Future()
         with self.lock:
             self.paused = True
             if steps <= 0:
@@ -157,7 +186,7 @@ class Engine:
                 self._changed.notify_all()
         return ended
 
-    def begin(self, vehicle: Vehicle, motion: Motion) -> Future:
+    def begin(self, vehicle: Vehicle, motion: Motion) -> Future[bool]:
         """Start a motion, ending the vehicle's last one; the Future tells whether it arrived."""
         with self.lock:
             self._drop(vehicle)
@@ -172,24 +201,24 @@ class Engine:
                 self._drop(vehicle)
                 vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
 
-    def _drop(self, vehicle: Vehicle) -> None:
+    def _drop(self, vehicle: Vehicle, outcome: bool | Exception = False) -> None:
         task, vehicle.task = vehicle.task, None
         if task:
             task.motion.close()
-            _resolve(task.ended, False)
+            _resolve(task.ended, outcome)
 
     def _continue(self, vehicle: Vehicle, task: Task) -> None:
         """Let a motion look around and say when it wants to again."""
         try:
             task.asked += next(task.motion)
+            return
         except StopIteration as stop:
-            vehicle.task = None
-            vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
-            _resolve(task.ended, bool(stop.value))
+            outcome: bool | Exception = bool(stop.value)
         except Exception as error:
-            vehicle.task = None
-            vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
-            task.ended.set_exception(error)
+            outcome = error
+        vehicle.task = None
+        vehicle.end(self.steps, round(GRACE / PHYSICS_STEP))
+        _resolve(task.ended, outcome)
 
     def _abandon_runs(self) -> None:
         for _, ended in self._runs:
@@ -238,6 +267,10 @@ class Engine:
         return min(wanted)
 
     def _attend(self, vehicle: Vehicle) -> None:
+        if vehicle.lost:
+            log.error('the state of vehicle %s is no longer finite; it is reset', vehicle.name)
+            what = f'the state of vehicle {vehicle.name} was no longer finite; it was reset'
+            self._restart(vehicle, RuntimeError(what))
         vehicle.note_contact(self.now_ns)
         if self.steps % _STRIDE == 0:
             vehicle.remember(self.steps)
@@ -251,7 +284,10 @@ def _due(task: Task) -> int:
     return task.began + round(task.asked / PHYSICS_STEP)
 
 
-def _resolve(future: Future, result: object) -> None:
-    """Set a result unless whoever waited for it has gone."""
-    with contextlib.suppress(Exception):
-        future.set_result(result)
+def _resolve(future: Future[Any], outcome: object) -> None:
+    """Set a result or an exception, unless the client that waited for it has gone."""
+    with contextlib.suppress(InvalidStateError):
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

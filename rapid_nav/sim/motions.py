@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,6 @@ _LANDING_LOOKS = 10
 _GENTLE = 0.5  # [m/s]
 _FORWARD_ONLY = 1
 NO_TURN = YawMode(True, 0.0)
-FOR_EVER = 3e38  # [s]
 
 
 def adjust_yaw(x: float, y: float, drivetrain: int, yaw: YawMode) -> YawMode:
@@ -37,37 +37,84 @@ def normalize(degrees: float) -> float:
 
 
 def timed(
-    vehicle: Vehicle, duration: float, mode: int, a: float, b: float, c: float, yaw: YawMode
+    vehicle: Vehicle,
+    duration: float,
+    mode: int,
+    a: float,
+    b: float,
+    c: float,
+    yaw: YawMode,
+    at_once: bool = True,
 ) -> Motion:
     """Keep one goal, as the physics' modes take it, for a time."""
-    if duration > 0:
-        vehicle.order(mode, a, b, c, yaw)
-        yield duration
+    if duration <= 0:
+        return at_once
+    vehicle.order(mode, a, b, c, yaw)
+    yield duration
     return True
 
 
 def velocity(
     vehicle: Vehicle,
-    goal: Sequence[float],
+    x: float,
+    y: float,
+    third: float,
     duration: float,
     drivetrain: int,
     yaw: YawMode,
     mode: int = dynamics.MODE_VELOCITY,
     body: bool = False,
+    at_once: bool = True,
 ) -> Motion:
-    """Fly at a velocity, given in the world's axes or in the body's heading of now."""
-    x, y, third = goal
+    """
+    Fly at a velocity, given in the world's axes or in the body's heading of now.
+
+    The third value is a velocity or a height, as the mode says; without a duration the outcome is
+    `at_once`.
+    """
     if body:
         cos, sin = math.cos(vehicle.yaw), math.sin(vehicle.yaw)
         x, y = x * cos - y * sin, x * sin + y * cos
     turn = adjust_yaw(x, y, drivetrain, yaw)
+    return timed(vehicle, duration, mode, x, y, third, turn, at_once)
+
+
+def attitude(
+    mode: int,
+    yaw_is_rate: bool,
+    vehicle: Vehicle,
+    x: float,
+    y: float,
+    yaw: float,
+    third: float,
+    duration: float,
+) -> Motion:
+    """
+    Keep angles or rates about the body's x and y [rad, rad/s], and a height or a throttle.
+
+    The yaw is an angle [rad] or a rate [rad/s].
+    """
+    turn = YawMode(yaw_is_rate, math.degrees(yaw))
     return timed(vehicle, duration, mode, x, y, third, turn)
 
 
-def motors(vehicle: Vehicle, pwm: list[float], duration: float) -> Motion:
-    """Drive the four motors for a time."""
+def rotate_by(vehicle: Vehicle, rate: float, duration: float) -> Motion:
+    """Turn at a rate [deg/s] on the spot."""
+    x, y, z = vehicle.position.tolist()
+    return timed(vehicle, duration, dynamics.MODE_POSITION, x, y, z, YawMode(True, rate))
+
+
+def motors(
+    vehicle: Vehicle,
+    front_right: float,
+    rear_left: float,
+    front_left: float,
+    rear_right: float,
+    duration: float,
+) -> Motion:
+    """Drive the four motors at powers of 0 to 1 for a time."""
     if duration > 0:
-        vehicle.spin(pwm)
+        vehicle.spin([front_right, rear_left, front_left, rear_right])
         yield duration
     return True
 
@@ -125,6 +172,25 @@ def rotate_to(vehicle: Vehicle, yaw: float, timeout: float, margin: float) -> Mo
         yield PERIOD
         waited += PERIOD
     return False
+
+
+def to_position(vehicle: Vehicle, x: float, y: float, z: float, *how: Any) -> Motion:
+    """Fly straight to a point [m; the vehicle's NED], as `follow` does."""
+    return follow(vehicle, [np.array([x, y, z])], *how)
+
+
+def to_height(
+    vehicle: Vehicle,
+    z: float,
+    speed: float,
+    timeout: float,
+    yaw: YawMode,
+    lookahead: float,
+    adaptive: float,
+) -> Motion:
+    """Fly straight up or down to a height [m; the vehicle's NED]."""
+    x, y, _ = vehicle.position.tolist()
+    return to_position(vehicle, x, y, z, speed, timeout, 0, yaw, lookahead, adaptive)
 
 
 def follow(

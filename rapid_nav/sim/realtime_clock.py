@@ -1,5 +1,6 @@
 """How a free-running clock keeps to the wall."""
 
+from collections.abc import Callable
 import math
 import time
 
@@ -8,10 +9,11 @@ _FALLEN_BEHIND = 0.25  # [s] of real time that is given up rather than caught up
 
 
 class Pace:
-    """Tells how many steps are owed at a speed [steps/s]."""
+    """Tells how many steps are owed at a speed [steps/s], by a clock that returns seconds."""
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, speed: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._speed = speed
+        self._clock = clock
         self._epoch: tuple[float, int] | None = None  # real time [s] and step
 
     def restart(self) -> None:
@@ -20,7 +22,7 @@ class Pace:
 
     def owed(self, made: int) -> tuple[int, float | None]:
         """Return how many steps to make now that `made` are, or 0 and how long to wait [s]."""
-        now = time.monotonic()
+        now = self._clock()
         if self._epoch is None:
             self._epoch = now, made
         began, first = self._epoch

@@ -1,7 +1,6 @@
 """The embedded simulator: a world with vehicles, behind AirSim's RPC."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import time
 from typing import Any
@@ -19,7 +18,6 @@ from rapid_nav.sim.rpc.world_methods import IGNORED, WorldMethods
 from rapid_nav.sim.worlds.world import World
 
 PORT = 41451  # AirSim's own
-_RENDERERS = 2  # threads
 
 
 class Server:
@@ -44,18 +42,18 @@ class Server:
         start_ns = time.time_ns() if start_ns is None else start_ns
         self.engine = Engine(world, about, seed, start_ns)
         self.engine.pause(paused)
-        self._pool = ThreadPoolExecutor(_RENDERERS, 'render')
-        methods = collect(
+        flight = FlightMethods(self.engine)
+        self.methods = flight.methods() | collect(
+            flight,
             TimeMethods(self.engine, about),
-            FlightMethods(self.engine),
             StateMethods(self.engine),
-            SensorMethods(self.engine, self._pool),
-            CameraMethods(self.engine, self._pool),
-            WorldMethods(self.engine, self._pool),
+            SensorMethods(self.engine),
+            CameraMethods(self.engine),
+            WorldMethods(self.engine),
         )
         for name, count in IGNORED.items():
-            methods[name] = Method((anything,) * count, lambda *_args: None)
-        self._rpc = RpcServer(methods, host, port)
+            self.methods[name] = Method((anything,) * count, lambda *_args: None)
+        self._rpc = RpcServer(self.methods, host, port)
 
     @property
     def port(self) -> int:
@@ -73,7 +71,6 @@ class Server:
         """Hang up and stand still."""
         self.engine.stop()
         self._rpc.stop()
-        self._pool.shutdown(cancel_futures=True)
 
     def __enter__(self) -> 'Server':
         """Start."""

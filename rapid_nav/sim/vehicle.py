@@ -1,7 +1,7 @@
 """One multirotor of the simulation: what it is told, where it is, what it carries."""
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 import math
@@ -16,8 +16,10 @@ from rapid_nav.sim.sensors.mounts import Camera, mounted
 
 # A motion in progress: yields how long to leave it alone [simulated s], returns its outcome.
 Motion = Generator[float, None, bool]
+MakeMotion = Callable[..., Motion]
 GRACE = 0.06  # [s] after a motion ended, simple_flight holds the place where it is then
 _NEVER = 2**62  # steps
+_LOST = 1e9  # [m, m/s, rad/s, m/s^2]
 _TRAIL = 16  # entries that are remembered for sensors that lag
 
 
@@ -26,7 +28,7 @@ class Task:
     """A motion under way and whoever waits for its end."""
 
     motion: Motion
-    ended: Future
+    ended: Future[bool]
     began: int  # [steps]
     asked: float = 0.0  # [s] after its beginning, when it wants to look again
 
@@ -85,22 +87,22 @@ class Vehicle:
     @property
     def position(self) -> np.ndarray:
         """Where it is, (3,) [m] in the vehicle's own NED frame."""
-        return self._state.position[self.row] - self.origin
+        return np.asarray(self._state.position[self.row] - self.origin)
 
     @property
     def velocity(self) -> np.ndarray:
         """How fast it is, (3,) [m/s; NED]."""
-        return self._state.velocity[self.row].copy()
+        return np.array(self._state.velocity[self.row])
 
     @property
     def orientation(self) -> np.ndarray:
         """How it is turned, (4,) w, x, y, z."""
-        return self._state.orientation[self.row].copy()
+        return np.array(self._state.orientation[self.row])
 
     @property
     def angular_velocity(self) -> np.ndarray:
         """The turning (3,) [rad/s; body FRD]."""
-        return self._state.angular_velocity[self.row].copy()
+        return np.array(self._state.angular_velocity[self.row])
 
     @property
     def yaw(self) -> float:
@@ -111,6 +113,13 @@ class Vehicle:
     def landed(self) -> bool:
         """Whether the ground carries it."""
         return bool(self._state.grounded[self.row])
+
+    @property
+    def lost(self) -> bool:
+        """Whether its state is no longer finite, or so large that it soon will not be."""
+        state, row = self._state, self.row
+        parts = (state.position, state.velocity, state.angular_velocity, state.acceleration)
+        return not all(abs(value) < _LOST for part in parts for value in part[row].tolist())
 
     def order(self, mode: int, a: float, b: float, c: float, yaw: YawMode) -> None:
         """Set the goal; positions among the values are in the vehicle's own frame, yaw in deg."""

@@ -36,7 +36,7 @@ def test_budgets_hold_within_a_twentieth_through_all_the_scenes(
     assert json.loads(capsys.readouterr().out) == figures
 
 
-@pytest.mark.slow
+@pytest.mark.figures
 def test_decisions_keep_their_deadline_with_every_core_busy(checkpoint: Path) -> None:
     held = exit_control.hold_deadline(
         load_policy(checkpoint), SteeringConfig(deadline_ms=20.0, seconds=12.0)
@@ -45,6 +45,7 @@ def test_decisions_keep_their_deadline_with_every_core_busy(checkpoint: Path) ->
     assert held['loaded']['inside'] >= 0.99, held
 
 
+@pytest.mark.figures
 def test_a_deadline_too_short_for_the_full_network_is_kept_by_leaving_early(
     checkpoint: Path,
 ) -> None:

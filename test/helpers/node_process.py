@@ -14,18 +14,23 @@ class NodeProcess:
     """A context: one executable with its parameters, in the ROS domain of the test."""
 
     def __init__(
-        self, folder: Path, executable: str, *arguments: str, name: str = '', **parameters: Any
+        self,
+        folder: Path,
+        executable: str,
+        *arguments: str,
+        namespace: str = 'rapid',
+        **parameters: Any,
     ) -> None:
         process = Process(
-            name or executable,
+            executable,
             executable,
             arguments=arguments,
             parameters=None if executable == 'rapid-nav' else parameters,
         )
-        self.file = folder / f'{name or executable}_{time.monotonic_ns()}.txt'
+        self.file = folder / f'{executable}_{time.monotonic_ns()}.txt'
         with self.file.open('w') as output:
             self.process = subprocess.Popen(
-                process.command('rapid'),
+                process.command(namespace),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

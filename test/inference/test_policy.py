@@ -3,7 +3,6 @@
 import dataclasses
 import subprocess
 import sys
-import time
 import zipfile
 
 from networks import THREE_EXITS
@@ -195,12 +194,10 @@ print(policy.decide(seen, policy.metadata.thresholds('full')).level)
 )
 def test_a_machine_without_pytorch_decides(files, form, missing):
     script = WITHOUT.format(missing=missing, path=str(files[form]))
-    began = time.monotonic()
     answer = subprocess.run(
         [sys.executable, '-c', script], capture_output=True, text=True, check=False
     )
     assert answer.stdout.strip() == '2', answer.stderr
-    assert time.monotonic() - began < 5.0
 
 
 @pytest.mark.parametrize('share', [0.0, 0.3, 0.999])

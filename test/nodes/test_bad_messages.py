@@ -9,6 +9,7 @@ from typing import Any
 from geometry_msgs.msg import TwistStamped
 from listener import wait_until
 from nav_msgs.msg import Odometry
+import numpy as np
 import pytest
 from rcl_interfaces.srv import ListParameters
 import rclpy
@@ -18,6 +19,7 @@ from std_msgs.msg import Bool
 from visualization_msgs.msg import MarkerArray
 
 from rapid_nav.msg import ExitLevel, Outcome
+from rapid_nav.nodes.lib import conversions
 
 TOPICS: dict[str, type] = {
     'cmd_vel': TwistStamped,
@@ -59,13 +61,15 @@ def filled(kind: type, number: float, wide: bool) -> Any:
     return message
 
 
-def bad_images() -> list[Image]:
+def images() -> list[Image]:
+    """Return images that are none, and at last one that is."""
     whole = {'height': 2, 'width': 2, 'step': 8, 'encoding': '32FC1'}
     return [
         Image(**whole, data=array.array('B', b'\0' * 15)),
         Image(**whole, data=array.array('B', b'\xff' * 16)),  # NaN
         Image(**{**whole, 'encoding': 'rgb8', 'step': 6}, data=array.array('B', b'\0' * 11)),
         Image(**{**whole, 'encoding': 'mono16'}),
+        conversions.image(np.full((144, 256), 5.0, np.float32), 0),
     ]
 
 
@@ -87,13 +91,15 @@ def test_a_node_outlives_every_message_that_it_subscribes_to(
         for topic, kind in TOPICS.items()
     }
     heard = {topic for topic in TOPICS if node.count_subscribers(topic)}
+    for drawn in ('trail', 'decision_markers'):
+        mean.create_subscription(MarkerArray, drawn, lambda _: None, latched)
     assert heard
     for topic in heard:
         wait_until(publishers[topic].get_subscription_count)
         for number in (math.nan, math.inf, -math.inf, 1e38, 0.0):
             for wide in (False, True):
                 publishers[topic].publish(filled(TOPICS[topic], number, wide))
-    for image in bad_images():
+    for image in images():
         for topic in heard & {'camera/depth', 'camera/image'}:
             publishers[topic].publish(image)
     # It answers, after the messages: one thread does both.

@@ -145,6 +145,18 @@ def test_two_bridges_in_one_namespace_name_each_other_as_an_error(ros, start, po
     wait_until(lambda: over in first.output(), 60)
 
 
+def test_two_bridges_in_one_domain_name_each_other_as_publishers_of_the_clock(
+    start, port: int
+) -> None:
+    simulate(start, port)
+    first = start('airsim_bridge', port=port)
+    second = start('airsim_bridge', port=port, namespace='other')
+    told = '/clock is published by /{}/airsim_bridge too'
+    wait_until(lambda: told.format('other') in first.output(), 120)
+    wait_until(lambda: told.format('rapid') in second.output(), 120)
+    assert 'odom is published' not in first.output()
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['INT', 'TERM'])
 @pytest.mark.parametrize('waiting', [False, True], ids=['flying', 'waiting'])
 def test_a_lockstep_bridge_leaves_the_simulators_clock_running(

@@ -120,7 +120,7 @@ def test_all_that_there_is_to_see_has_a_display() -> None:
     assert {
         '/rapid/scene',
         '/rapid/trail',
-        '/rapid/thought',
+        '/rapid/decision_markers',
         '/rapid/odom',
         '/rapid/camera/depth',
         '/rapid/camera/image',

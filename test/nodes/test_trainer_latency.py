@@ -6,13 +6,12 @@ from rapid_nav.benchmarks.end_to_end_latency import beside_trainer, LatencyConfi
 from rapid_nav.stack.flight import environment
 
 
-@pytest.mark.slow
+@pytest.mark.figures
 def test_a_trainer_that_learns_without_a_rest_leaves_the_policy_its_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in environment(0).items():
         monkeypatch.setenv(name, value)  # what the benchmark sets here is undone afterwards
     figures = beside_trainer(LatencyConfig(images=400))
-    # The aim is 2; a busy machine must not fail for a neighbour's work.
-    assert figures['beside_trainer_p99_ratio'] < 4
+    assert figures['beside_trainer_p99_ratio'] < 4  # the aim is 2
     assert figures['full_path_ms']['p50'] < figures['full_path_beside_trainer_ms']['p99']

@@ -134,6 +134,7 @@ def test_a_flight_is_kept_in_the_file(viewer: Viewer, tmp_path: Path) -> None:
         assert path in kept, path
 
 
+@pytest.mark.figures
 def test_twice_twenty_hertz_leave_half_the_time_of_a_core(viewer: Viewer) -> None:
     show_flight(viewer, 5)
     began = time.thread_time()

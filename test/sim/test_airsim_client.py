@@ -67,7 +67,7 @@ def test_the_unmodified_client_flies_there_and_lands(world, transport):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=400,
             check=False,
         )
     assert done.returncode == 0, done.stderr

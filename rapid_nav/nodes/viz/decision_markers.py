@@ -13,7 +13,8 @@ from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.subscribe import subscribe
 
-TOPIC = 'thought'
+TOPIC = 'decision_markers'
+_OLD_TOPIC = 'thought'  # of releases before 0.2
 _REACH = 1.2  # [m] from the drone to the directions drawn
 _DOT, _SHAFT, _HEAD = 0.05, 0.04, 0.1  # [m] diameters
 _TEXT_HEIGHT, _TEXT_ABOVE = 0.22, 0.8  # [m]
@@ -27,7 +28,8 @@ class DecisionMarkers:
     def __init__(self, node: Node) -> None:
         self.command: tuple[Time, BodyVelocity] | None = None  # of the image of this stamp
         self.level: ExitLevel | None = None
-        self.markers = node.create_publisher(MarkerArray, TOPIC, 1)
+        self.logger = node.get_logger()
+        self.publishers = [node.create_publisher(MarkerArray, t, 1) for t in (TOPIC, _OLD_TOPIC)]
         subscribe(node, TwistStamped, 'cmd_vel', self.on_command, 10)
         subscribe(node, ExitLevel, 'exit_level', self.on_exit_level, 10)
 
@@ -46,8 +48,11 @@ class DecisionMarkers:
         command, level = self.command, self.level
         if command is None or level is None or command[0] != level.header.stamp:
             return
-        if self.markers.get_subscription_count():
-            self.markers.publish(decision_markers(level, command[1]))
+        for publisher in self.publishers:
+            if publisher.get_subscription_count():
+                publisher.publish(decision_markers(level, command[1]))
+        if self.publishers[1].get_subscription_count():
+            self.logger.warning(f'{_OLD_TOPIC} is now named {TOPIC}: subscribe to it', once=True)
 
 
 def decision_markers(level: ExitLevel, velocity: BodyVelocity) -> MarkerArray:

@@ -29,6 +29,7 @@ DRAG_X = _DRAG * (BODY_Y * BODY_Z + _BLADES * PROPELLER_HEIGHT)  # [N s^2/m^2]
 DRAG_Y = _DRAG * (BODY_X * BODY_Z + _BLADES * PROPELLER_HEIGHT)
 DRAG_Z = _DRAG * (BODY_X * BODY_Y + _BLADES * PROPELLER_DIAMETER)
 MIN_DRAG_SPEED = 0.1  # [m/s]
+MAX_TURNING = 50.0  # [rad/s], of a tumbling body; beyond it the steps are too long to integrate
 RESTITUTION, FRICTION = 0.55, 0.5
 DRONE_RADIUS = 0.2  # [m], of the sphere that touches the world
 SPIN_KEPT = 0.9  # of the angular velocity in a contact

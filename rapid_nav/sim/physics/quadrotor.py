@@ -1,5 +1,6 @@
 """The body of AirSim's default quadrotor: rotors, drag, motion and contact, one step at a time."""
 
+import math
 from typing import Any
 
 from numba import njit
@@ -19,6 +20,7 @@ from rapid_nav.sim.physics.airframe import (
     MASS,
     MAX_THRUST,
     MAX_TORQUE,
+    MAX_TURNING,
     MIN_DRAG_SPEED,
     ROTOR_KEEP,
 )
@@ -105,6 +107,10 @@ def move(i: int, state: Any, lift: float, torque: np.ndarray) -> None:
     rates[1] += (spin[1] + sy) * half
     rates[2] += (spin[2] + sz) * half
     spin[0], spin[1], spin[2] = sx, sy, sz
+    turning = math.sqrt(rates[0] * rates[0] + rates[1] * rates[1] + rates[2] * rates[2])
+    if turning > MAX_TURNING:
+        for k in range(3):
+            rates[k] *= MAX_TURNING / turning
 
 
 @njit(cache=True, nogil=True)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import inspect
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 Convert = Callable[[Any], Any]
+_Function = TypeVar('_Function', bound=Callable[..., Any])
 FARTHEST = 1e6  # [m, m/s] beyond this a number is a mistake, and would upset the physics
 FLOAT32_MAX = 3.4028235e38
 
@@ -126,12 +127,25 @@ def yaw_mode(value: Any) -> YawMode:
     return YawMode(boolean(value.get('is_rate', True)), number(value.get('yaw_or_rate', 0.0)))
 
 
-def list_of(convert: Convert) -> Convert:
-    """Take a list whose every element converts."""
+def geo(value: Any) -> tuple[float, float, float]:
+    """Take a GeoPoint: latitude [deg], longitude [deg], altitude [m]."""
+    if not isinstance(value, Mapping):
+        raise BadCast
+    return (
+        length(value.get('latitude', 0.0)),
+        length(value.get('longitude', 0.0)),
+        length(value.get('altitude', 0.0)),
+    )
+
+
+def list_of(convert: Convert, most: int) -> Convert:
+    """Take a list of at most `most` elements, each of which converts."""
 
     def convert_all(value: Any) -> list[Any]:
         if not isinstance(value, list | tuple):
             raise BadCast
+        if len(value) > most:
+            raise ValueError(f'{len(value)} elements in a list; at most {most} are taken')
         return [convert(element) for element in value]
 
     return convert_all
@@ -145,10 +159,10 @@ class Method:
     run: Callable[..., Any]
 
 
-def rpc(*takes: Convert) -> Callable[[Callable], Callable]:
+def rpc(*takes: Convert) -> Callable[[_Function], _Function]:
     """Mark a method as callable by its own name, with arguments of these types."""
 
-    def mark(function: Callable) -> Callable:
+    def mark(function: _Function) -> _Function:
         setattr(function, 'rpc_takes', takes)  # noqa: B010  (functions have no such field)
         return function
 

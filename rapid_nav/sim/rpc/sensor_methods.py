@@ -1,32 +1,25 @@
 """AirSim's RPCs for what a vehicle's sensors say."""
 
-import asyncio
-from collections.abc import Awaitable
-from concurrent.futures import Executor
-
 from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.rpc.arguments import rpc, text
-from rapid_nav.sim.rpc.server import Encoded
+from rapid_nav.sim.rpc.server import Deferred
 from rapid_nav.sim.rpc.structs import Map
+from rapid_nav.sim.sensors.lidar import LIDAR_BYTES
 from rapid_nav.sim.sensors.sensors import Sensors
 
-Reading = Map | Awaitable[Encoded]  # what takes many rays is left to a thread
+Reading = Map | Deferred  # what takes many rays is left to a thread
 
 
 class SensorMethods:
     """What a vehicle's sensors say."""
 
-    def __init__(self, engine: Engine, pool: Executor) -> None:
-        self._engine, self._pool = engine, pool
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def _read(self, kind: str, name: str, vehicle: str) -> Reading:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             reading = Sensors(self._engine, mine).read(kind, name)
-        if not callable(reading):
-            return reading
-        slow = reading
-        return asyncio.get_running_loop().run_in_executor(self._pool, lambda: Encoded(slow()))
+        return Deferred(reading, LIDAR_BYTES) if callable(reading) else reading
 
     @rpc(text, text)
     def getImuData(self, name: str, vehicle: str) -> Reading:

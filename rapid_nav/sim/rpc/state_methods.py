@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rapid_nav.sim.engine import Engine
-from rapid_nav.sim.physics.airframe import MAX_THRUST, MAX_TORQUE, REVOLUTIONS
+from rapid_nav.sim.physics.airframe import MAX_THRUST, MAX_TORQUE, MAX_TURNING, REVOLUTIONS
 from rapid_nav.sim.rpc.arguments import BadCast, boolean, Pose, pose, rpc, text, vector
 from rapid_nav.sim.rpc.structs import Map, pose_map, quaternion4, vector3
 from rapid_nav.sim.sensors import earth
@@ -35,12 +35,12 @@ _NO_REMOTE = {
     'is_initialized': False,
     'is_valid': False,
 }
-# simSetKinematics' names and the physics' own.
+# simSetKinematics' names, the physics' own, and the most that its steps can integrate.
 _SETTABLE = {
-    'linear_velocity': 'velocity',
-    'angular_velocity': 'angular_velocity',
-    'linear_acceleration': 'acceleration',
-    'angular_acceleration': 'angular_acceleration',
+    'linear_velocity': ('velocity', 500.0),  # [m/s]
+    'angular_velocity': ('angular_velocity', MAX_TURNING),  # [rad/s]
+    'linear_acceleration': ('acceleration', 1e4),  # [m/s^2]
+    'angular_acceleration': ('angular_acceleration', 1e3),  # [rad/s^2]
 }
 
 
@@ -61,7 +61,12 @@ def kinematics(value: Any) -> Kinematics:
         'position': value.get('position', nowhere),
         'orientation': value.get('orientation', turn),
     }
-    motion = {name: vector(value[key]) for key, name in _SETTABLE.items() if key in value}
+    motion = {}
+    for key, (name, most) in _SETTABLE.items():
+        if key in value:
+            motion[name] = found = vector(value[key])
+            if float(np.nansum(found**2)) > most**2:
+                raise ValueError(f'{key} is {found.tolist()}; at most {most:g} can be simulated')
     return Kinematics(pose(there), motion)
 
 
@@ -87,8 +92,7 @@ class StateMethods:
 
     @rpc(text)
     def getMultirotorState(self, vehicle: str) -> Map:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             return {
                 'collision': _NO_CONTACT,  # AirSim never fills it
                 'kinematics_estimated': self._kinematics(mine),
@@ -100,20 +104,18 @@ class StateMethods:
 
     @rpc(text)
     def simGetGroundTruthKinematics(self, vehicle: str) -> Map:
-        with self._engine.lock:
-            return self._kinematics(self._engine.vehicle(vehicle))
+        with self._engine.locked(vehicle) as mine:
+            return self._kinematics(mine)
 
     @rpc(kinematics, boolean, text)
     def simSetKinematics(self, state: Kinematics, _through: bool, vehicle: str) -> None:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             self._engine.place(mine, state.pose)
             mine.move(state.motion)
 
     @rpc(text)
     def simGetGroundTruthEnvironment(self, vehicle: str) -> Map:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             altitude = self._engine.settings.origin[2] - float(mine.position[2])
             pressure, temperature, density = earth.air(altitude)
             return {
@@ -127,13 +129,12 @@ class StateMethods:
 
     @rpc(text)
     def getHomeGeoPoint(self, vehicle: str) -> Map:
-        self._engine.vehicle(vehicle)
-        return earth.geo_point(self._engine.settings.origin)
+        with self._engine.locked(vehicle):
+            return earth.geo_point(self._engine.settings.origin)
 
     @rpc(text)
     def getRotorStates(self, vehicle: str) -> Map:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             shares = self._engine.state.rotors[mine.row].tolist()
             rotors = [
                 {
@@ -147,19 +148,17 @@ class StateMethods:
 
     @rpc(text)
     def simGetVehiclePose(self, vehicle: str) -> Map:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             return pose_map(Pose(mine.position, mine.orientation))
 
     @rpc(pose, boolean, text)
     def simSetVehiclePose(self, there: Pose, ignore_collision: bool, vehicle: str) -> None:
-        with self._engine.lock:
-            self._engine.place(self._engine.vehicle(vehicle), there, ignore_collision)
+        with self._engine.locked(vehicle) as mine:
+            self._engine.place(mine, there, ignore_collision)
 
     @rpc(text)
     def simGetCollisionInfo(self, vehicle: str) -> Map:
-        with self._engine.lock:
-            mine = self._engine.vehicle(vehicle)
+        with self._engine.locked(vehicle) as mine:
             had, mine.has_collided = mine.has_collided, False
             last = mine.collision
             if last.primitive < 0:

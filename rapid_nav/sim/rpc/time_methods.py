@@ -1,7 +1,6 @@
 """AirSim's RPCs for the connection and the clock."""
 
-import asyncio
-from collections.abc import Awaitable
+from concurrent.futures import Future
 
 from rapid_nav.sim.airsim_settings import Settings
 from rapid_nav.sim.engine import Engine, FRAME_STEPS, LONGEST_RUN
@@ -33,7 +32,8 @@ class TimeMethods:
 
     @rpc()
     def listVehicles(self) -> list[str]:
-        return list(self._engine.vehicles)
+        with self._engine.lock:
+            return list(self._engine.vehicles)
 
     @rpc(boolean)
     def simPause(self, paused: bool) -> None:
@@ -41,22 +41,23 @@ class TimeMethods:
 
     @rpc()
     def simIsPaused(self) -> bool:
-        return self._engine.paused
+        with self._engine.lock:
+            return self._engine.paused
 
     @rpc(number)
-    def simContinueForTime(self, seconds: float) -> Awaitable[None]:
+    def simContinueForTime(self, seconds: float) -> Future[None]:
         return self._run(round(seconds / PHYSICS_STEP))
 
     @rpc(integer)
-    def simContinueForFrames(self, frames: int) -> Awaitable[None]:
+    def simContinueForFrames(self, frames: int) -> Future[None]:
         return self._run(frames * FRAME_STEPS)
 
-    def _run(self, steps: int) -> Awaitable[None]:
+    def _run(self, steps: int) -> Future[None]:
         if not 0 <= steps <= LONGEST_RUN / PHYSICS_STEP:
             raise ValueError(
                 f'{steps * PHYSICS_STEP:g} s; one call may ask for 0 to {LONGEST_RUN:g} s'
             )
-        return asyncio.wrap_future(self._engine.run(steps))
+        return self._engine.run(steps)
 
     @rpc()
     def reset(self) -> None:

@@ -22,6 +22,7 @@ from rapid_nav.sim.worlds.primitives import Scenes
 )
 NO_HIT = 65504.0  # [m] the largest half float, which AirSim's render target clips to
 MOST_IMAGES = 16  # of one call
+_FIELDS_BYTES = 1024  # of an ImageResponse beside its pixels
 _VIS_RANGE = 100.0  # [m] of DepthVis
 _BASELINE = 0.25  # [m] of DisparityNormalized
 
@@ -127,6 +128,12 @@ class Shot:
     pose: Pose  # of the camera in the vehicle's own frame
     stamp_ns: int
 
+    @property
+    def size(self) -> int:
+        """How many bytes the ImageResponse may have."""
+        pixels = self.view.width * self.view.height if self.view else 0
+        return _FIELDS_BYTES + pixels * (5 if self.request.as_float else 4)
+
     def answer(self) -> Map:
         """Render and return the ImageResponse."""
         request, view = self.request, self.view
@@ -156,8 +163,6 @@ class Shot:
 
 def aim(engine: Engine, vehicle: Vehicle, requests: list[Request]) -> list[Shot]:
     """Freeze what requests are to show; LookupError for a camera that is not there."""
-    if len(requests) > MOST_IMAGES:
-        raise ValueError(f'{len(requests)} images in one call; at most {MOST_IMAGES}')
     views: dict[tuple[Any, ...], View] = {}
     shots = []
     for request in requests:

@@ -12,6 +12,7 @@ from rapid_nav.sim.rpc.structs import Map
 from rapid_nav.sim.worlds.primitives import Scenes
 
 _MOST_POINTS = 100_000  # of one sweep, as in AirSim
+LIDAR_BYTES = _MOST_POINTS * 17 + 1024  # of one answer: three floats and an id for each point
 
 
 def sweep(

@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-import time
 
 import numpy as np
 import pytest
@@ -45,9 +44,9 @@ def test_a_budget_of_milliseconds_leaves_earlier_than_none(checkpoint: Path) -> 
 
 def test_what_came_too_late_is_answered_by_the_first_exit(checkpoint: Path) -> None:
     rng = np.random.default_rng(0)
-    maker = make_decision_maker(PolicyConfig(checkpoint=str(checkpoint), deadline_ms=200.0))
+    maker = make_decision_maker(PolicyConfig(checkpoint=str(checkpoint), deadline_ms=10_000.0))
     assert maker.decide(look(rng)).decision.level == 2
-    assert maker.decide(look(rng), waited=0.3).decision.level == 0
+    assert maker.decide(look(rng), waited=11.0).decision.level == 0
     assert maker.state()['late'] == '1'
 
 
@@ -56,9 +55,7 @@ def test_new_settings_keep_the_network_and_the_history(checkpoint: Path) -> None
     config = PolicyConfig(checkpoint=str(checkpoint))
     maker = make_decision_maker(config)
     maker.decide(look(rng))
-    began = time.perf_counter()
     changed = make_decision_maker(dataclasses.replace(config, budget=0.2), maker)
-    assert time.perf_counter() - began < 0.5
     assert changed.network is maker.network
     assert changed.history.frames == maker.history.frames
     assert changed.governor is not None

@@ -1,15 +1,17 @@
-"""What the policy thinks, as markers."""
+"""The policy's decision as markers."""
 
 import math
 
+from listener import Listener, wait_until
 import pytest
-from visualization_msgs.msg import Marker
+import rclpy
+from visualization_msgs.msg import Marker, MarkerArray
 
 from rapid_nav.drone.actions import ActionConfig, ActionGrid, BodyVelocity
 from rapid_nav.exit_colors import BLUE, CRIMSON, exit_color
 from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes.lib import conversions
-from rapid_nav.nodes.viz.decision_markers import decision_markers
+from rapid_nav.nodes.viz.decision_markers import decision_markers, DecisionMarkers
 
 
 def level(action: int, taken: int = 0) -> ExitLevel:
@@ -53,3 +55,19 @@ def test_exits_have_colours_of_their_own_from_the_first_to_the_last() -> None:
     assert exit_color(0, 1) == CRIMSON
     assert len({exit_color(n, 5) for n in range(5)}) == 5
     assert all(0.0 <= c <= 1.0 for n in range(7) for c in exit_color(n, 7))
+
+
+def test_the_markers_are_on_their_topic_and_on_its_old_name(ros) -> None:
+    running = ros()
+    node = rclpy.create_node('scene')
+    decisions = DecisionMarkers(node)
+    heard = [
+        Listener(node).listen(MarkerArray, topic) for topic in ('decision_markers', 'thought')
+    ]
+    running.spin(node)
+    wait_until(lambda: all(p.get_subscription_count() for p in decisions.publishers))
+    decisions.on_command(conversions.command(BodyVelocity(forward=1.0), 7))
+    message = level(0)
+    message.header = conversions.header(7, conversions.CAMERA_OPTICAL)
+    decisions.on_exit_level(message)
+    wait_until(lambda: all(heard))

@@ -8,16 +8,13 @@ import random
 import resource
 import socket
 import struct
-import time
 
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 import msgpack
 import pytest
 
-from rapid_nav.airsim.drone import connect, RPCError
-from rapid_nav.airsim.rpc_client import Address, Client
-from rapid_nav.sim.rpc.server import MAX_CONNECTIONS
+from rapid_nav.airsim.drone import connect
 from rapid_nav.sim.server import Server
 
 ROUNDS, REQUESTS_A_ROUND = 100, 100
@@ -90,7 +87,7 @@ def no_request(rng: random.Random) -> bytes:
 @pytest.fixture(scope='module')
 def counts(module_server: Server) -> dict[str, int]:
     """How many arguments each method takes; long runs of the clock are no fault, but too long."""
-    methods = module_server._rpc._methods
+    methods = module_server.methods
     return {name: len(m.takes) for name, m in methods.items() if name != 'simContinueForTime'}
 
 
@@ -127,7 +124,7 @@ def test_ten_thousand_malformed_requests_leave_it_answering(
                 connection.settimeout(0.02)
                 with contextlib.suppress(TimeoutError):
                     connection.recv(65536)
-    drone = connect(port=module_server.port, timeout_s=20)
+    drone = connect(port=module_server.port, timeout_s=120)
     assert drone.sense().depth.shape == (144, 256)
     drone.close()
     assert resident() - at_first < GROWTH_ALLOWED
@@ -145,32 +142,7 @@ def test_a_client_that_asks_and_never_reads_does_not_fill_the_memory(
         with contextlib.suppress(TimeoutError):
             for _ in range(2000):
                 greedy.sendall(ask)  # 3.7 GB of answers
-        drone = connect(port=module_server.port, timeout_s=20)
+        drone = connect(port=module_server.port, timeout_s=120)
         assert drone.sense().depth.shape == (144, 256)
         drone.close()
         assert resident() - at_first < GROWTH_ALLOWED
-
-
-def test_too_many_connections_are_refused_and_the_rest_served(module_server: Server) -> None:
-    with contextlib.ExitStack() as stack:
-        for _ in range(MAX_CONNECTIONS + 20):
-            stack.enter_context(socket.create_connection(('127.0.0.1', module_server.port), 5))
-        with pytest.raises(ConnectionError):
-            connect(port=module_server.port)
-    for _ in range(50):
-        with contextlib.suppress(ConnectionError):
-            drone = connect(port=module_server.port)
-            break
-        time.sleep(0.1)
-    assert drone.vehicles() == ['SimpleFlight']
-    drone.close()
-
-
-@pytest.mark.parametrize('pattern', ['(.*)*(.*)*x', '(((((a+)+)+)+)+)+$', '(', 'x' * 300])
-def test_patterns_that_could_take_for_ever_are_refused(
-    module_server: Server, pattern: str
-) -> None:
-    client = Client(Address('127.0.0.1', module_server.port), timeout=60)
-    with pytest.raises(RPCError, match='pattern|regular expression'):
-        client.call('simListSceneObjects', pattern + '.*' * (pattern != '('))
-    client.close()

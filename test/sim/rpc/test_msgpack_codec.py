@@ -9,7 +9,15 @@ import msgpack
 import numpy as np
 import pytest
 
-from rapid_nav.sim.rpc.msgpack_codec import Double, encode, Malformed, MAX_REQUEST_BYTES, Requests
+from rapid_nav.sim.rpc.msgpack_codec import (
+    decode,
+    Double,
+    encode,
+    Malformed,
+    MAX_ELEMENTS,
+    MAX_REQUEST_BYTES,
+    Requests,
+)
 
 values = st.recursive(
     st.none()
@@ -23,19 +31,25 @@ values = st.recursive(
 )
 
 
+def feed(requests: Requests, data: bytes) -> list[object]:
+    """Return the messages that are whole with these bytes."""
+    requests.add(data)
+    return list(map(decode, requests.whole()))
+
+
 @given(st.lists(values, max_size=5), st.integers(1, 50))
 def test_messages_come_out_whole_however_the_stream_was_cut(messages, size):
     stream = b''.join(map(msgpack.packb, messages))
     requests, found = Requests(), []
     for at in range(0, len(stream), size):
-        found += requests.feed(stream[at : at + size])
+        found += feed(requests, stream[at : at + size])
     assert repr(found) == repr(messages)  # repr, as NaN is not equal to itself
 
 
 @given(st.binary(max_size=400))
 def test_random_bytes_are_messages_or_malformed_and_nothing_else(data):
     with contextlib.suppress(Malformed):
-        Requests().feed(data)
+        feed(Requests(), data)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +68,9 @@ def test_a_huge_claim_costs_no_more_than_the_bytes_that_came(head):
     requests = Requests()
     tracemalloc.start()
     try:
-        requests.feed(head)
+        feed(requests, head)
         for _ in range(20):
-            requests.feed(b'\xc0' * 1000)
+            feed(requests, b'\xc0' * 1000)
     except Malformed:
         pass
     peak = tracemalloc.get_traced_memory()[1]
@@ -68,7 +82,23 @@ def test_a_message_that_never_ends_is_cut_off():
     requests = Requests()
     with pytest.raises(Malformed):
         for _ in range(MAX_REQUEST_BYTES // 1000 + 2):
-            requests.feed(b'\xc6\xff\xff\xff\xff' + b'x' * 995)
+            feed(requests, b'\xc6\xff\xff\xff\xff' + b'x' * 995)
+
+
+@pytest.mark.parametrize('siblings', [[{}] * MAX_ELEMENTS, [[{}] * 400] * 400, {'a': [0] * 10**6}])
+def test_a_message_of_too_many_elements_is_refused_wherever_they_are(siblings):
+    with pytest.raises(Malformed, match='elements'):
+        feed(Requests(), msgpack.packb([0, 1, 'moveOnPath', [siblings]]))
+
+
+@given(values)
+def test_a_message_is_whole_exactly_where_msgpack_ends_it(value):
+    message = msgpack.packb(value)
+    requests = Requests()
+    assert feed(requests, message[:-1]) == []
+    assert requests.unfinished == (len(message) > 1)
+    assert len(feed(requests, message[-1:] + b'\xcc')) == 1
+    assert requests.unfinished
 
 
 def test_float_arrays_travel_as_lists_of_float32():

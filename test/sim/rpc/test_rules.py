@@ -117,7 +117,7 @@ def test_landing_ends_on_the_ground(flying):
         if task.done():
             break
         run(flying, 0.1)
-    assert task.get(5) is True
+    assert task.get(60) is True
     assert position(flying)[2] > -0.1
     run(flying, 1)
     assert flying.getMultirotorState().landed_state == airsim.LandedState.Landed
@@ -127,14 +127,14 @@ def test_a_position_is_reached_within_half_a_metre(flying):
     goal = position(flying) + (1.0, 0.0, 0.0)
     task = flying.moveToPositionAsync(*goal.tolist(), 0.5)
     run(flying, 10)
-    assert task.get(5) is True
+    assert task.get(60) is True
     assert np.linalg.norm(position(flying) - goal) < 0.6
 
 
 def test_a_position_that_takes_too_long_is_false(flying):
     task = flying.moveToPositionAsync(*position(flying).tolist()[:2], -30, 0.1, timeout_sec=0.5)
     run(flying, 1)
-    assert task.get(5) is False
+    assert task.get(60) is False
 
 
 def test_turning_to_a_heading_ends_near_it(flying):
@@ -142,7 +142,7 @@ def test_turning_to_a_heading_ends_near_it(flying):
     goal = np.degrees(start) + 60
     task = flying.rotateToYawAsync(float(goal), 20, 5)
     run(flying, 10)
-    assert task.get(5) is True
+    assert task.get(60) is True
     end = airsim.to_eularian_angles(flying.simGetVehiclePose().orientation)[2]
     assert abs(np.degrees(end - start) - 60) < 7
 
@@ -191,10 +191,11 @@ def test_a_paused_clock_steps_exactly(client):
     assert client.simIsPause()
 
 
+@pytest.mark.figures
 def test_a_free_clock_keeps_to_the_wall_and_to_its_speed(world):
     for speed in (1.0, 3.0, 0.5):
         with Server(world, {'ClockSpeed': speed}, port=0) as server:
-            client = airsim.MultirotorClient(port=server.port, timeout_value=10)
+            client = airsim.MultirotorClient(port=server.port, timeout_value=120)
             client.ping()
             begin, real = client.getMultirotorState().timestamp, time.monotonic()
             time.sleep(0.7)
@@ -206,7 +207,7 @@ def test_a_free_clock_keeps_to_the_wall_and_to_its_speed(world):
 def test_a_pause_ends_a_long_run(client):
     ended = client.client.call_async('simContinueForTime', 900.0)
     client.simPause(True)
-    ended.get(5)
+    ended.get(60)
 
 
 @pytest.mark.parametrize('seconds', [-1.0, 1e9, float('nan'), float('inf')])
@@ -275,7 +276,7 @@ def test_two_vehicles_fly_side_by_side_each_from_its_own_origin(world):
 
 def test_the_simulator_comes_back_and_the_drone_flies_on(world):
     first = Server(world, port=0, paused=True).start()
-    drone = connect(port=first.port, timeout_s=5)
+    drone = connect(port=first.port, timeout_s=120)
     drone.take_off()
     first.stop()
     with pytest.raises(ConnectionError):

@@ -55,7 +55,7 @@ def test_planar_depth_is_perspective_depth_times_the_cosine(flying):
 
 def test_float_depth_is_a_half_float_and_the_sky_is_the_largest(client, server):
     floor = server.engine.world.primitives[:1]
-    server.engine.change(floor, np.array([1]))
+    server.engine.edit(lambda *_: (floor, np.array([1])))
     depth = floats(client, airsim.ImageType.DepthPlanar)
     np.testing.assert_array_equal(depth, depth.astype(np.float16))
     assert (depth[:70] == 65504).all()
