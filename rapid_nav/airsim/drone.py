@@ -11,10 +11,8 @@ import numpy as np
 
 from rapid_nav import geometry
 from rapid_nav.airsim import compatibility, readings
-from rapid_nav.airsim import images as airsim_images
 from rapid_nav.airsim.compatibility import NoDrone, WrongSimulator
-from rapid_nav.airsim.images import BadImage, DEPTH_PLANAR, SCENE
-from rapid_nav.airsim.readings import Pose, Sense
+from rapid_nav.airsim.readings import BadImage, DEPTH_PLANAR, Pose, SCENE, Sense
 from rapid_nav.airsim.rpc_client import Address, Client, Future, RPCError
 from rapid_nav.drone.actions import BodyVelocity
 
@@ -84,9 +82,9 @@ class AirSimDrone:
             self._unreported = self._unreported or collided
         motion = state.get()
         stamp_ns = _read('getMultirotorState', motion, lambda state: int(state['timestamp']))
-        found: airsim_images.Pictures = {}
+        found: readings.Images = {}
         if images:
-            stamp_ns, found = airsim_images.pictures(images.get(), types)
+            stamp_ns, found = readings.images(images.get(), types)
         with self._collision_lock:
             collided, self._unreported = self._unreported, False
         return _read(

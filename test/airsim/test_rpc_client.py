@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.airsim import rpc_client
-from rapid_nav.airsim.codec import decode
-from rapid_nav.airsim.rpc_client import Address, Client
+from rapid_nav.airsim.rpc_client import Address, Client, decode
 
 
 @pytest.fixture

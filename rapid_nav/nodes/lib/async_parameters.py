@@ -1,11 +1,12 @@
 """Parameter services that prepare a change in a thread while the node goes on."""
 
 from collections.abc import Callable, Sequence
+import contextlib
 import threading
 from typing import Any
 
 from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.msg import ParameterValue, SetParametersResult
 from rcl_interfaces.srv import (
     DescribeParameters,
     GetParameters,
@@ -21,8 +22,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_parameters
 from rclpy.task import Future
 
-_UNKNOWN = (ParameterNotDeclaredException, ParameterUninitializedException)
-
 
 class AsyncParameterService:
     """
@@ -37,9 +36,13 @@ class AsyncParameterService:
         self._node, self._prepare = node, prepare
         group = MutuallyExclusiveCallbackGroup()
         services: tuple[tuple[type, str, Callable[..., Any]], ...] = (
-            (DescribeParameters, 'describe_parameters', self._describe),
-            (GetParameters, 'get_parameters', self._get),
-            (GetParameterTypes, 'get_parameter_types', self._types),
+            (
+                DescribeParameters,
+                'describe_parameters',
+                _read('descriptors', node.describe_parameters),
+            ),
+            (GetParameters, 'get_parameters', _read('values', self._values)),
+            (GetParameterTypes, 'get_parameter_types', _read('types', node.get_parameter_types)),
             (ListParameters, 'list_parameters', self._list),
             (SetParameters, 'set_parameters', self._set),
             (SetParametersAtomically, 'set_parameters_atomically', self._set_atomically),
@@ -53,35 +56,8 @@ class AsyncParameterService:
                 callback_group=group,
             )
 
-    # As in rclpy, a request with an unknown name is answered by an empty list.
-
-    def _describe(
-        self, request: DescribeParameters.Request, response: DescribeParameters.Response
-    ) -> DescribeParameters.Response:
-        try:
-            response.descriptors = self._node.describe_parameters(request.names)
-        except _UNKNOWN:
-            response.descriptors = []
-        return response
-
-    def _get(
-        self, request: GetParameters.Request, response: GetParameters.Response
-    ) -> GetParameters.Response:
-        try:
-            found = self._node.get_parameters(request.names)
-            response.values = [parameter.get_parameter_value() for parameter in found]
-        except _UNKNOWN:
-            response.values = []
-        return response
-
-    def _types(
-        self, request: GetParameterTypes.Request, response: GetParameterTypes.Response
-    ) -> GetParameterTypes.Response:
-        try:
-            response.types = self._node.get_parameter_types(request.names)
-        except _UNKNOWN:
-            response.types = []
-        return response
+    def _values(self, names: list[str]) -> list[ParameterValue]:
+        return [one.get_parameter_value() for one in self._node.get_parameters(names)]
 
     def _list(
         self, request: ListParameters.Request, response: ListParameters.Response
@@ -126,3 +102,15 @@ class AsyncParameterService:
 
         threading.Thread(target=work, daemon=True).start()
         return done
+
+
+def _read(field: str, read: Callable[[list[str]], list[Any]]) -> Callable[..., Any]:
+    """Return a service callback that answers what is read of the names, in a field."""
+
+    def answer(request: Any, response: Any) -> Any:
+        # As in rclpy, a request with an unknown name is answered by an empty list.
+        with contextlib.suppress(ParameterNotDeclaredException, ParameterUninitializedException):
+            setattr(response, field, read(request.names))
+        return response
+
+    return answer
