@@ -5,6 +5,7 @@
 #   make train ARGS='--drones 2 --duration 600'    learned while they fly, over ROS 2
 #   make test ARGS='-k policy'
 #   make bench                      figures, and the tests that hold them: the machine must be quiet
+#   make docs                       the documentation, as HTML in build/docs
 #   make pictures                   those of the README, by the shipped policy
 #   make clean
 #
@@ -32,7 +33,7 @@ include cmake/setup.mk
 ENVIRONMENT := source install/setup.bash
 PYTEST := -n $(WORKERS) --dist worksteal --durations 20 -rs
 
-.PHONY: help fly train test bench pictures lint build clean
+.PHONY: help fly train test bench docs pictures lint build clean
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
@@ -47,7 +48,7 @@ train: $(BUILT)
 	@$(ENVIRONMENT); exec setpriv --pdeathsig TERM \
 		python cmake/foreground.py rapid-nav train fleet $(ARGS)
 
-test: $(BUILT) $(DEV) $(VIEW)
+test: $(BUILT) $(DEV) $(VIEW) $(DOCS)
 	@$(ENVIRONMENT); $(VENV)/bin/pytest $(PYTEST) $(ARGS)
 
 bench: $(BUILT) $(DEV)
@@ -55,6 +56,11 @@ bench: $(BUILT) $(DEV)
 	@$(ENVIRONMENT); rapid-nav bench simulator --report runs/bench_simulator.json $(ARGS)
 	@$(ENVIRONMENT); rapid-nav bench latency --report runs/bench_latency.json $(ARGS)
 	@$(ENVIRONMENT); $(VENV)/bin/pytest -m figures
+
+# Warnings are errors, and nothing is fetched.
+docs: $(BUILT) $(DOCS)
+	@$(ENVIRONMENT); $(VENV)/bin/sphinx-build -q -E -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html
 
 # The evaluation is flown once; delete its report to fly it again.
 pictures: runs/evaluation.json $(BUILT) $(VIEW)

@@ -5,6 +5,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 PACKAGES := $(VENV)/.packages
 DEV := $(VENV)/.dev
 VIEW := $(VENV)/.view
+DOCS := $(VENV)/.docs
 BUILT := install/.built
 
 # The environment of a machine with ROS, as far as CMake and colcon look at it.
@@ -41,6 +42,11 @@ $(DEV): requirements/dev.txt requirements/stock.txt $(PACKAGES)
 $(VIEW): requirements/view.txt $(PACKAGES)
 	$(call say,Installing the viewer)
 	@$(PIP) install -r requirements/view.txt
+	@touch $@
+
+$(DOCS): requirements/docs.txt $(PACKAGES)
+	$(call say,Installing what builds the documentation)
+	@$(PIP) install -r requirements/docs.txt
 	@touch $@
 
 SOURCES := $(shell find rapid_nav msg launch config models cmake -type f \

@@ -15,11 +15,12 @@ from rapid_nav.sim.worlds.world import World
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
+    from matplotlib.text import Text
 
 _FRAMES = 120  # at most
 _FRAME_MS = 100
 _FAR = 15.0  # [m] depth that is drawn brightest
-_DARK = '#d8d8d8'  # an exit that did not answer
+_DARK, _LABEL = '#e4e4e4', '#777777'  # an exit that did not answer
 
 
 def save_film(world: World, track: Track, task: FlightTask, path: Path) -> None:
@@ -59,10 +60,10 @@ def frames(world: World, track: Track, task: FlightTask) -> Iterator[Image.Image
         drone.set_data([path[moment, 0]], [path[moment, 1]])
         shown.set_data(np.minimum(depth, _FAR))
         shown.set_extent((0.0, 1.0, 0.0, 1.0))
-        for level, lamp in enumerate(lamps):
-            lamp.set_facecolor(
-                exit_color(level, track.num_levels) if level == track.level[moment] else _DARK
-            )
+        for level, (lamp, label) in enumerate(lamps):
+            lit = level == track.level[moment]
+            lamp.set_facecolor(exit_color(level, track.num_levels) if lit else _DARK)
+            label.set_color('white' if lit else _LABEL)
         share = float(track.cost[track.level[: moment + 1]].mean())
         spent.set_text(f'mean operations so far: {share:.2f}x')
         figure.canvas.draw()
@@ -70,10 +71,9 @@ def frames(world: World, track: Track, task: FlightTask) -> Iterator[Image.Image
     pyplot.close(figure)
 
 
-def _exits(figure: 'Figure', track: Track) -> list['Rectangle']:
-    """Draw a box for each exit and return them, to be lit and darkened."""
+def _exits(figure: 'Figure', track: Track) -> list[tuple['Rectangle', 'Text']]:
+    """Draw a box for each exit and return them with their labels, to be lit and darkened."""
     from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import Normal, Stroke
 
     axes = figure.add_axes((0.57, 0.1, 0.41, 0.37))
     axes.set_axis_off()
@@ -81,21 +81,19 @@ def _exits(figure: 'Figure', track: Track) -> list['Rectangle']:
     boxes = []
     for level, cost in enumerate(track.cost):
         bottom = track.num_levels - 1 - level + 0.12
-        box = Rectangle((0.0, bottom), 1.0, 0.76, fc=_DARK, ec='#555555', lw=0.8)
+        box = Rectangle((0.0, bottom), 1.0, 0.76, fc=_DARK, ec='#555555', lw=0.8, clip_on=False)
         axes.add_patch(box)
         last = level == track.num_levels - 1
-        axes.text(
+        label = axes.text(
             0.5,
             bottom + 0.38,
             f'exit {level}{", the full network" if last else ""}\n{cost:.2f}x operations',
             ha='center',
             va='center',
             fontsize=11,
-            color='white',
             fontweight='bold',
-            path_effects=[Stroke(linewidth=1.5, foreground='#555555'), Normal()],
         )
-        boxes.append(box)
+        boxes.append((box, label))
     return boxes
 
 
