@@ -52,8 +52,8 @@ def end_with_parent(command: Sequence[str]) -> list[str]:
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Handle the signals that ask for an end, in the main thread, and then as before."""
     before = {number: signal.getsignal(number) for number in _REQUESTS}
-    # nohup and a script's background jobs ignore hang-ups; so do we then.
-    handled = [n for n in _REQUESTS if n != signal.SIGHUP or before[n] != signal.SIG_IGN]
+    # What is ignored stays so: nohup ignores hang-ups, and our own workers Ctrl-C.
+    handled = [number for number in _REQUESTS if before[number] != signal.SIG_IGN]
     for number in handled:
         signal.signal(number, handler)
     try:

@@ -4,12 +4,13 @@ import importlib.util
 import json
 import os
 from pathlib import Path
-import subprocess
-import time
+from typing import Any
+
+from marked_process import MarkedProcess
 
 from rapid_nav import resources
 
-FLY = str(resources.prefix() / 'bin' / 'rapid-nav')
+COMMAND = str(resources.prefix() / 'bin' / 'rapid-nav')
 PARTS = (
     'simulator',
     'policy',
@@ -19,62 +20,25 @@ PARTS = (
 )
 
 
-class Flight:
-    """A run of `rapid-nav fly`, and the processes that belong to it."""
+class Flight(MarkedProcess):
+    """A run of `rapid-nav fly` in a ROS domain of its own choice."""
 
     def __init__(self, checkpoint: Path, folder: Path, *flags: str) -> None:
-        self.report, self.output = folder / 'report.json', folder / 'output.txt'
+        self.report = folder / 'report.json'
+        command = [COMMAND, 'fly', '--checkpoint', str(checkpoint), '--report', str(self.report)]
         environment = {k: v for k, v in os.environ.items() if k != 'ROS_DOMAIN_ID'}
-        self.mark = f'{folder}'  # every part inherits it, so none can hide
-        environment['RAPID_NAV_TEST_RUN'] = self.mark
-        with self.output.open('w') as output:
-            self.process = subprocess.Popen(
-                [
-                    FLY,
-                    'fly',
-                    '--checkpoint',
-                    str(checkpoint),
-                    '--report',
-                    str(self.report),
-                    *flags,
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
+        super().__init__([*command, *flags], folder, environment)
 
-    def wait(self, timeout: float = 150.0) -> dict:
+    def wait(self, timeout: float = 150.0) -> dict[str, Any]:
         """Wait for a good end; return the report."""
         assert self.process.wait(timeout) == 0, self.output.read_text()
-        return json.loads(self.report.read_text())
-
-    def said(self, words: str, timeout: float = 120.0) -> 'Flight':
-        """Wait until it says this."""
-        deadline = time.monotonic() + timeout
-        while words not in self.output.read_text():
-            assert time.monotonic() < deadline, self.output.read_text()
-            assert self.process.poll() is None, self.output.read_text()
-            time.sleep(0.1)
-        return self
+        report: dict[str, Any] = json.loads(self.report.read_text())
+        return report
 
     def in_the_air(self) -> 'Flight':
         """Wait until it flies."""
-        return self.said('flown')
-
-    def alive(self) -> dict[int, str]:
-        """Return the command lines of the processes of this run that live."""
-        found = {}
-        for folder in Path('/proc').glob('[0-9]*'):
-            try:
-                mine = f'RAPID_NAV_TEST_RUN={self.mark}'.encode() in (
-                    folder / 'environ'
-                ).read_bytes().split(b'\0')
-                command = (folder / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
-            except OSError:
-                continue
-            if mine and command:
-                found[int(folder.name)] = command
-        return found
+        self.said('flown')
+        return self
 
     def part(self, name: str) -> int:
         """Return the number of the process of one part."""

@@ -2,6 +2,7 @@
 
 from rapid_nav.airsim.drone import AirSimDrone
 from rapid_nav.airsim.readings import Pose
+from rapid_nav.drone.seeds import seed_of_flight
 from rapid_nav.nodes.bridge.config import BridgeConfig
 from rapid_nav.world_names import split_names
 
@@ -19,8 +20,8 @@ class Spawner:
             self._go_home(drone)  # the others fly on
         else:
             worlds = split_names(self.config.world)
-            world = worlds[flight % len(worlds)] if worlds else ''
-            if not world or not drone.new_world(world, self.config.seed + flight):
+            seed = seed_of_flight(self.config.seed, flight)
+            if not worlds or not drone.new_world(worlds[flight % len(worlds)], seed):
                 drone.reset()
         if self.config.lockstep:
             drone.pause(True)
