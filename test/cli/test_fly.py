@@ -22,8 +22,7 @@ def fly(checkpoint: Path, tmp_path: Path) -> Iterator:
 
     yield start
     for flight in flights:
-        for pid in flight.alive():
-            os.kill(pid, signal.SIGKILL)
+        flight.kill()
 
 
 def test_two_lockstep_flights_with_one_seed_are_the_same_to_the_last_digit(fly) -> None:

@@ -1,8 +1,10 @@
 """A program run as a process, which finds all the processes that belong to it."""
 
 from collections.abc import Callable, Mapping
+import contextlib
 import os
 from pathlib import Path
+import signal
 import subprocess
 import time
 
@@ -51,6 +53,12 @@ class MarkedProcess:
             if mine and command:
                 found[int(folder.name)] = command
         return found
+
+    def kill(self) -> None:
+        """Kill whatever of it still lives."""
+        for process in self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def handles_signals(self) -> bool:
         """Return whether it has begun to handle SIGTERM: it is past its imports."""
