@@ -1,12 +1,14 @@
 """AirSim's settings.json: the keys that matter to us, checked, with AirSim's defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rapid_nav.sim.json_validation import Keys
+from msgspec import field, Meta, Struct
+
+from rapid_nav.sim.outside import convert, decode_json, read_bytes
 
 SENSOR_TYPES = {1: 'barometer', 2: 'imu', 3: 'gps', 4: 'magnetometer', 5: 'distance', 6: 'lidar'}
 DEFAULT_SENSORS = {
@@ -36,7 +38,89 @@ DEFAULT_SETTINGS = {
     },
 }
 MAX_PIXELS = 4096  # along a side of an image
-_IMAGE_TYPES = 10
+MOST_BYTES = 2**20  # of a settings file
+MOST_PARTS = 100  # vehicles, or cameras or sensors of one
+_Metres = Annotated[float, Meta(ge=-1e5, le=1e5)]
+_Degrees = Annotated[float, Meta(ge=-1e4, le=1e4)]
+_Pixels = Annotated[float, Meta(ge=1, le=MAX_PIXELS)]
+# Checked one by one, so that a complaint has their names.
+_Parts = Annotated[dict[str, Any], Meta(max_length=MOST_PARTS)]
+_Positive = Annotated[float, Meta(ge=1e-3, le=1e6)]
+
+
+class MountKeys(Struct, rename='pascal'):
+    """Where something is fixed to the body, as far as a file says."""
+
+    x: _Metres | None = None
+    y: _Metres | None = None
+    z: _Metres | None = None
+    pitch: _Degrees | None = None
+    roll: _Degrees | None = None
+    yaw: _Degrees | None = None
+
+
+class CaptureKeys(Struct, rename='pascal'):
+    """The images of one type of a camera."""
+
+    image_type: Annotated[float, Meta(ge=-1, le=9)] = 0
+    width: _Pixels = 256
+    height: _Pixels = 144
+    fov: Annotated[float, Meta(ge=1, le=175)] = field(default=90.0, name='FOV_Degrees')
+
+
+class CameraKeys(MountKeys, rename='pascal'):
+    """A camera, or what all cameras have unless they say otherwise."""
+
+    capture_settings: Annotated[list[CaptureKeys], Meta(max_length=MOST_PARTS)] = []
+
+
+class SensorKeys(MountKeys, rename='pascal', kw_only=True):
+    """A sensor; which keys matter depends on its type."""
+
+    sensor_type: int
+    enabled: bool = True
+    # Of a distance sensor [m].
+    min_distance: _Metres = 0.2
+    max_distance: _Metres = 40.0
+    # Of a lidar: [m], [1/s], [deg].
+    range: _Positive = 100.0
+    number_of_channels: Annotated[float, Meta(ge=1, le=1000)] = 16
+    rotations_per_second: _Positive = 10.0
+    points_per_second: Annotated[float, Meta(ge=0, le=1e9)] = 100_000
+    vertical_upper: _Degrees = field(default=-15.0, name='VerticalFOVUpper')
+    vertical_lower: _Degrees = field(default=-45.0, name='VerticalFOVLower')
+    horizontal_start: _Degrees = field(default=0.0, name='HorizontalFOVStart')
+    horizontal_end: _Degrees = field(default=359.0, name='HorizontalFOVEnd')
+    data_frame: str = 'VehicleInertialFrame'
+
+
+class VehicleKeys(MountKeys, rename='pascal'):
+    """A vehicle."""
+
+    vehicle_type: str = 'SimpleFlight'
+    auto_create: bool = True
+    default_vehicle_state: str = 'Armed'
+    cameras: _Parts | None = None
+    sensors: _Parts | None = None
+
+
+class OriginKeys(Struct, rename='pascal'):
+    """Where the world's origin lies on Earth."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90)] = 47.641468  # [deg]
+    longitude: Annotated[float, Meta(ge=-180, le=180)] = -122.140165  # [deg]
+    altitude: _Metres = 122.0  # [m]
+
+
+class SettingsKeys(Struct, rename='pascal'):
+    """A settings.json; other keys are for others."""
+
+    sim_mode: str = ''
+    clock_speed: Annotated[float, Meta(ge=0.001, le=1000)] = 1.0
+    origin_geopoint: OriginKeys | None = None
+    camera_defaults: CameraKeys | None = None
+    default_sensors: _Parts | None = None
+    vehicles: _Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +162,7 @@ class SensorSettings:
 
     kind: str  # of SENSOR_TYPES
     mount: Mount
-    values: Mapping[str, Any]
+    keys: SensorKeys
 
 
 @dataclass(frozen=True)
@@ -97,8 +181,8 @@ class Settings:
 
     text: str  # as the client may read it
     vehicles: Mapping[str, VehicleSettings]
-    clock_speed: float = 1.0  # simulated seconds in one real one
-    origin: tuple[float, float, float] = (47.641468, -122.140165, 122.0)  # [deg], [deg], [m]
+    clock_speed: float  # simulated seconds in one real one
+    origin: tuple[float, float, float]  # latitude [deg], longitude [deg], altitude [m]
 
 
 CAMERA_ALIASES = {
@@ -125,75 +209,68 @@ def read_settings(source: Mapping[str, Any] | str | Path | None = None) -> Setti
     if source is None:
         source = DEFAULT_SETTINGS
     if isinstance(source, str | Path):
-        try:
-            source = json.loads(Path(source).read_text(encoding='utf-8-sig'))
-        except json.JSONDecodeError as error:
-            raise ValueError(f'settings file {source}: no JSON: {error}') from error
-    top = Keys(source, 'settings')
-    mode = top.get('SimMode', str, '')
-    if mode not in ('', 'Multirotor', 'ComputerVision'):
-        raise ValueError(f'settings.SimMode is {mode!r}; only Multirotor is simulated')
-    origin = top.sub('OriginGeopoint')
-    shared = top.sub('CameraDefaults')
-    default_sensors = top.sub('DefaultSensors').raw or DEFAULT_SENSORS
-    found = top.sub('Vehicles').raw or {'SimpleFlight': {}}
-    vehicles = {
-        name: _vehicle(Keys(value, f'settings.Vehicles.{name}'), shared, default_sensors)
-        for name, value in found.items()
-        if Keys(value, f'settings.Vehicles.{name}').get('AutoCreate', bool, True)
-    }
+        where = f'settings file {source}'
+        data = read_bytes(Path(source), MOST_BYTES, "give AirSim's settings.json")
+        keys, text = decode_json(data, SettingsKeys, where), data.decode('utf-8-sig')
+    else:
+        where, text = 'settings', json.dumps(source)
+        keys = convert(source, SettingsKeys, where)
+    if keys.sim_mode not in ('', 'Multirotor', 'ComputerVision'):
+        raise ValueError(
+            f'{where}: SimMode is {keys.sim_mode!r:.100}; only Multirotor is simulated'
+        )
+    vehicles = {}
+    for name, value in (keys.vehicles or {'SimpleFlight': {}}).items():
+        place = f'{where}: Vehicles.{name}'
+        about = convert(value, VehicleKeys, place)
+        if about.auto_create:
+            vehicles[name] = _vehicle(place, about, keys)
     if not vehicles:
-        raise ValueError('settings.Vehicles has none with AutoCreate; give it at least one')
+        raise ValueError(f'{where}: Vehicles has none with AutoCreate; give it at least one')
+    origin = keys.origin_geopoint or OriginKeys()
     return Settings(
-        json.dumps(source),
-        vehicles,
-        top.number('ClockSpeed', 1.0, 0.001, 1000.0),
-        (
-            origin.number('Latitude', Settings.origin[0], -90, 90),
-            origin.number('Longitude', Settings.origin[1], -180, 180),
-            origin.number('Altitude', Settings.origin[2]),
-        ),
+        text, vehicles, keys.clock_speed, (origin.latitude, origin.longitude, origin.altitude)
     )
 
 
-def _vehicle(keys: Keys, shared: Keys, default_sensors: Mapping[str, Any]) -> VehicleSettings:
-    kind = keys.get('VehicleType', str, 'SimpleFlight').lower()
-    if kind != 'simpleflight':
-        raise ValueError(f'{keys.path}.VehicleType is {kind!r}; only SimpleFlight is simulated')
-    start = _mount(keys, Mount()) if any(key in keys.raw for key in 'XYZ') else None
-    own = keys.sub('Cameras')
-    cameras = {}
-    for name in [*_CAMERAS, *own.raw]:
-        about = own.sub(name)
-        alias = CAMERA_ALIASES.get(name, name)
-        mount = _mount(about, _CAMERAS.get(alias, Mount()))
-        captures = {**_captures(shared), **_captures(about)}
-        cameras[alias] = CameraSettings(mount, captures)
-    sensors = {}
-    for name, value in {**default_sensors, **keys.sub('Sensors').raw}.items():
-        about = Keys(value, f'{keys.path}.Sensors.{name}')
-        kind = SENSOR_TYPES.get(about.get('SensorType', int, 0))
-        if kind is None:
-            raise ValueError(f'{about.path}.SensorType must be one of {sorted(SENSOR_TYPES)}')
-        if about.get('Enabled', bool, True):
-            sensors[name] = SensorSettings(kind, _mount(about, Mount()), about.raw)
-    armed = keys.get('DefaultVehicleState', str, 'Armed') in ('', 'Armed')
-    return VehicleSettings(start, armed, cameras, sensors)
-
-
-def _mount(keys: Keys, default: Mount) -> Mount:
-    names = ('X', 'Y', 'Z', 'Pitch', 'Roll', 'Yaw')
-    return Mount(*(keys.number(key, getattr(default, key.lower())) for key in names))
-
-
-def _captures(keys: Keys) -> dict[int, Capture]:
-    found = {}
-    for number, one in enumerate(keys.get('CaptureSettings', list, [])):
-        about = Keys(one, f'{keys.path}.CaptureSettings[{number}]')
-        image_type = int(about.number('ImageType', 0, -1, _IMAGE_TYPES - 1))
-        found[image_type] = Capture(
-            int(about.number('Width', Capture.width, 1, MAX_PIXELS)),
-            int(about.number('Height', Capture.height, 1, MAX_PIXELS)),
-            about.number('FOV_Degrees', Capture.fov, 1, 175),
+def _vehicle(where: str, keys: VehicleKeys, shared: SettingsKeys) -> VehicleSettings:
+    if keys.vehicle_type.lower() != 'simpleflight':
+        raise ValueError(
+            f'{where}.VehicleType is {keys.vehicle_type!r:.100}; only SimpleFlight is simulated'
         )
-    return found
+    started = any(axis is not None for axis in (keys.x, keys.y, keys.z))
+    own = keys.cameras or {}
+    cameras = {}
+    for name in [*_CAMERAS, *own]:
+        about = convert(own.get(name) or {}, CameraKeys, f'{where}.Cameras.{name}')
+        alias = CAMERA_ALIASES.get(name, name)
+        captures = _captures(shared.camera_defaults) | _captures(about)
+        cameras[alias] = CameraSettings(_mount(about, _CAMERAS.get(alias, Mount())), captures)
+    sensors = {}
+    for name, value in {
+        **(shared.default_sensors or DEFAULT_SENSORS),
+        **(keys.sensors or {}),
+    }.items():
+        part = convert(value, SensorKeys, f'{where}.Sensors.{name}')
+        kind = SENSOR_TYPES.get(part.sensor_type)
+        if kind is None:
+            raise ValueError(
+                f'{where}.Sensors.{name}: SensorType is {part.sensor_type}; '
+                f'choose one of {", ".join(map(str, sorted(SENSOR_TYPES)))}'
+            )
+        if part.enabled:
+            sensors[name] = SensorSettings(kind, _mount(part, Mount()), part)
+    armed = keys.default_vehicle_state in ('', 'Armed')
+    return VehicleSettings(_mount(keys, Mount()) if started else None, armed, cameras, sensors)
+
+
+def _mount(keys: MountKeys, default: Mount) -> Mount:
+    given = {name: getattr(keys, name) for name in MountKeys.__struct_fields__}
+    return replace(default, **{name: value for name, value in given.items() if value is not None})
+
+
+def _captures(keys: CameraKeys | None) -> dict[int, Capture]:
+    return {
+        int(one.image_type): Capture(int(one.width), int(one.height), one.fov)
+        for one in (keys.capture_settings if keys else [])
+    }

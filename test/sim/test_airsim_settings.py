@@ -2,6 +2,8 @@
 
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
 import pytest
 
 from rapid_nav.sim.airsim_settings import Mount, read_settings
@@ -62,19 +64,25 @@ def test_a_file_is_read_and_told_to_clients(tmp_path):
 @pytest.mark.parametrize(
     ('settings', 'complaint'),
     [
-        ({'SimMode': 'Car'}, r'settings.SimMode is .Car.; only Multirotor'),
-        ({'ClockSpeed': 0}, r'settings.ClockSpeed is 0; it must lie in'),
-        ({'ClockSpeed': 'fast'}, 'settings.ClockSpeed is .fast.; it must be a number'),
-        ({'Vehicles': {'a': 3}}, 'settings.Vehicles.a is 3; it must be an object'),
+        ({'SimMode': 'Car'}, 'settings: SimMode is .Car.; only Multirotor'),
+        ({'ClockSpeed': 0}, 'settings: ClockSpeed: expected a number >= 0.001'),
+        ({'ClockSpeed': 'fast'}, 'settings: ClockSpeed: expected a number, got text'),
+        ({'Vehicles': {'a': 3}}, 'settings: Vehicles.a: expected a mapping, got a whole number'),
         ({'Vehicles': {'a': {'VehicleType': 'PX4Multirotor'}}}, 'only SimpleFlight is simulated'),
         ({'Vehicles': {'a': {'AutoCreate': False}}}, 'at least one'),
         (
             {'Vehicles': {'a': {'Sensors': {'x': {'SensorType': 9}}}}},
-            'settings.Vehicles.a.Sensors.x',
+            'Vehicles.a.Sensors.x: SensorType is 9; choose one of 1, 2',
         ),
-        ({'CameraDefaults': {'CaptureSettings': [{'Width': 100000}]}}, r'\[0\].Width is 100000'),
-        ({'CameraDefaults': {'CaptureSettings': 1}}, 'must be a list'),
-        (7, 'settings is 7'),
+        (
+            {'CameraDefaults': {'CaptureSettings': [{'Width': 100000}]}},
+            r'CaptureSettings\[0\].Width: expected a number <= 4096',
+        ),
+        (
+            {'CameraDefaults': {'CaptureSettings': 1}},
+            'CameraDefaults.CaptureSettings: expected a list',
+        ),
+        (7, 'settings: expected a mapping'),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(settings, complaint):
@@ -85,5 +93,61 @@ def test_what_is_wrong_is_said_with_its_key(settings, complaint):
 def test_a_file_that_is_no_json_is_named(tmp_path):
     path = tmp_path / 'broken.json'
     path.write_text('{')
-    with pytest.raises(ValueError, match='broken.json: no JSON'):
+    with pytest.raises(ValueError, match='broken.json is no JSON'):
         read_settings(path)
+
+
+def test_only_a_regular_file_of_a_sane_size_is_read(tmp_path):
+    path = tmp_path / 'settings.json'
+    path.symlink_to('/dev/zero')
+    with pytest.raises(ValueError, match='no regular file'):
+        read_settings(path)
+    path.unlink()
+    path.write_text('{"a": "' + 'x' * 2**20 + '"}')
+    with pytest.raises(ValueError, match='larger than 1 MiB'):
+        read_settings(path)
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        read_settings(tmp_path / 'nowhere.json')
+
+
+@pytest.mark.parametrize(
+    'text', ['[' * 100_000, '{"ClockSpeed": 1e999}', '{"ClockSpeed": NaN}', '\ud800', '', 'null']
+)
+def test_a_file_that_is_hard_to_read_is_told_in_a_line(tmp_path, text):
+    path = tmp_path / 'settings.json'
+    path.write_text(text, errors='surrogatepass')
+    with pytest.raises(ValueError, match=r'settings\.json') as error:
+        read_settings(path)
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [('Range', 'far'), ('NumberOfChannels', 1e9), ('PointsPerSecond', -1), ('Range', 1e999)],
+)
+def test_what_a_sensor_cannot_be_is_said_before_it_is_asked(key, value):
+    sensors = {'lidar': {'SensorType': 6, key: value}}
+    with pytest.raises(
+        ValueError, match=rf'Vehicles\.a\.Sensors\.lidar: {key}: expected a number'
+    ):
+        read_settings({'Vehicles': {'a': {'Sensors': sensors}}})
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+keys = st.sampled_from(
+    ['Vehicles', 'Cameras', 'Sensors', 'SensorType', 'X', 'CaptureSettings', 'Width', 'ClockSpeed']
+)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(st.dictionaries(keys, trees))
+def test_no_settings_do_worse_than_one_clear_line(content):
+    try:
+        read_settings(content)
+    except ValueError as error:
+        assert str(error).startswith('settings')
+        assert '\n' not in str(error)

@@ -19,6 +19,7 @@ import numpy as np
 
 NEVER = np.float32(1e9)  # [1/m], the entry of a slab that the camera is inside of
 ZERO = np.float32(0)
+Entries = tuple[np.float32, ...]  # nine of a box, six of what is round
 
 
 def _extreme(name: str) -> Callable[..., float]:
@@ -68,7 +69,7 @@ def slab(
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
-def box_row(row: np.ndarray, u: np.ndarray, k: tuple, g: tuple, inside: bool) -> None:
+def box_row(row: np.ndarray, u: np.ndarray, k: Entries, g: Entries, inside: bool) -> None:
     """Draw a row of a box: entries k[:3] + g[:3] u, exits k[3:] + g[3:] u."""
     k0, k1, k2, k3, k4, k5, k6, k7, k8 = k
     g0, g1, g2, g3, g4, g5, g6, g7, g8 = g
@@ -121,8 +122,8 @@ def draw_box(
 def round_row(
     row: np.ndarray,
     u: np.ndarray,
-    k: tuple,
-    g: tuple,
+    k: Entries,
+    g: Entries,
     inv: np.float32,
     outside: bool,
     inside: bool,

@@ -62,7 +62,8 @@ def air(altitude: float) -> tuple[float, float, float]:
 
 def pressure_altitude(pressure: float) -> float:
     """Return what an altimeter shows [m] at a pressure [Pa]."""
-    return (1 - (max(pressure, 0.0) / SEA_LEVEL_PRESSURE) ** 0.190284) * 145366.45 * 0.3048
+    share = math.pow(max(pressure, 0.0) / SEA_LEVEL_PRESSURE, 0.190284)
+    return (1 - share) * 145366.45 * 0.3048
 
 
 def magnetic_field(geo: Geo) -> np.ndarray:

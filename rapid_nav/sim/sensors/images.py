@@ -63,7 +63,7 @@ class View:
     @cached_property
     def depth(self) -> np.ndarray:
         """Metres along the optical axis (H, W), inf where nothing is."""
-        return camera.render_depth(*self._where)[0]
+        return np.asarray(camera.render_depth(*self._where)[0])
 
     @cached_property
     def layers(self) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +74,7 @@ class View:
     @cached_property
     def color(self) -> np.ndarray:
         """RGB (H, W, 3) uint8."""
-        return camera.color(*self._where)[0]
+        return np.asarray(camera.color(*self._where)[0])
 
     @property
     def _where(self) -> tuple[Any, ...]:
@@ -86,26 +86,26 @@ class View:
     def slant(self) -> np.ndarray:
         """Metres along the ray for each metre along the optical axis (H, W)."""
         u, v = camera.slopes(self.width, self.height, self.fov)
-        return np.sqrt(1 + u[None, :] ** 2 + v[:, None] ** 2)
+        return np.asarray(np.sqrt(1 + u[None, :] ** 2 + v[:, None] ** 2))
 
     @property
     def id_image(self) -> np.ndarray:
         """Segmentation id (H, W) uint8, 0 for none."""
-        return np.append(self.ids, 0).astype(np.uint8)[self.layers[0]]
+        return np.asarray(np.append(self.ids, 0).astype(np.uint8)[self.layers[0]])
 
     def values(self, image_type: int) -> np.ndarray:
         """Return metres (H, W), shares of full white (H, W), or RGB (H, W, 3) uint8."""
         if image_type == DEPTH_PLANAR:
-            return np.minimum(self.depth, np.float32(NO_HIT))
+            return np.asarray(np.minimum(self.depth, np.float32(NO_HIT)))
         if image_type == DEPTH_PERSPECTIVE:
-            return np.minimum(self.depth * self.slant, np.float32(NO_HIT))
+            return np.asarray(np.minimum(self.depth * self.slant, np.float32(NO_HIT)))
         if image_type == DEPTH_VIS:
             return np.minimum(self.depth / np.float32(_VIS_RANGE), np.float32(1))
         if image_type == DISPARITY:
             focal = self.width / 2 / math.tan(self.fov / 2)
             return np.float32(focal * _BASELINE / self.width) / self.depth
         if image_type == SEGMENTATION:
-            return palette()[self.id_image]
+            return np.asarray(palette()[self.id_image])
         if image_type == NORMALS:
             return self._normal_colors()
         if image_type == INFRARED:

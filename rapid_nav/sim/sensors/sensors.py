@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 import math
-from typing import Any
 import zlib
 
 import numpy as np
@@ -47,7 +46,8 @@ class Sensors:
                 f'No {kind} with name {name!r} exist on vehicle {self._vehicle.name!r}'
             )
         name = name or next(iter(of_kind))
-        return getattr(self, f'_{kind}')(name, of_kind[name])
+        reading: Map | Callable[[], Map] = getattr(self, f'_{kind}')(name, of_kind[name])
+        return reading
 
     def _noise(self, name: str, count: int) -> np.ndarray:
         """Return unit noise (count,) that belongs to this sensor and this moment."""
@@ -129,7 +129,7 @@ class Sensors:
         }
 
     def _distance(self, name: str, about: SensorSettings) -> Map:
-        low, high = _value(about, 'MinDistance', 0.2), _value(about, 'MaxDistance', 40.0)
+        low, high = about.keys.min_distance, about.keys.max_distance
         position, orientation = mounted(about.mount)
         eye = self._vehicle.carried(position, orientation)
         beam = geometry.rotate(eye.orientation, [[1.0, 0.0, 0.0]])
@@ -151,12 +151,5 @@ class Sensors:
         return lambda: {
             'time_stamp': now,
             'pose': pose_map(pose),
-            **sweep(scenes, ids, pose, origin, about.values),
+            **sweep(scenes, ids, pose, origin, about.keys),
         }
-
-
-def _value(about: SensorSettings, key: str, default: float) -> float:
-    value: Any = about.values.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f'settings: sensor key {key} is {value!r}; it must be a number')
-    return float(value)

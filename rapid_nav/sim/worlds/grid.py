@@ -4,7 +4,7 @@ from numba import njit
 import numpy as np
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _all(solid: np.ndarray, r0: int, r1: int, c0: int, c1: int) -> bool:
     """Tell whether a rectangle is solid throughout."""
     for r in range(r0, r1):
@@ -14,7 +14,7 @@ def _all(solid: np.ndarray, r0: int, r1: int, c0: int, c1: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _gain(needed: np.ndarray, box: tuple[int, int, int, int]) -> int:
     """Count the needed cells of a rectangle."""
     count = 0
@@ -24,7 +24,7 @@ def _gain(needed: np.ndarray, box: tuple[int, int, int, int]) -> int:
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _grow(solid: np.ndarray, r: int, c: int, down_first: bool) -> tuple[int, int, int, int]:
     """Return the rectangle [r0, r1) x [c0, c1) grown from a cell, one way after the other."""
     rows, cols = solid.shape
@@ -43,15 +43,17 @@ def _grow(solid: np.ndarray, r: int, c: int, down_first: bool) -> tuple[int, int
     return r0, r1, c0, c1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _cover(solid: np.ndarray, needed: np.ndarray, out: np.ndarray) -> int:
-    """Write rectangles (N, 4) that cover all needed cells and no free one; return how many."""
+    """Write up to N rectangles (N, 4) that cover the needed cells and no free one; count them."""
     rows, cols = solid.shape
     count = 0
     for r in range(rows):
         for c in range(cols):
             if not needed[r, c]:
                 continue
+            if count == len(out):
+                return count
             a = _grow(solid, r, c, True)
             b = _grow(solid, r, c, False)
             best = a if _gain(needed, a) >= _gain(needed, b) else b
@@ -72,7 +74,7 @@ def shrink(solid: np.ndarray) -> np.ndarray:
     return np.asarray(even.reshape(rows // 2, 2, cols // 2, 2).any(axis=(1, 3)))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _areas(free: np.ndarray, label: np.ndarray, stack: np.ndarray) -> int:
     """Number the connected areas of free cells from 1 in `label`; return the largest's number."""
     rows, cols = free.shape
@@ -109,12 +111,14 @@ def largest_area(free: np.ndarray, margin: int) -> np.ndarray:
     free = np.ascontiguousarray(free)
     label = np.zeros(free.shape, dtype=np.int32)
     best = _areas(free, label, np.empty(free.size, dtype=np.int32))
-    return free & (label == best)
+    return np.asarray(free & (label == best))
 
 
-def rectangles(solid: np.ndarray) -> np.ndarray:
+def rectangles(solid: np.ndarray, most: int | None = None) -> np.ndarray:
     """
     Return few rectangles (N, 4) int64 [r0, r1) x [c0, c1) that look like the solid cells (R, C).
+
+    The search ends with `most` and one.
 
     Every solid cell with a free neighbour is covered and no free one is; cells deep inside
     solid areas, which nobody can see or reach, may stay bare. Rectangles may overlap.
@@ -126,5 +130,6 @@ def rectangles(solid: np.ndarray) -> np.ndarray:
         for dc in range(3):
             beside |= free[dr : dr + solid.shape[0], dc : dc + solid.shape[1]]
     needed = solid & beside
-    out = np.empty((int(needed.sum()), 4), dtype=np.int64)
+    limit = int(needed.sum()) if most is None else most + 1
+    out = np.empty((limit, 4), dtype=np.int64)
     return out[: _cover(solid, needed, out)].copy()

@@ -5,17 +5,19 @@ The map lies in ENU (x east, y north) with the origin at its lower left pixel; t
 NED. Whatever is not known to be free is solid.
 """
 
+import io
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
 import numpy as np
 from PIL import Image
 
 from rapid_nav.geometry import from_euler, LEVEL
+from rapid_nav.sim.outside import convert, read_bytes
 from rapid_nav.sim.worlds.grid import largest_area, rectangles, shrink
 from rapid_nav.sim.worlds.plan import Plan
-from rapid_nav.sim.worlds.yaml_file import number, numbers
 
 HEIGHT = 3.0  # [m], of walls and ceiling
 MANY_BOXES, MOST_BOXES = 1500, 20000
@@ -23,24 +25,36 @@ COARSEST = 0.1  # [m/pixel], up to which a map with many boxes is made coarser
 MOST_PIXELS = 2**26
 DRONE = 0.3  # [m], how far from walls a place must be for a drone to fit
 PLACES = 5000  # drawn for start poses to choose from
+MOST_IMAGE_BYTES = 64 * 2**20
+FORMATS = ('PPM', 'PNG', 'BMP', 'GIF', 'JPEG', 'TIFF')  # of Pillow
 MODES = ('trinary', 'scale', 'raw')
 WALL = (200, 192, 180)
+Share = Annotated[float, Meta(ge=0, le=1)]
+Coordinate = Annotated[float, Meta(ge=-1e4, le=1e4)]  # [m, rad]
+
+
+class MapKeys(Struct):
+    """What a map_server file says; other keys are for others."""
+
+    image: Annotated[str, Meta(min_length=1, max_length=1000)]
+    resolution: Annotated[float, Meta(ge=1e-3, le=10)]  # [m/pixel]
+    origin: tuple[Coordinate, Coordinate, Coordinate]  # x, y [m; ENU], yaw [rad]
+    mode: str = 'trinary'
+    free_thresh: Share = 0.25
+    occupied_thresh: Share = 0.65
+    negate: int | bool = 0
 
 
 def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     """Draw up the building of a map; raise ValueError naming file, key and remedy."""
-    resolution = number(str(path), content, 'resolution', low=1e-3, high=10)
-    x, y, yaw = numbers(f'{path}: origin', content.get('origin', 'missing'), 3)
-    solid = np.pad(occupancy(path, content), 1, constant_values=True)  # closed all around
-    rim = resolution
-    boxes = rectangles(solid)
-    while len(boxes) > MANY_BOXES and 2 * resolution <= COARSEST:
+    about = convert(content, MapKeys, str(path))
+    (x, y, yaw), rim, resolution = about.origin, about.resolution, about.resolution
+    solid = np.pad(occupancy(path, about), 1, constant_values=True)  # closed all around
+    while 2 * resolution <= COARSEST and len(rectangles(solid, MANY_BOXES)) > MANY_BOXES:
         solid, resolution = shrink(solid), 2 * resolution
-        boxes = rectangles(solid)
+    boxes = rectangles(solid, MOST_BOXES)
     if len(boxes) > MOST_BOXES:
-        raise ValueError(
-            f'{path}: its walls make {len(boxes)} boxes, more than {MOST_BOXES}; give a part of it'
-        )
+        raise ValueError(f'{path}: its walls make more than {MOST_BOXES} boxes; give a part of it')
     if solid.all():
         raise ValueError(f'{path}: nothing in the map is free; check its thresholds and negate')
     plan.shades = 0.03  # many boxes make one wall
@@ -75,46 +89,45 @@ def floor_plan(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     plan.start_places = np.stack(place(along, up), axis=1)
 
 
-def occupancy(path: Path, content: dict[str, Any]) -> np.ndarray:
+def occupancy(path: Path, about: MapKeys) -> np.ndarray:
     """Return which cells are not known to be free, (rows from south, columns from west)."""
-    mode = content.get('mode', 'trinary')
-    if mode not in MODES:
-        raise ValueError(f'{path}: mode is {mode!r}; choose one of {", ".join(MODES)}')
-    free = number(str(path), content, 'free_thresh', 0.25, 0, 1)
-    occupied = number(str(path), content, 'occupied_thresh', 0.65, 0, 1)
-    if free >= occupied:
+    if about.mode not in MODES:
+        raise ValueError(f'{path}: mode is {about.mode!r:.100}; choose one of {", ".join(MODES)}')
+    if about.negate not in (0, 1):
+        raise ValueError(f'{path}: negate is {about.negate}; write 0 or 1')
+    if about.free_thresh >= about.occupied_thresh:
         raise ValueError(
-            f'{path}: free_thresh {free} must be less than occupied_thresh {occupied}'
+            f'{path}: free_thresh {about.free_thresh} must be less than occupied_thresh '
+            f'{about.occupied_thresh}'
         )
-    negate = content.get('negate', 0)
-    if negate not in (0, 1):
-        raise ValueError(f'{path}: negate is {negate!r}; write 0 or 1')
-    value, clear = pixels(path, content)
-    if mode == 'raw':
-        solid = ~(value <= free * 100)
+    value, clear = pixels(path, about.image)
+    if about.mode == 'raw':
+        solid = ~(value <= about.free_thresh * 100)
     else:
-        share = value / 255 if negate else (255 - value) / 255
-        solid = ~(share < free)
-    if mode == 'scale':
+        share = value / 255 if about.negate else (255 - value) / 255
+        solid = ~(share < about.free_thresh)
+    if about.mode == 'scale':
         solid |= clear
     return solid[::-1]
 
 
-def pixels(path: Path, content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def pixels(path: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the image's brightness 0..255 (R, C) and where it is transparent (R, C)."""
-    name = content.get('image')
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"{path}: image is {name!r}; name the map's .pgm or .png file")
     image_path = path.parent / name
-    if not image_path.is_file():
-        raise FileNotFoundError(
-            f'{path}: its image {image_path} does not exist; keep both files together'
-        )
+    data = read_bytes(image_path, MOST_IMAGE_BYTES, f'keep the image of {path} beside it')
     try:
-        with Image.open(image_path) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f'{image.width} x {image.height} pixels are too many')
+                raise ValueError(
+                    f'{image.width} x {image.height} pixels are more than {MOST_PIXELS}; '
+                    'give a part of it'
+                )
+            if image.mode in ('1', 'L'):
+                value = np.asarray(image.convert('L'), np.float32)
+                return value, np.zeros(value.shape, bool)
             rgba = np.asarray(image.convert('RGBA'))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f'{path}: its image {image_path} cannot be read: {error}') from None
+    except Exception as error:  # decoders have many kinds
+        raise ValueError(
+            f'{path}: its image {image_path} cannot be read: {error!s:.200}'
+        ) from None
     return rgba[..., :3].mean(axis=-1, dtype=np.float32), rgba[..., 3] < 255

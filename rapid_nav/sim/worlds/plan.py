@@ -34,7 +34,7 @@ class Plan:
         self.start_heights = (1.1, 1.7)  # [m]
         self.shades = 0.15  # by which neighbours of one colour differ
         self.fixed_starts: np.ndarray | None = None  # (M, 4), instead of a search
-        self._numbers: Counter = Counter()
+        self._numbers: Counter[str] = Counter()
 
     def add(
         self,

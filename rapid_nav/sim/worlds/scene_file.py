@@ -11,88 +11,90 @@ Scene files: a world written down as primitives.
 Everything is in NED metres. A pose is a position and an orientation (w, x, y, z) or a yaw [rad].
 """
 
+from collections import Counter
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
 import numpy as np
 
 from rapid_nav.geometry import from_euler, LEVEL
+from rapid_nav.sim.outside import convert
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.worlds.plan import Plan
 from rapid_nav.sim.worlds.primitives import pack_primitives, Primitive
-from rapid_nav.sim.worlds.yaml_file import number, numbers
 
 log = logging.getLogger(__name__)
-MOST = 20000  # primitives
-KEYS = {'name', 'indoor', 'start_poses', 'primitives'}
-PRIMITIVE_KEYS = {'kind', 'name', 'position', 'orientation', 'yaw', 'size', 'color'}
+MOST_PRIMITIVES, MOST_STARTS = 20_000, 10_000
 START_ROOM = 0.3  # [m], least clearance of a start pose that a file names
+LONGEST_NAME = 200  # characters
+Coordinate = Annotated[float, Meta(ge=-1e4, le=1e4)]  # [m, rad], or a quaternion's component
+Triple = tuple[Coordinate, Coordinate, Coordinate]
+Four = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+Channel = Annotated[float, Meta(ge=0, le=255)]
+
+
+class Entry(Struct, forbid_unknown_fields=True):
+    """One primitive as a file gives it."""
+
+    kind: str
+    position: Triple
+    name: Annotated[str, Meta(max_length=LONGEST_NAME)] | int | float | None = None
+    orientation: Four | None = None
+    yaw: Coordinate | None = None
+    size: Triple | None = None
+    color: tuple[Channel, Channel, Channel] = (170, 170, 170)
+
+
+class Scene(Struct, forbid_unknown_fields=True):
+    """A scene file."""
+
+    primitives: Annotated[list[Entry], Meta(min_length=1, max_length=MOST_PRIMITIVES)]
+    start_poses: Annotated[list[Four], Meta(min_length=1, max_length=MOST_STARTS)] | None = None
+    name: Any = None
+    indoor: Any = None  # of former releases
 
 
 def scene(plan: Plan, path: Path, content: dict[str, Any]) -> None:
     """Draw up the scene of a file; raise ValueError naming file, primitive and remedy."""
-    unknown(str(path), content, KEYS)
-    entries = content['primitives']
-    if not isinstance(entries, list) or not entries:
-        raise ValueError(f'{path}: primitives must be a list with at least one primitive')
-    if len(entries) > MOST:
-        raise ValueError(f'{path}: {len(entries)} primitives; at most {MOST} are read')
-    if 'indoor' in content:
+    found = convert(content, Scene, str(path))
+    if found.indoor is not None:
         log.warning('%s: indoor has no effect any more; delete it', path)
-    plan.primitives = [primitive(f'{path}: primitive {n}', e) for n, e in enumerate(entries)]
-    names = [p.name for p in plan.primitives]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f'{path}: two primitives are named {twice!r}; names must differ')
+    plan.primitives = [
+        primitive(f'{path}: primitive {number}', f'primitive_{number}', entry)
+        for number, entry in enumerate(found.primitives)
+    ]
+    name, count = Counter(p.name for p in plan.primitives).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f'{path}: {count} primitives are named {name!r}; names must differ')
     solid = [p for p in plan.primitives if p.kind != 'plane'] or plan.primitives
     corners = np.array([p.position[:2] for p in solid])
     plan.start_area = (*(corners.min(axis=0) - 2), *(corners.max(axis=0) + 2))
-    if 'start_poses' in content:
-        plan.fixed_starts = starts(path, content['start_poses'], plan.primitives)
+    if found.start_poses is not None:
+        plan.fixed_starts = starts(path, np.array(found.start_poses), plan.primitives)
 
 
-def primitive(where: str, entry: Any) -> Primitive:
-    """Return one primitive of the list."""
-    if not isinstance(entry, dict):
-        raise ValueError(f'{where} is {entry!r}; write {{kind: box, position: [...], ...}}')
-    unknown(where, entry, PRIMITIVE_KEYS)
-    kind = entry.get('kind', '(missing)')
-    name = str(entry.get('name', where.rsplit(': ', 1)[-1].replace(' ', '_')))
-    if 'position' not in entry:
-        raise ValueError(f'{where} ({name}): position is missing; give [x, y, z] in NED metres')
-    if 'size' not in entry and kind != 'plane':
-        raise ValueError(f'{where} ({name}): size is missing; give [x, y, z] in metres')
-    if 'orientation' in entry and 'yaw' in entry:
-        raise ValueError(f'{where} ({name}): give an orientation or a yaw, not both')
-    orientation: tuple[float, ...] = LEVEL
-    if 'orientation' in entry:
-        orientation = numbers(f'{where} ({name}): orientation', entry['orientation'], 4)
-    elif 'yaw' in entry:
-        orientation = from_euler(yaw=number(f'{where} ({name})', entry, 'yaw'))
+def primitive(where: str, name: str, entry: Entry) -> Primitive:
+    """Return a primitive; `name` is what it is called if the file does not say."""
+    if entry.name is not None:
+        name = str(entry.name)
+    where = f'{where} ({name})'
+    if entry.size is None and entry.kind != 'plane':
+        raise ValueError(f'{where}: size is missing; give [x, y, z] in metres')
+    if entry.orientation is not None and entry.yaw is not None:
+        raise ValueError(f'{where}: give an orientation or a yaw, not both')
+    turn = LEVEL if entry.yaw is None else from_euler(yaw=entry.yaw)
+    size = (100.0, 100.0, 0.1) if entry.size is None else entry.size
+    color = tuple(int(channel) for channel in entry.color)
     try:
-        return Primitive(
-            kind,
-            name,
-            numbers(f'{where} ({name}): position', entry['position'], 3),
-            orientation,
-            numbers(f'{where} ({name}): size', entry.get('size', [100, 100, 0.1]), 3),
-            tuple(
-                map(
-                    int,
-                    numbers(f'{where} ({name}): color', entry.get('color', [170, 170, 170]), 3),
-                )
-            ),
-        )
+        return Primitive(entry.kind, name, entry.position, entry.orientation or turn, size, color)
     except ValueError as error:
-        text = str(error)
-        raise ValueError(text if text.startswith(where) else f'{where}: {text}') from None
+        raise ValueError(f'{where}: {str(error).removeprefix(f"{name}: ")}') from None
 
 
-def starts(path: Path, value: Any, primitives: list[Primitive]) -> np.ndarray:
-    """Return the file's start poses (M, 4) after checking that they are free."""
-    if not isinstance(value, list) or not value:
-        raise ValueError(f'{path}: start_poses must be a list of [x, y, z, yaw]')
-    poses = np.array([numbers(f'{path}: start pose {n}', v, 4) for n, v in enumerate(value)])
+def starts(path: Path, poses: np.ndarray, primitives: list[Primitive]) -> np.ndarray:
+    """Return a file's start poses (M, 4) after checking that they are free."""
     room = clearance(pack_primitives(primitives), 0, poses[:, :3])
     for n in np.flatnonzero(room < START_ROOM):
         raise ValueError(
@@ -100,10 +102,3 @@ def starts(path: Path, value: Any, primitives: list[Primitive]) -> np.ndarray:
             f'leave at least {START_ROOM} m'
         )
     return poses
-
-
-def unknown(where: str, content: dict[str, Any], known: set[str]) -> None:
-    """Raise ValueError if a mapping has a key that nobody reads."""
-    for key in content:
-        if key not in known:
-            raise ValueError(f'{where}: unknown key {key!r}; known are {", ".join(sorted(known))}')

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rapid_nav.sim.worlds import yaml_file
+from rapid_nav.sim.outside import read_yaml
 from rapid_nav.sim.worlds.generators import generate, GENERATORS, is_generated, PARAMETRIC
 from rapid_nav.sim.worlds.map_file import floor_plan
 from rapid_nav.sim.worlds.plan import Plan
 from rapid_nav.sim.worlds.primitives import pack_primitives, Primitive, Scenes
 from rapid_nav.sim.worlds.scene_file import scene
+
+MOST_BYTES = 8 * 2**20  # of a scene or map file
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ def make_world(spec: str | Path, seed: int = 0) -> World:
             f'unknown world {name!r}; choose one of {", ".join((*GENERATORS, *PARAMETRIC))} '
             'or give the path of a scene or map_server .yaml file'
         )
-    content = yaml_file.read(Path(name))
+    content = read_yaml(Path(name), MOST_BYTES, 'give a scene or map .yaml')
     plan = Plan(Path(name).stem, int(seed))
     if 'primitives' in content:
         scene(plan, Path(name), content)

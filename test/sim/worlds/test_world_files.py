@@ -1,7 +1,10 @@
 """Scene files and map_server maps, right ones and wrong ones."""
 
+import os
 from pathlib import Path
+import struct
 from typing import Any
+import zlib
 
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
@@ -83,29 +86,29 @@ def changed(**entry: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ('content', 'complaint'),
     [
-        ('a: [1, 2', 'line 1'),
+        ('a: [1, 2', 'line 2'),
         ('just words', 'key: value'),
         ('[1, 2]', 'key: value'),
         ('', 'hold'),
         ({'walls': 3}, 'neither "primitives"'),
-        ({'primitives': []}, 'at least one'),
-        ({'primitives': 'box'}, 'must be a list'),
-        ({'primitives': ['box']}, 'primitive 0'),
+        ({'primitives': []}, 'primitives: expected a list of length >= 1'),
+        ({'primitives': 'box'}, 'primitives: expected a list, got text'),
+        ({'primitives': ['box']}, 'primitives[0]: expected a mapping, got text'),
         ({**SCENE, 'indor': True}, "unknown key 'indor'"),
-        ({**SCENE, 'start_poses': [[0, 0, 0]]}, 'start pose 0'),
+        ({**SCENE, 'start_poses': [[0, 0, 0]]}, 'start_poses[0]: expected a list of length 4'),
         ({**SCENE, 'start_poses': []}, 'start_poses'),
         ({**SCENE, 'start_poses': [[4, 0, -1, 0]]}, 'leave at least'),
         (changed(kind='cone'), 'choose one of box'),
-        (changed(kind=None), 'choose one of box'),
-        (changed(position=[1, 2]), 'list of 3'),
-        (changed(position='here'), 'list of 3'),
+        (changed(kind=None), 'kind: expected text'),
+        (changed(position=[1, 2]), 'position: expected a list of length 3'),
+        (changed(position='here'), 'position: expected a list, got text'),
         (changed(size=[1, 1, 0]), 'positive'),
-        (changed(size=[1, 1, float('nan')]), '3 numbers'),
+        (changed(size=[1, 1, float('nan')]), 'size[2]: expected a number'),
         (changed(kind='sphere', size=[1, 2, 3]), 'round'),
-        (changed(size=[1, 1, 1e9]), '3 numbers'),
-        (changed(color=[0, 0, 300]), '0..255'),
+        (changed(size=[1, 1, 1e9]), 'size[2]: expected a number <= 10000'),
+        (changed(color=[0, 0, 300]), 'color[2]: expected a number <= 255'),
         (changed(orientation=[0, 0, 0, 0]), 'no rotation'),
-        (changed(yaw='left'), 'yaw'),
+        (changed(yaw='left'), 'yaw: expected a number, got text'),
         (changed(yaw=1, orientation=[1, 0, 0, 0]), 'not both'),
         (changed(shape='round'), "unknown key 'shape'"),
         ({'primitives': [{'kind': 'box', 'size': [1, 1, 1]}]}, 'position is missing'),
@@ -239,7 +242,7 @@ def test_a_wrong_map_is_told_what_is_wrong(
 
 
 def test_a_map_without_its_image_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'map\.pgm does not exist'):
+    with pytest.raises(FileNotFoundError, match=r"map\.pgm' does not exist; keep"):
         make_world(write(tmp_path, MAP))
 
 
@@ -268,3 +271,167 @@ def test_the_scene_that_comes_with_the_package_can_be_flown() -> None:
     world = make_world(Path(__file__).parents[3] / 'config' / 'worlds' / 'hangar.yaml')
     assert len(world.primitives) == 20
     assert clearance(pack([world]), 0, world.start_poses[:, :3]).min() > 0.8
+
+
+def aliases(depth: int) -> str:
+    """Return lines of which each names nine times the value of the one before."""
+    lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]']
+    for n in range(depth):
+        lines.append(f'a{n + 1}: &a{n + 1} [{", ".join([f"*a{n}"] * 9)}]')
+    return '\n'.join(lines)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'complaint'),
+    [
+        ('{kind: box, name: *a8, position: [0, 0, 0], size: [1, 1, 1]}', 'name: expected'),
+        ('{kind: *a8, position: [0, 0, 0], size: [1, 1, 1]}', 'kind: expected'),
+        ('{kind: box, position: *a8, size: [1, 1, 1]}', 'position: expected'),
+        ('{kind: box, position: [0, 0, 0], size: [*a8, 1, 1]}', 'size[0]: expected'),
+        ('{kind: box, position: [0, 0, 0], size: [1, 1, 1], *a8: 1}', 'no plain word'),
+        ('*a8', 'expected'),
+        ('*b', 'no value above is named'),
+        ('{<<: *a8}', '<< takes a mapping'),
+        ('!!python/object:os.system {}', 'is no type that is read'),
+        ('!!set {a, b}', 'is no type that is read'),
+        ('[' * 50 + ']' * 50, 'nested'),
+    ],
+)
+def test_nested_aliases_cost_no_more_than_their_lines(
+    tmp_path: Path, entry: str, complaint: str
+) -> None:
+    text = f'{aliases(8)}\nprimitives:\n  - {entry}\n'
+    with pytest.raises(ValueError) as error:
+        make_world(write(tmp_path, text))
+    said = str(error.value)
+    assert complaint in said or 'unknown key' in said
+    assert len(said) < 500
+    assert '\n' not in said
+
+
+@pytest.mark.parametrize('key', ['image', 'resolution', 'origin', 'mode', 'negate', 'free_thresh'])
+def test_nested_aliases_in_a_map_cost_no_more_than_their_lines(tmp_path: Path, key: str) -> None:
+    write_map(tmp_path, a_room())
+    content = yaml.safe_dump({name: value for name, value in MAP.items() if name != key})
+    with pytest.raises(ValueError, match=rf'{key}: expected') as error:
+        make_world(write(tmp_path, f'{aliases(8)}\n{content}{key}: *a8\n'))
+    assert len(str(error.value)) < 500
+
+
+def test_an_alias_and_a_merge_stand_for_what_they_name(tmp_path: Path) -> None:
+    text = """
+primitives:
+  - &wall {kind: box, name: one, position: [5, 0, -1], size: &size [1, 2, 2], color: [1, 2, 3]}
+  - {<<: *wall, name: two, position: [-5, 0, -1]}
+  - {kind: box, name: 3, position: [0, 5, -1], size: *size}
+"""
+    world = make_world(write(tmp_path, text))
+    assert [p.name for p in world.primitives] == ['one', 'two', '3']
+    assert world.primitives[1].color == (1, 2, 3)
+    assert world.primitives[1].position == (-5, 0, -1)
+    assert world.primitives[2].size == (1, 2, 2)
+
+
+def test_twenty_thousand_boxes_are_read_and_one_more_is_not(tmp_path: Path) -> None:
+    line = '  - {{kind: box, position: [{}, {}, -1], size: [0.2, 0.2, 2]}}\n'
+    lines = [line.format(n % 141 * 10, n // 141 * 10) for n in range(20_000)]
+    world = make_world(write(tmp_path, 'primitives:\n' + ''.join(lines)))
+    assert len(world.primitives) == 20_000
+    with pytest.raises(ValueError, match='length <= 20000'):
+        make_world(write(tmp_path, f'primitives: [{"[], " * 20_001}]'))
+
+
+def test_a_file_of_more_values_than_a_scene_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='more than 600000 values'):
+        make_world(write(tmp_path, f'primitives: [{"[]," * 700_000}]'))
+    with pytest.raises(ValueError, match='larger than 8 MiB'):
+        make_world(write(tmp_path, '#' * (8 * 2**20 + 1)))
+
+
+@pytest.mark.parametrize('what', ['pipe', 'folder', 'device', 'device behind a link'])
+def test_only_regular_files_are_read(tmp_path: Path, what: str) -> None:
+    path = tmp_path / 'world.yaml'
+    if what == 'pipe':
+        os.mkfifo(path)
+    elif what == 'folder':
+        path.mkdir()
+    else:
+        path.symlink_to('/dev/zero')
+    with pytest.raises(ValueError, match=r'world\.yaml is no regular file; give a scene'):
+        make_world(path)
+    (tmp_path / 'map.pgm').symlink_to('/dev/zero')
+    with pytest.raises(ValueError, match=r'map\.pgm is no regular file; keep'):
+        make_world(write(tmp_path, MAP, 'map.yaml'))
+
+
+def png_of(width: int, height: int) -> bytes:
+    """Return the beginning of a PNG that claims a size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+        )
+
+    head = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(2**20))
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', rows)
+
+
+@pytest.mark.parametrize('size', [(20_000, 20_000), (2**31 - 1, 2**31 - 1), (0, 5)])
+def test_an_image_that_claims_too_many_pixels_is_not_decoded(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    (tmp_path / 'map.pgm').write_bytes(png_of(*size))
+    with pytest.raises(ValueError, match=r'map\.pgm cannot be read: .+'):
+        make_world(write(tmp_path, MAP))
+
+
+def test_noise_makes_too_many_boxes_and_is_given_up_early(tmp_path: Path) -> None:
+    noise = (np.random.default_rng(0).random((1500, 1500)) < 0.5).astype(np.uint8) * 254
+    with pytest.raises(ValueError, match='more than 20000 boxes'):
+        make_world(write_map(tmp_path, noise))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_mutation_of_a_map_does_worse_than_one_clear_line(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    file = data.draw(st.sampled_from(['map.pgm', 'map.png', 'map.bmp']))
+    write_map(tmp_path, a_room()[:40, :40], file)
+    image = bytearray((tmp_path / file).read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        image[data.draw(st.integers(0, min(len(image), 300) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(1, len(image)))
+    (tmp_path / file).write_bytes(image[:end])
+    try:
+        make_world(tmp_path / 'world.yaml')
+    except ValueError as error:
+        assert str(tmp_path) in str(error)
+        assert '\n' not in str(error)
+
+
+any_value = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_value_in_a_scene_does_worse_than_one_clear_line(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    entry = dict(SCENE['primitives'][1])
+    keys = ['kind', 'name', 'position', 'orientation', 'yaw', 'size', 'color', 'other']
+    entry[data.draw(st.sampled_from(keys))] = data.draw(any_value)
+    content = {**SCENE, 'primitives': [SCENE['primitives'][0], entry]}
+    if data.draw(st.booleans()):
+        content[data.draw(st.sampled_from([*content, 'name']))] = data.draw(any_value)
+    try:
+        make_world(write(tmp_path, content))
+    except ValueError as error:
+        assert str(tmp_path) in str(error)
+        assert '\n' not in str(error)
+        assert len(str(error)) < 1000
