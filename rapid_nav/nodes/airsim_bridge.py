@@ -11,7 +11,6 @@ import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.publisher import Publisher
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
@@ -142,7 +141,7 @@ class AirSimBridge(Node):
         self, name: str, _: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         """Take off, land or reset, and answer when it is done."""
-        response.message = self.loop.trouble
+        response.message = '' if self.loop.drone else self.loop.trouble or 'not connected yet'
         if not response.message:
             answered = Future(executor=self.executor)
             request = self.handoff.submit(name)
@@ -161,14 +160,9 @@ class AirSimBridge(Node):
         self.handoff.expire()
         yield from conditions(self.loop, self, self.began_at)
         yield from self.faults.conditions()
-        own: list[Publisher] = [
-            self.odom,
-            self.outcome,
-            self.image if self.decides_on_rgb else self.depth,
-        ]
-        if self.clock:
-            own.append(self.clock)
-        yield from foreign_publishers(self, own)
+        decided = self.image if self.decides_on_rgb else self.depth
+        own = (self.odom, self.outcome, decided, self.clock)
+        yield from foreign_publishers(self, filter(None, own))
 
 
 def work(bridge: AirSimBridge) -> None:
