@@ -166,7 +166,7 @@ class Viewer(Node):
             self.server.close()
         self.stream.flush()
         self.stream.disconnect()
-        super().destroy_node()
+        super().destroy_node()  # type: ignore[no-untyped-call]
 
 
 def main() -> int:

@@ -175,7 +175,9 @@ def test_a_lockstep_bridge_leaves_the_simulators_clock_running(
     assert 'Traceback' not in bridge.output()
 
 
-def test_a_bridge_that_fails_leaves_the_simulators_clock_running(ros, start, port: int) -> None:
+def test_a_bridge_that_waits_for_a_recorder_leaves_the_clock_running(
+    ros, start, port: int
+) -> None:
     commander = Commander(ros)
     simulate(start, port)
     bridge = start('airsim_bridge', port=port, lockstep=True, recorder='nobody')
