@@ -12,7 +12,7 @@ from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.atomic_write import write_atomically
 from rapid_nav.inference import policy_package
 from rapid_nav.inference.checkpoint_format import (
-    broken,
+    check_finite,
     CheckpointError,
     CheckpointMetadata,
     read_weights,
@@ -50,24 +50,26 @@ class Checkpoint:
 
 
 def save(path: Path | str, checkpoint: Checkpoint, dtype: torch.dtype = torch.float32) -> None:
-    """Write a checkpoint; a reader sees the old file or the new one, never a part."""
+    """
+    Write a checkpoint; a reader sees the old file or the new one, never a part.
+
+    CheckpointError, and nothing is written, if a weight is NaN or infinite: it could not fly.
+    """
     tensors = {
         name: tensor.detach().to('cpu', dtype).contiguous()
         for name, tensor in checkpoint.network.state_dict().items()
     }
+    try:
+        check_finite({name: tensor.float().numpy() for name, tensor in tensors.items()})
+    except ValueError as error:
+        raise CheckpointError(f'{path}: not written, for {error}') from error
     metadata = {'rapid_nav': checkpoint.metadata.to_json()}
     write_atomically(Path(path), safetensors.torch.save(tensors, metadata))
 
 
 def load(path: Path | str, device: str = 'cpu') -> Checkpoint:
     """Read a checkpoint; CheckpointError says what is wrong with the file and what to do."""
-    path = Path(path)
-    metadata, weights = read_weights(path)
+    metadata, weights = read_weights(Path(path))
     network = EarlyExitNetwork(metadata.network).to(device)
-    try:
-        network.load_state_dict(
-            {name: torch.from_numpy(weight) for name, weight in weights.items()}
-        )
-    except RuntimeError as error:
-        raise broken(path, error) from error
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
     return Checkpoint(network.eval(), metadata.task, metadata.operating_points, metadata.card)

@@ -1,6 +1,7 @@
 """The early-exit Q-network: a generator of answers, each stage run only when it is asked for."""
 
 from collections.abc import Iterator
+import math
 
 import torch
 from torch import nn
@@ -59,17 +60,15 @@ class EarlyExitNetwork(nn.Module):
         self.config = config
         self.trunks = nn.ModuleList()
         self.heads = nn.ModuleList()
-        shape = config.input_shape
+        shapes = config.feature_shapes
         carried = 0  # what a branch hands to the next one: hidden units and Q-values
         for level, stage in enumerate(config.stages):
             last = level == len(config.stages) - 1
-            trunk, shape = make_trunk(
-                stage, config.input_shape if config.reads_input(level) else shape
-            )
-            features = shape[0] * shape[1] * shape[2]
+            above = config.input_shape if config.reads_input(level) else shapes[level - 1]
+            features = math.prod(shapes[level])
             if config.cascade and not last:
                 features += carried
-            self.trunks.append(trunk)
+            self.trunks.append(make_trunk(stage, above[0]))
             self.heads.append(
                 Head(
                     features,
@@ -196,11 +195,8 @@ class EarlyExitNetwork(nn.Module):
         yield from zip([*path, *self.heads[-1].parameters()], plain.parameters(), strict=True)
 
 
-def make_trunk(
-    stage: Stage, shape: tuple[int, int, int]
-) -> tuple[nn.Sequential, tuple[int, int, int]]:
-    """Build a stage's convolutions for an input (C, H, W); return them and the output's shape."""
-    channels, height, width = shape
+def make_trunk(stage: Stage, channels: int) -> nn.Sequential:
+    """Build a stage's convolutions for an input (B, C, H, W) of these channels."""
     layers: list[nn.Module] = []
     for conv in stage.convs:
         layers.append(nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding))
@@ -208,7 +204,4 @@ def make_trunk(
         if conv.pool:
             layers.append(nn.MaxPool2d(conv.pool, conv.pool_stride))
         channels = conv.channels
-        height, width = (conv.pooled(conv.size(side)) for side in (height, width))
-        if height < 1 or width < 1:
-            raise ValueError(f'{conv} leaves nothing of its input of shape {shape}')
-    return nn.Sequential(*layers), (channels, height, width)
+    return nn.Sequential(*layers)

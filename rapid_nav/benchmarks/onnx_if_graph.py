@@ -7,7 +7,7 @@ import onnx
 from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
 
-from rapid_nav.inference.onnx_policy import bound_call
+from rapid_nav.inference.onnx_policy import bound_call, make_session
 from rapid_nav.inference.policy_package import PolicyPackage
 
 
@@ -16,9 +16,7 @@ def make(
 ) -> Callable[[np.ndarray, bool], tuple[np.ndarray, float]]:
     """Return a call of the graph: observation, full -> Q-values (A,) and the branch's logit."""
     network = package.metadata.network
-    session = onnxruntime.InferenceSession(
-        build(package), options, providers=['CPUExecutionProvider']
-    )
+    session = make_session(build(package), options)
     buffers = {
         'source': np.zeros((1, *network.input_shape), np.float32),
         'needed': np.zeros((1, 1), np.float32),

@@ -9,7 +9,7 @@ from rapid_nav.drone import reward
 from rapid_nav.drone.actions import ActionConfig
 from rapid_nav.drone.observation import ObservationConfig
 from rapid_nav.drone.reward import RewardConfig
-from rapid_nav.options import check, setting
+from rapid_nav.options import check, from_dict, setting
 from rapid_nav.simulated_time import PHYSICS_STEP
 
 
@@ -48,17 +48,7 @@ class FlightTask:
         values = dict(values)
         if values.pop('name', None) != 'flight':
             raise ValueError('this checkpoint was not trained to fly; choose one that was')
-        try:
-            return FlightTask(
-                **{
-                    **values,
-                    'actions': ActionConfig(**values['actions']),
-                    'observation': ObservationConfig(**values['observation']),
-                    'reward': RewardConfig(**values['reward']),
-                }
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f'not a flight task: {error}') from error
+        return from_dict(FlightTask, values)
 
 
 _STRIDE, _SPEED = 0.4, 0.4  # [m] and [m/s]

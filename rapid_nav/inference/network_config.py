@@ -1,19 +1,22 @@
 """The shape of an early-exit Q-network: what a checkpoint says of its layers."""
 
-from collections.abc import Iterator, Mapping
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from rapid_nav.options import check, setting
+from rapid_nav.options import check, REQUIRED, setting
 
 NATURE_DQN_MACS = 9_346_048
 """Mnih et al. 2015 for 84x84x4 and 6 actions: a yardstick that every report is also held to."""
 
 C3F2_MACS = 20_314_400
 """PEDRA's C3F2 for 103x103x3 and 25 actions."""
+
+MAX_STAGES = 64
+MAX_ACTIONS = 65536  # what exit_level can say
+MAX_SIDE = 4096  # [px], and channels of the input
 
 Shape = tuple[int, int, int]
 """Channels, height and width (C, H, W)."""
@@ -23,12 +26,17 @@ Shape = tuple[int, int, int]
 class Conv:
     """One convolution, followed by a ReLU and perhaps by max-pooling."""
 
-    channels: int
-    kernel: int
-    stride: int
-    padding: int = 0
-    pool: int = 0  # side of the pooled window; 0 pools nothing
-    pool_stride: int = 1
+    channels: int = setting(REQUIRED, 'Filters.', low=1, high=4096)
+    kernel: int = setting(REQUIRED, "Side of the filters' window.", unit='px', low=1, high=256)
+    stride: int = setting(REQUIRED, 'Step of the window.', unit='px', low=1, high=256)
+    padding: int = setting(0, 'Margin of zeros around the input.', unit='px', low=0, high=255)
+    pool: int = setting(
+        0, 'Side of the max-pooled window; 0 disables pooling.', unit='px', low=0, high=256
+    )
+    pool_stride: int = setting(1, 'Step of the pooled window.', unit='px', low=1, high=256)
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def size(self, side: int) -> int:
         """Return the pixels that are left of a side, before any pooling."""
@@ -44,9 +52,18 @@ class Stage:
     """A piece of the network that ends in an answer: convolutions, then a dense head."""
 
     convs: tuple[Conv, ...]  # applied in order; () answers from the source as it is
-    hidden: int  # units of the dense layer in front of the Q-values
-    source: str = 'previous'  # 'previous': the stage before's feature map; 'input': the image
-    doubt: int = 0  # units beside the hidden ones that only a branch's confidence reads
+    hidden: int = setting(
+        REQUIRED, 'Units of the dense layer in front of the Q-values.', low=1, high=65536
+    )
+    source: str = setting(
+        'previous',
+        "Input of the stage: the feature map of the stage before ('previous') or the image "
+        "('input').",
+        choices=('previous', 'input'),
+    )
+    doubt: int = setting(
+        0, "Units beside the hidden ones that only a branch's confidence reads.", low=0, high=65536
+    )
 
     @property
     def width(self) -> int:
@@ -54,8 +71,7 @@ class Stage:
         return self.hidden + self.doubt
 
     def __post_init__(self) -> None:
-        if self.source not in ('previous', 'input'):
-            raise ValueError(f"Stage.source is {self.source!r}; choose 'previous' or 'input'")
+        check(self)
 
 
 class Weight(NamedTuple):
@@ -79,9 +95,20 @@ class NetworkConfig:
     cascade: bool = setting(True, 'A branch also reads the answer of the branch before it.')
 
     def __post_init__(self) -> None:
-        if not self.stages:
-            raise ValueError('NetworkConfig.stages is empty; a network needs at least one stage')
         check(self)
+        if not 1 <= len(self.stages) <= MAX_STAGES:
+            raise ValueError(
+                f'stages has {len(self.stages)} entries; a network has 1 to {MAX_STAGES}'
+            )
+        if not 1 <= self.num_actions <= MAX_ACTIONS:
+            raise ValueError(
+                f'num_actions is {self.num_actions}; it must lie in [1, {MAX_ACTIONS}]'
+            )
+        if any(not 1 <= size <= MAX_SIDE for size in self.input_shape):
+            raise ValueError(
+                f'input_shape is {self.input_shape}; each size must lie in [1, {MAX_SIDE}]'
+            )
+        _ = self._layers  # raises ValueError if a convolution leaves nothing of its input
 
     def reads_input(self, level: int) -> bool:
         """Return whether a stage reads the image, and not the features before it."""
@@ -99,10 +126,15 @@ class NetworkConfig:
         last = dataclasses.replace(self.stages[-1], convs=convs, source='input')
         return dataclasses.replace(self, stages=(last,))
 
-    @cached_property
+    @property
     def weights(self) -> dict[str, Weight]:
         """The weights by the names that EarlyExitNetwork gives them."""
-        return dict(self._weights())
+        return self._layers[0]
+
+    @property
+    def feature_shapes(self) -> list[Shape]:
+        """The shape (C, H, W) of each stage's feature map."""
+        return self._layers[1]
 
     @cached_property
     def macs(self) -> tuple[int, ...]:
@@ -117,46 +149,33 @@ class NetworkConfig:
             spent[weight.level] += weight.pixels * math.prod(weight.shape)
         return tuple(sum(spent[: level + 1]) for level in range(len(spent)))
 
-    def _weights(self) -> Iterator[tuple[str, Weight]]:
-        shape, carried = self.input_shape, 0
+    @cached_property
+    def _layers(self) -> tuple[dict[str, Weight], list[Shape]]:
+        weights: dict[str, Weight] = {}
+        shapes: list[Shape] = []
+        carried = 0  # what a branch hands to the next one: hidden units and Q-values
         for level, stage in enumerate(self.stages):
             last = level == len(self.stages) - 1
-            shape = self.input_shape if self.reads_input(level) else shape
+            shape = self.input_shape if self.reads_input(level) else shapes[-1]
             place = 0  # among the layers of the trunk
             for conv in stage.convs:
-                channels, (height, width) = shape[0], map(conv.size, shape[1:])
-                yield (
-                    f'trunks.{level}.{place}',
-                    Weight(
-                        level, (conv.channels, channels, conv.kernel, conv.kernel), height * width
-                    ),
-                )
+                height, width = (conv.size(side) for side in shape[1:])
+                kernels = (conv.channels, shape[0], conv.kernel, conv.kernel)
+                weights[f'trunks.{level}.{place}'] = Weight(level, kernels, height * width)
                 place += 3 if conv.pool else 2
                 shape = conv.channels, conv.pooled(height), conv.pooled(width)
-                if min(shape[1:]) < 1:
-                    raise ValueError(f'{conv} of stage {level} leaves nothing of its input')
+                if min(height, width, *shape) < 1:
+                    raise ValueError(f'stages[{level}]: {conv} leaves nothing of its input')
+            shapes.append(shape)
             features = math.prod(shape) + (carried if self.cascade and not last else 0)
-            heads = {'dense': (stage.hidden, features), 'q': (self.num_actions, stage.hidden)}
+            dense = {'dense': (stage.hidden, features), 'q': (self.num_actions, stage.hidden)}
             if not last:
+                dense['confidence'] = 1, stage.width + self.num_actions
                 if stage.doubt:
-                    heads['doubt'] = stage.doubt, features
-                heads['confidence'] = 1, stage.width + self.num_actions
+                    dense['doubt'] = stage.doubt, features
             elif self.duelling:
-                heads |= {'value_dense': (stage.hidden, features), 'value': (1, stage.hidden)}
-            for name, size in heads.items():
-                yield f'heads.{level}.{name}', Weight(level, size, 1)
+                dense |= {'value_dense': (stage.hidden, features), 'value': (1, stage.hidden)}
+            for name, size in dense.items():
+                weights[f'heads.{level}.{name}'] = Weight(level, size, 1)
             carried = stage.width + self.num_actions
-
-
-def network_from_dict(values: Mapping[str, Any]) -> NetworkConfig:
-    """Rebuild a NetworkConfig from JSON values; raise ValueError on any surprise."""
-    try:
-        values = dict(values)
-        values['input_shape'] = tuple(int(size) for size in values['input_shape'])
-        values['stages'] = tuple(
-            Stage(**{**stage, 'convs': tuple(Conv(**conv) for conv in stage['convs'])})
-            for stage in values['stages']
-        )
-        return NetworkConfig(**values)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'not a network configuration: {error}') from error
+        return weights, shapes

@@ -197,7 +197,7 @@ class _Graph:
         )
         helper.set_model_props(model, {'slope': repr(slope)})
         onnx.checker.check_model(model)
-        return model.SerializeToString()
+        return bytes(model.SerializeToString())
 
 
 def _tensor(name: str, shape: tuple[int, ...]) -> onnx.ValueInfoProto:

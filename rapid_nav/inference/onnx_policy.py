@@ -1,7 +1,8 @@
 """The stages of a network in ONNX Runtime."""
 
 from collections.abc import Callable, Iterator
-from math import inf
+import math
+from math import inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -40,27 +41,31 @@ class OnnxStages:
         features: np.ndarray = self.observation  # the first stage reads neither of the two
         carried: np.ndarray = self.observation
         for level, (stage, model) in enumerate(zip(network.stages, package.models, strict=True)):
-            session = onnxruntime.InferenceSession(
-                model, session_options(threads), providers=['CPUExecutionProvider']
-            )
-            outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
+            session = make_session(model, session_options(threads))
             source = self.observation if network.reads_input(level) else features
+            last = level == len(network.stages) - 1
+            features = np.zeros((1, *network.feature_shapes[level]), np.float32)
             # The hidden layer and the answer side by side: together they are 'carried'.
             kept = np.zeros((1, stage.width + actions + 1), np.float32)
             answer = kept[:, stage.width :]
-            bound = {'source': source, 'carried': carried, 'hidden': kept, 'answer': answer}
-            if 'features' in outputs:
-                features = bound['features'] = np.zeros(outputs['features'], np.float32)
+            run = bound_call(
+                session,
+                {
+                    'source': source,
+                    'carried': carried,
+                    'hidden': kept[:, : stage.width],
+                    'answer': answer[:, : actions + (not last)],
+                    'features': features,
+                },
+            )
+            slope = float(session.get_modelmeta().custom_metadata_map.get('slope', 'nan'))
+            if not isfinite(slope):
+                raise ValueError(f'stage {level} does not say its slope')
             self.buffers += [kept, features]
             self.stages.append(
-                OnnxStage(
-                    bound_call(session, bound),
-                    answer[:, :actions],
-                    answer[0, actions:].reshape(()),
-                    float(session.get_modelmeta().custom_metadata_map['slope']),
-                )
+                OnnxStage(run, answer[:, :actions], answer[0, actions:].reshape(()), slope)
             )
-            carried = kept
+            carried = kept[:, :-1]
 
     def answers(self, observation: np.ndarray) -> Iterator[Answer]:
         """Yield the answer of each exit for observation (1, C, H, W) float32 in [0, 1]."""
@@ -76,14 +81,26 @@ class OnnxStages:
 def bound_call(
     session: onnxruntime.InferenceSession, buffers: dict[str, np.ndarray]
 ) -> Callable[[], None]:
-    """Return a call of a session whose inputs and outputs are these buffers, by their names."""
+    """
+    Return a call of a session whose inputs and outputs are these buffers, by their names.
+
+    ValueError if one of the session's has another size: it would be read or written beyond its
+    buffer.
+    """
     binding = session.io_binding()
     for tensors, attach in (
         (session.get_inputs(), binding.bind_input),
         (session.get_outputs(), binding.bind_output),
     ):
         for tensor in tensors:
-            buffer = buffers[tensor.name]
+            buffer = buffers.get(tensor.name)
+            sizes = [size for size in tensor.shape if isinstance(size, int) and size > 0]
+            fits = buffer is not None and math.prod(sizes) == buffer.size
+            if buffer is None or not fits or len(sizes) != len(tensor.shape):
+                raise ValueError(
+                    f'a stage has {tensor.name[:40]!r} of {tensor.shape}; its settings want '
+                    f'{"none" if buffer is None else buffer.shape}'
+                )
             attach(tensor.name, 'cpu', 0, np.float32, tensor.shape, buffer.ctypes.data)
     options = onnxruntime.RunOptions()
     # On the CPU there is nothing to wait for: 1.6 us a call.
@@ -92,6 +109,16 @@ def bound_call(
     options.add_run_config_entry('gpu_graph_id', '0')
     run = session.run_with_iobinding
     return lambda: run(binding, options)
+
+
+def make_session(
+    model: bytes, options: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
+    """Return a session of a stage; ValueError if ONNX Runtime refuses it."""
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # ONNX Runtime's have no class of their own
+        raise ValueError(f'ONNX Runtime refuses a stage: {error}') from error
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rapid_nav.inference import policy_package
-from rapid_nav.inference.checkpoint_format import CheckpointError
-from rapid_nav.inference.exit_rule import Answer, decide, Decision, in_time
+from rapid_nav.inference.checkpoint_format import refusing
+from rapid_nav.inference.exit_rule import (
+    Answer,
+    check_thresholds,
+    decide,
+    Decision,
+    in_time,
+    NEVER,
+)
 from rapid_nav.inference.onnx_policy import OnnxStages
 from rapid_nav.inference.policy_package import PolicyPackage
 
@@ -61,27 +68,50 @@ class Policy:
         thresholds: Sequence[float],
         may_run: Callable[[int], bool] = in_time,
     ) -> Decision:
-        """Decide for observation (1, C, H, W) float32 in [0, 1]; see exit_rule.decide."""
-        if observation.shape != self.observation.shape:
+        """
+        Decide for observation (1, C, H, W) float32 in [0, 1]; see exit_rule.decide.
+
+        Raises ValueError for another observation, for thresholds that are not one a branch (or
+        one for all) and, as NonFiniteAnswer, where the network answers NaN or infinity.
+        """
+        if observation.shape != self.observation.shape or observation.dtype != np.float32:
             raise ValueError(
-                f'observation is {observation.shape}; this network reads {self.observation.shape}'
+                f'observation is {observation.shape} {observation.dtype}; this network reads '
+                f'{self.observation.shape} float32 in [0, 1]'
             )
+        if not (observation.min() >= 0.0 and observation.max() <= 1.0):  # nor if it has a NaN
+            raise ValueError(
+                f'observation lies in [{observation.min()}, {observation.max()}]; this network '
+                'reads values in [0, 1]'
+            )
+        thresholds = check_thresholds(thresholds, self.num_levels)
         return decide(self.answers(observation), thresholds, self.macs, may_run)
+
+    def check_answers(self) -> None:
+        """Run every exit on a few images; ValueError if one answers NaN or infinity."""
+        thresholds = (NEVER,) * (self.num_levels - 1)
+        shape = self.observation.shape
+        for seen in (
+            np.zeros(shape, np.float32),
+            np.ones(shape, np.float32),
+            np.random.default_rng(0).random(shape, np.float32),
+        ):
+            self.decide(seen, thresholds)
 
 
 def load_policy(path: Path | str, runtime: str = 'onnx', threads: int = 1) -> Policy:
     """Load a checkpoint or what was exported from one; CheckpointError names file and fault."""
+    package: Checkpoint | PolicyPackage
     if runtime == 'eager':
         from rapid_nav.agent import checkpoint
 
-        return Policy(checkpoint.load(path), runtime, threads)
-    package = policy_package.load(path)
-    try:
-        return Policy(package, runtime, threads)
-    except Exception as error:  # ONNX Runtime's errors have no class of their own
-        raise CheckpointError(
-            f'{path}: ONNX Runtime refuses it ({error}); export it again'
-        ) from error
+        package = checkpoint.load(path)
+    else:
+        package = policy_package.load(path)
+    with refusing(Path(path)):
+        policy = Policy(package, runtime, threads)
+        policy.check_answers()
+    return policy
 
 
 def eager_answers(checkpoint: Checkpoint, threads: int = 1) -> Answers:

@@ -13,10 +13,10 @@ from rapid_nav.inference.network_config import (
     C3F2_MACS,
     Conv,
     NATURE_DQN_MACS,
-    network_from_dict,
     NetworkConfig,
     Stage,
 )
+from rapid_nav.options import from_dict
 
 RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
 SHARED = NetworkConfig(
@@ -156,7 +156,7 @@ def test_a_configuration_from_before_there_was_pooling_still_reads():
     for stage in values['stages']:
         for conv in stage['convs']:
             del conv['pool'], conv['pool_stride']
-    assert network_from_dict(values) == RAPID
+    assert from_dict(NetworkConfig, values) == RAPID
 
 
 def test_the_shipped_architecture_keeps_its_budget():
@@ -169,7 +169,7 @@ def test_a_configuration_survives_the_way_through_json(network):
     import json
 
     values = json.loads(json.dumps(to_dict(network.config)))
-    assert network_from_dict(values) == network.config
+    assert from_dict(NetworkConfig, values) == network.config
 
 
 def test_a_wrong_observation_is_refused_with_both_shapes(network):

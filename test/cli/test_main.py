@@ -77,7 +77,7 @@ def test_every_command_is_described_in_a_sentence() -> None:
     [
         ('fly --sed 3', ['--sed', 'did you mean --seed']),
         ('fly --seed x', ['--seed', "'x'"]),
-        ('fly --seed -4', ['seed is -4', 'must lie in']),
+        ('fly --seed -4', ['seed is -4', 'at least 0']),
         ('fly --simulator gazebo', ['simulator', 'choose one of embedded, airsim']),
         ('fly --seed', ['--seed']),
         ('fly rooms', ['rooms', 'rapid-nav fly --help']),

@@ -58,7 +58,7 @@ def test_an_action_outside_the_grid_is_refused(action):
 
 
 def test_a_setting_out_of_range_is_refused_by_name():
-    with pytest.raises(ValueError, match=r'ActionConfig.speed is 30.*\[0.0, 20.0\] m/s'):
+    with pytest.raises(ValueError, match=r'^speed is 30.*\[0.0, 20.0\] m/s'):
         ActionConfig(speed=30)
 
 

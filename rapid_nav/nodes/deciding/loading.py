@@ -9,7 +9,7 @@ import numpy as np
 
 from rapid_nav.drone.actions import ActionGrid
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.inference.checkpoint_format import CheckpointError
+from rapid_nav.inference.checkpoint_format import CheckpointError, refusing
 from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.policy import load_policy
 from rapid_nav.inference.policy import Policy as Network
@@ -43,7 +43,8 @@ def load(checkpoint: str, before: FlightTask | None = None) -> Loaded:
     """
     path = Path(checkpoint or shipped_checkpoint())
     network = load_policy(path)
-    task = FlightTask.from_dict(network.metadata.task)
+    with refusing(path):
+        task = FlightTask.from_dict(network.metadata.task)
     sizes = network.metadata.network
     wanted = (task.observation.shape, ActionGrid(task.actions).num_actions)
     if (tuple(sizes.input_shape), sizes.num_actions) != wanted:

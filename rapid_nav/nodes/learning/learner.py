@@ -20,6 +20,7 @@ from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.online_config import LessonConfig
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.drone.transition_assembler import Trajectory
+from rapid_nav.inference.checkpoint_format import CheckpointError
 
 log = logging.getLogger(__name__)
 _LOG_S = 10.0  # between two rows of the log
@@ -129,6 +130,9 @@ class OnlineLearner:
             )
             content = path.read_bytes()
             write_atomically(self.folder.policy, content)
+        except CheckpointError as error:
+            log.error('No policy is offered: %s', error)
+            return
         except OSError as error:
             log.warning('%s: %s; it is offered later', path, error.strerror or error)
             return

@@ -1,11 +1,11 @@
 """What is asked of an Atari player: the game, and how it is shown and scored."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 import re
 from typing import Any
 
-from rapid_nav.options import check, setting
+from rapid_nav.options import check, from_dict, setting
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,7 @@ class AtariTask:
     @staticmethod
     def from_dict(values: Mapping[str, Any], **changed: Any) -> 'AtariTask':
         """Rebuild it, with some values changed; ValueError if they are not of an Atari task."""
-        try:
-            return replace(AtariTask(**values), **changed)
-        except TypeError as error:
-            raise ValueError(f'not the settings of an Atari game: {error}') from error
+        return from_dict(AtariTask, {**values, **changed})
 
 
 def snake_case(game: str) -> str:
