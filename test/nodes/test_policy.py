@@ -3,7 +3,7 @@
 from pathlib import Path
 import time
 
-from depth_camera import Camera, COLOURS, SOUND
+from depth_camera import Camera, COLOURS, SOUND, STALE
 from geometry_msgs.msg import TwistStamped
 from listener import Listener, wait_until
 import numpy as np
@@ -26,7 +26,7 @@ def camera(ros, checkpoint: Path) -> Camera:
 def test_a_depth_image_is_answered_with_a_command_of_its_stamp(camera: Camera) -> None:
     level = camera.answer(SOUND)
     assert level.num_levels == 3
-    assert 0.0 < level.inference_time <= level.latency < 1.0
+    assert 0.0 < level.inference_time <= level.latency
     command = wait_until(lambda: camera.commands)[-1]
     assert command.header.stamp == level.header.stamp
     assert command.header.frame_id == 'base_link'
@@ -69,7 +69,7 @@ def test_a_broken_image_gets_no_command_and_is_counted(camera: Camera, bad: str)
 
 
 def test_a_stale_image_gets_no_command(camera: Camera) -> None:
-    camera.show(SOUND, age=2.0)
+    camera.show(SOUND, age=STALE)
     wait_until(lambda: camera.counted('stale_images') == 1)
     assert not camera.commands
 
