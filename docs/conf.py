@@ -4,14 +4,15 @@ from pathlib import Path
 import re
 import sys
 
-sys.path.insert(0, str(Path(__file__).parent / '_ext'))
+# rosdoc2 copies this folder below the package and executes this file there.
+HERE = Path(__file__).resolve().parent
+ROOT = next(path for path in HERE.parents if (path / 'package.xml').exists())
+sys.path.insert(0, str(HERE / '_ext'))
 
 project = 'rapid_nav'
 author = 'rapid_nav developers'
 copyright = author  # noqa: A001  (Sphinx's own name)
-version = release = re.findall(
-    r'<version>(.+)</version>', (Path(__file__).parents[1] / 'package.xml').read_text()
-)[0]
+version = release = re.findall(r'<version>(.+)</version>', (ROOT / 'package.xml').read_text())[0]
 
 extensions = ['myst_parser', 'reference']
 source_suffix = {'.md': 'markdown'}

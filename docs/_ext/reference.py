@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 import importlib
 import importlib.util
+import os
 from pathlib import Path
 import re
 import sys
@@ -16,7 +17,8 @@ from sphinx.ext.autodoc.mock import mock
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-ROOT = Path(__file__).parents[2]
+# rosdoc2 copies this folder below the package before it builds.
+ROOT = next(path for path in Path(__file__).resolve().parents if (path / 'package.xml').exists())
 PACKAGE = ROOT / 'rapid_nav'
 # Packages that settings do not depend on: a page about them can be built without these.
 _REPLACEABLE = (
@@ -263,10 +265,16 @@ def write_messages() -> str:
 
 def write_imports() -> str:
     """Return the table of who may import whom."""
-    rows = (
-        (f'`rapid_nav/{folder}`', ', '.join(_code(name) for name in names) or 'standard library')
-        for folder, names in import_table().items()
-    )
+    allowed = import_table()
+    rows = [
+        (_code(f'{folder}/'), ', '.join(_code(name) for name in names))
+        for folder, names in allowed.items()
+        if (PACKAGE / folder).is_dir()
+    ]
+    files = [name for name in allowed if not (PACKAGE / name).is_dir()]
+    single = f'the files {", ".join(_code(f"{name}.py") for name in files)}'
+    needs = {need for name in files for need in allowed[name]}
+    rows.append((single, f'nothing, or {", ".join(_code(need) for need in sorted(needs))}'))
     return table(('folder', 'may import, beside itself and the standard library'), rows)
 
 
@@ -310,11 +318,21 @@ GENERATED = {
 }
 
 
-def insert(_app: 'Sphinx', _page: str, source: list[str]) -> None:
-    """Write what `<!-- generated: NAME -->` stands for."""
-    source[0] = re.sub(
-        r'<!-- generated: (\S+) -->', lambda match: GENERATED[match[1]](), source[0]
-    )
+def insert(app: 'Sphinx', page: str, source: list[str]) -> None:
+    """
+    Write what `<!-- generated: NAME -->` stands for.
+
+    Links that leave docs/ lead to the same files from where rosdoc2 has copied the pages to.
+    """
+    before, after = (ROOT / 'docs' / page).parent, Path(app.srcdir, page).parent
+
+    def outside(match: re.Match[str]) -> str:
+        target = (before / match[2]).resolve()
+        within = target.is_relative_to(ROOT / 'docs') or not target.exists()
+        return match[0] if within else match[1] + os.path.relpath(target, after)
+
+    text = re.sub(r'(\]\(|\{include\} )(\.\./[^)\s]+)', outside, source[0])
+    source[0] = re.sub(r'<!-- generated: (\S+) -->', lambda match: GENERATED[match[1]](), text)
 
 
 def setup(app: 'Sphinx') -> dict[str, Any]:
