@@ -1,4 +1,4 @@
-"""What answers at an address: AirSim 1.8.1, one of its relatives, something else, or nobody."""
+"""Which simulator answers at an address: AirSim 1.8.1, a relative of it, another, or none."""
 
 import contextlib
 

@@ -239,7 +239,7 @@ class AirSimDrone:
         return found and [readings.primitive(item) for item in found]
 
     def new_world(self, spec: str, seed: int) -> bool:
-        """Load another world and put everybody at its starts; False where AirSim is real."""
+        """Load another world and put all vehicles at its starts; False where AirSim is real."""
         if self._extra('rapidLoadWorld', spec, seed) is None:
             return False
         self.arm()

@@ -51,6 +51,13 @@ class NodeProcess:
         """Return what it has printed and logged so far."""
         return self.file.read_text()
 
+    def says(self, words: str, timeout: float = 120.0) -> None:
+        """Wait until it has printed some words; fail with its output if it does not."""
+        deadline = time.monotonic() + timeout
+        while words not in self.output():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.output()
+            time.sleep(0.05)
+
     def end(self, number: int = signal.SIGINT, timeout: float = 60.0) -> int:
         """Send a signal; return the exit status."""
         self.process.send_signal(number)

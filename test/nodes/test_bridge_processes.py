@@ -69,7 +69,7 @@ def start(tmp_path: Path, domain: int) -> Iterator[Callable[..., NodeProcess]]:
 def simulate(start: Callable, port: int, *flags: str) -> NodeProcess:
     """Start a simulator; return it once it says where it is."""
     simulator = start('rapid-nav', 'sim', '--port', str(port), '--world', 'corridor', *flags)
-    wait_until(lambda: f':{port}' in simulator.output(), 120)
+    simulator.says(f':{port}')
     return simulator
 
 
@@ -138,11 +138,10 @@ def test_two_bridges_in_one_namespace_name_each_other_as_an_error(ros, start, po
         for bridge in (first, second):
             for topic in ('/rapid/odom', '/clock'):
                 told = f'{topic} is published by /rapid/airsim_bridge too'
-                wait_until(lambda bridge=bridge, told=told: told in bridge.output(), 60)
+                bridge.says(told)
         wait_until(lambda: commander.is_told(ERROR, 'namespace'), 60)
         second.end()
-    over = 'Over: /clock is published'
-    wait_until(lambda: over in first.output(), 60)
+    first.says('Over: /clock is published')
 
 
 def test_two_bridges_in_one_domain_name_each_other_as_publishers_of_the_clock(
@@ -152,8 +151,8 @@ def test_two_bridges_in_one_domain_name_each_other_as_publishers_of_the_clock(
     first = start('airsim_bridge', port=port)
     second = start('airsim_bridge', port=port, namespace='other')
     told = '/clock is published by /{}/airsim_bridge too'
-    wait_until(lambda: told.format('other') in first.output(), 120)
-    wait_until(lambda: told.format('rapid') in second.output(), 120)
+    first.says(told.format('other'))
+    second.says(told.format('rapid'))
     assert 'odom is published' not in first.output()
 
 

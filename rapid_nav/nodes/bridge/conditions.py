@@ -10,7 +10,7 @@ from rapid_nav.nodes.lib.diagnostics import Condition, ERROR, STALE, WARN
 
 _START_S, _REACH_S = 15.0, 3.0  # until a simulator of ours is there, and one that runs already
 _NO_ANSWER_S = 2.0  # until the simulator counts as stopped
-_NO_COMMAND_S = 2.0  # until nobody commands the drone
+_NO_COMMAND_S = 2.0  # until the drone counts as not commanded
 
 
 def conditions(loop: ControlLoop, node: Node, began_at: float) -> Iterator[Condition]:

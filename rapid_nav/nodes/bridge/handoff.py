@@ -10,7 +10,7 @@ _TIMEOUT_S = 120.0  # for a service request
 
 
 class ServiceRequest:
-    """One call of a service. It is answered once, whoever comes first."""
+    """One call of a service. It is answered once; later answers are dropped."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -19,6 +19,7 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.STALE,
 )
 _PERIOD_S = 1.0
+_UNDISCOVERED = '_NODE_NAME_UNKNOWN_'  # of a node whose publishers were discovered first
 _FAULT_HOLDS_S = 5.0  # after the last one of its kind
 
 
@@ -26,7 +27,7 @@ class Condition(NamedTuple):
     """Something that is wrong for now."""
 
     level: bytes  # WARN, ERROR or STALE
-    kind: str  # what is wrong, in a word: the same word is the same condition
+    kind: str  # the same kind is the same condition, whatever its message
     message: str  # the same in a sentence, perhaps with figures that change
 
 
@@ -88,7 +89,9 @@ def foreign_publishers(node: Node, publishers: Iterable[Publisher]) -> Iterator[
     for publisher in publishers:
         topic = publisher.topic_name
         ends = [
-            (end.node_name, end.node_namespace) for end in node.get_publishers_info_by_topic(topic)
+            (end.node_name, end.node_namespace)
+            for end in node.get_publishers_info_by_topic(topic)
+            if end.node_name != _UNDISCOVERED
         ]
         if own in ends:
             ends.remove(own)
