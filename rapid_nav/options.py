@@ -49,6 +49,12 @@ def setting(
     )
 
 
+def with_default(config: type, name: str, default: Any) -> Any:
+    """Declare the setting of another class once more, with a default of its own."""
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    return dataclasses.field(default=default, metadata=fields[name].metadata)
+
+
 def check(config: 'DataclassInstance') -> None:
     """Raise ValueError that names the field, its value and what it may be if one is wrong."""
     hints = _hints(type(config))

@@ -15,17 +15,18 @@ log = logging.getLogger(__name__)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return a log's rows; a last line that is not finished is left out. ValueError if broken."""
-    *lines, rest = path.read_bytes().split(b'\n')
-    try:
-        rows = [json.loads(line) for line in lines if line]
-        if not all(isinstance(row, dict) and 'step' in row for row in rows):
-            raise ValueError('a line is not a row with its step')
-    except ValueError as error:
-        raise ValueError(f'{path} is not the log of a training run: {error}') from error
-    with contextlib.suppress(ValueError):
-        if isinstance(last := json.loads(rest), dict) and 'step' in last:
-            rows.append(last)
+    """Return the rows but for an unfinished last line; ValueError names a line that is none."""
+    rows = []
+    lines = path.read_bytes().split(b'\n')
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line or b'null')
+        except ValueError:
+            row = None
+        if isinstance(row, dict) and 'step' in row:
+            rows.append(row)
+        elif line and number < len(lines):
+            raise ValueError(f'{path}, line {number}: no row of a training log; remove the line')
     return rows
 
 

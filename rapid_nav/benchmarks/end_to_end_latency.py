@@ -11,7 +11,7 @@ import signal
 import tempfile
 from typing import Any, TYPE_CHECKING
 
-from rapid_nav.drone.online_config import LessonConfig
+from rapid_nav.drone.online_config import OnlineConfig
 from rapid_nav.options import check, setting
 from rapid_nav.stack import flight
 from rapid_nav.stack.processes import Processes
@@ -93,7 +93,7 @@ def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
         _policy(config, operating_point='full') as (processes, probe),
     ):
         probe.measure(1, period, _START_S)
-        lesson = LessonConfig(
+        lesson = OnlineConfig(
             out=out,
             start=str(checkpoint_of(config)),
             learning_starts=50,

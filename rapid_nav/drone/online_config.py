@@ -1,61 +1,41 @@
-"""What a fleet learns, how fast, and where it is kept: the settings of its trainer."""
+"""The settings of a fleet's trainer: what it learns, how fast, and where it is kept."""
 
 from dataclasses import dataclass
 
+from rapid_nav.agent.config import ScheduleConfig
+from rapid_nav.drone.seeds import check_training_seed
 from rapid_nav.drone.task import TASKS
-from rapid_nav.options import check, setting
+from rapid_nav.options import check, setting, with_default
 
 
 @dataclass(frozen=True)
-class LessonConfig:
-    """How a trainer learns from those who fly."""
+class OnlineConfig(ScheduleConfig):
+    """How a trainer learns from drones that fly; the steps of its schedule are transitions."""
 
-    out: str = setting('runs/fleet', 'Checkpoints, state and log are kept in this folder.')
+    out: str = setting('runs/fleet', 'Folder of checkpoints, state and log.')
     task: str = setting(
         'drone',
-        'This task is flown and learned; pedra and pedra-velocity are those of PEDRA.',
+        'Task to fly and to learn: drone, or pedra or pedra-velocity, those of PEDRA.',
         choices=tuple(TASKS),
     )
-    start: str = setting(
-        '', 'Learning begins from this checkpoint; if empty, from random weights.'
-    )
+    start: str = setting('', 'Checkpoint to start from; if empty, random weights.')
     network: str = setting(
         'light',
-        'Random weights are of this network: light learns on two cores beside the '
-        'drones, full is what `train drone` trains.',
+        'Network with random weights: light learns on two cores beside the drones, full is that '
+        'of `train drone`.',
         choices=('light', 'full'),
     )
-    steps: int = setting(
-        100_000, 'The schedule is over after so many transitions; learning goes on behind.', low=1
-    )
-    steps_per_update: int = setting(
-        6, 'An update comes with every so many transitions, at most.', low=1
-    )
-    learning_starts: int = setting(
-        2000, 'So many transitions come before the first update.', low=0
-    )
-    replay_size: int = setting(100_000, 'So many frames are remembered.', low=100)
-    epsilon_start: float = setting(
-        1.0, 'This share of the actions is random at the start.', low=0.0, high=1.0
-    )
-    epsilon_end: float = setting(
-        0.05, 'This share of the actions is random at the end.', low=0.0, high=1.0
-    )
-    epsilon_share: float = setting(
-        0.15, 'Exploration wanes in this share of the steps.', low=0.0, high=1.0
-    )
-    distil_share: float = setting(
-        0.0,
-        'The branches alone learn in this share of the steps, the last one.',
-        low=0.0,
-        high=1.0,
-    )
-    seed: int = setting(0, 'The network and its memory begin from this seed.', low=0)
-    offer_seconds: float = setting(
-        20.0, 'Another checkpoint is offered so often.', unit='s', low=0.1
-    )
-    save_seconds: float = setting(120.0, 'The state is saved so often.', unit='s', low=0.1)
-    keep: int = setting(5, 'So many checkpoints are kept to go back to.', low=1)
+    steps: int = with_default(ScheduleConfig, 'steps', 100_000)
+    steps_per_update: int = with_default(ScheduleConfig, 'steps_per_update', 6)
+    replay_size: int = with_default(ScheduleConfig, 'replay_size', 100_000)
+    learning_starts: int = with_default(ScheduleConfig, 'learning_starts', 2000)
+    epsilon_end: float = with_default(ScheduleConfig, 'epsilon_end', 0.05)
+    epsilon_share: float = with_default(ScheduleConfig, 'epsilon_share', 0.15)
+    distil_share: float = with_default(ScheduleConfig, 'distil_share', 0.0)
+    offer_seconds: float = setting(20.0, 'Time between offered checkpoints.', unit='s', low=0.1)
+    save_seconds: float = setting(120.0, 'Time between saved states.', unit='s', low=0.1)
+    keep: int = setting(5, 'Number of checkpoints that are kept to go back to.', low=1)
 
     def __post_init__(self) -> None:
         check(self)
+        check_training_seed(self.seed)

@@ -13,8 +13,7 @@ from rclpy.node import Node
 
 from rapid_nav.agent.config import AgentConfig
 from rapid_nav.drone.actions import ActionGrid
-from rapid_nav.drone.online_config import LessonConfig
-from rapid_nav.drone.seeds import check_training_seed
+from rapid_nav.drone.online_config import OnlineConfig
 from rapid_nav.drone.task import TASKS
 from rapid_nav.drone.transition_assembler import TransitionAssembler
 from rapid_nav.nodes.learning.drone_client import DroneClient
@@ -23,13 +22,13 @@ from rapid_nav.nodes.learning.learner import OnlineLearner
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.spin import run
-from rapid_nav.options import check, setting
+from rapid_nav.options import setting
 
 DECISIONS = 'rapid_nav/msg/ExitLevel'
 
 
 @dataclass(frozen=True)
-class TrainerConfig(LessonConfig):
+class TrainerConfig(OnlineConfig):
     """Which drones the trainer learns from, and what it does beside."""
 
     drones: str = setting(
@@ -45,8 +44,7 @@ class TrainerConfig(LessonConfig):
     )
 
     def __post_init__(self) -> None:
-        check(self)
-        check_training_seed(self.seed)
+        super().__post_init__()
         wrong = [
             name
             for name in self.drones.split(',')

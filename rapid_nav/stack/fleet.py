@@ -4,8 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapid_nav.drone.online_config import LessonConfig
-from rapid_nav.options import check, setting
+from rapid_nav.drone.online_config import OnlineConfig
+from rapid_nav.options import setting
 from rapid_nav.ports import free_port
 from rapid_nav.resources import share
 from rapid_nav.stack.flight import AIRSIM_PORT, Process
@@ -15,7 +15,7 @@ SEEDS = 10_000  # of worlds to train in; those from here on are for judging
 
 
 @dataclass(frozen=True)
-class FleetConfig(LessonConfig):
+class FleetConfig(OnlineConfig):
     """Who flies, where, and what is learned from it."""
 
     drones: int = setting(2, 'So many drones fly.', low=1, high=16)
@@ -47,7 +47,7 @@ class FleetConfig(LessonConfig):
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.simulator == 'airsim':
             if self.lockstep and self.drones > 1:
                 raise ValueError(
@@ -74,7 +74,7 @@ class FleetConfig(LessonConfig):
 def trainer(config: FleetConfig) -> Process:
     """Return who learns; in lockstep it may take its share, else it waits for everybody."""
     lesson = {
-        field.name: getattr(config, field.name) for field in dataclasses.fields(LessonConfig)
+        field.name: getattr(config, field.name) for field in dataclasses.fields(OnlineConfig)
     }
     start = str(Path(config.start).resolve()) if config.start else ''
     return Process(

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ import torch
 from rapid_nav.agent import checkpoint, training_state
 from rapid_nav.agent.checkpoint import Checkpoint
 from rapid_nav.agent.config import c3f2_stages
+from rapid_nav.agent.metrics_log import MetricsLog, read_rows
 from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.agent.run_directory import RunDirectory, settings_of
 from rapid_nav.cli.train_drone import main, TrainDroneConfig, training_worlds
 from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.task import FlightTask, TASKS
@@ -151,7 +154,209 @@ def test_a_damaged_state_is_named_and_left_alone(tmp_path):
     assert path.read_bytes() == b'half a state'
 
 
-def script(out: Path) -> list[str]:
+def files(folder: Path) -> dict[str, bytes]:
+    """Return all that a folder holds, but for the lock."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob('*')
+        if path.is_file() and path.name != '.lock'
+    }
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory) -> Path:
+    """Return the folder of a training run that came to its end."""
+    folder = tmp_path_factory.mktemp('finished')
+    assert main(dataclasses.replace(SHORT, out=folder)) == 0
+    return folder
+
+
+def test_a_finished_run_says_so_and_changes_nothing(finished, capsys):
+    before = files(finished)
+    assert main(dataclasses.replace(SHORT, out=finished)) == 0
+    assert f'{finished}: finished at step 640 already; nothing is changed' in (
+        capsys.readouterr().out
+    )
+    assert files(finished) == before
+
+
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [
+        ({'train': dataclasses.replace(SHORT.train, seed=9)}, 'train.seed is 0 there and 9 here'),
+        ({'train': dataclasses.replace(SHORT.train, steps=1280)}, 'train.steps is 640 there'),
+        ({'agent': dataclasses.replace(SHORT.agent, n_step=1)}, 'agent.n_step is 5 there and 1'),
+        ({'network': 'plain'}, 'network is rapid there and plain here'),
+        ({'worlds': 'forest'}, 'worlds is pillars there and forest here'),
+        ({'flight': FlightTask(fov=60.0)}, 'flight.fov is 90.0 there and 60.0 here'),
+        ({'tight_share': 0.5}, 'tight_share is 0.0 there and 0.5 here'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else '',
+)
+def test_another_run_in_the_folder_is_refused_by_the_settings_that_differ(
+    finished, changes, named
+):
+    before = files(finished)
+    with pytest.raises(ValueError, match=f'holds another training run: .*{named}') as refusal:
+        main(dataclasses.replace(SHORT, out=finished, **changes))
+    assert '\n' not in str(refusal.value)
+    assert files(finished) == before
+
+
+def interrupted(folder: Path, at: int = 320) -> None:
+    """Leave the folder of a run that was killed some steps after it had saved its state."""
+    loop = begin()
+    advance_to(loop, at)
+    with (
+        RunDirectory(
+            folder, settings_of(SHORT, ('out', 'save_seconds', 'resume', 'points'))
+        ) as directory,
+        MetricsLog(folder) as log,
+    ):
+        directory.save(None, loop.state_dict())
+        for step in (at - 16, at, at + 16, at + 32):
+            log(step, {})
+    with (folder / 'log.jsonl').open('a') as file:
+        file.write('{"step": 36')
+
+
+def test_a_run_that_goes_on_says_from_where_and_its_log_never_runs_backwards(
+    finished, tmp_path, capsys
+):
+    interrupted(tmp_path)
+    assert main(dataclasses.replace(SHORT, out=tmp_path)) == 0
+    assert f'{tmp_path}: going on from step 320' in capsys.readouterr().out
+    rows = read_rows(tmp_path / 'log.jsonl')
+    assert [row['step'] for row in rows] == [304, *range(320, 641, 8)]
+    assert [row['seconds'] for row in rows] == sorted(row['seconds'] for row in rows)
+    ours, straight = (
+        checkpoint.load(folder / 'policy.safetensors').network for folder in (tmp_path, finished)
+    )
+    for name, weight in straight.state_dict().items():
+        assert torch.equal(weight, ours.state_dict()[name]), name
+
+
+def test_equal_seeds_log_equal_steps_and_figures(finished, tmp_path):
+    assert main(dataclasses.replace(SHORT, out=tmp_path)) == 0
+    ours, theirs = (read_rows(folder / 'log.jsonl') for folder in (tmp_path, finished))
+    assert [row['step'] for row in ours] == [row['step'] for row in theirs]
+    assert [row.get('td_error') for row in ours] == [row.get('td_error') for row in theirs]
+
+
+def test_a_state_of_another_network_is_refused_in_one_line(tmp_path):
+    env = DroneVectorEnv(SHORT.flight, training_worlds('pillars', 1), SHORT.train.num_envs)
+    plain = make_loop(env, network_for(SHORT.flight, 'plain'), SHORT.agent, SHORT.train, 3)
+    # As version 0.1 wrote it: without settings to compare.
+    training_state.save(tmp_path / 'state.safetensors', plain.state_dict())
+    with pytest.raises(training_state.StateError, match='are of another network') as refusal:
+        main(dataclasses.replace(SHORT, out=tmp_path))
+    assert '\n' not in str(refusal.value) and len(str(refusal.value)) < 400
+
+
+def test_a_state_of_version_0_1_goes_on(finished, tmp_path, caplog):
+    loop = begin(quantiles=4, noisy=0.5)
+    advance_to(loop, 560)
+    old = {}
+    for name, array in loop.state_dict().items():
+        for then, now in (
+            ('learner.network.', 'learner.online.network.'),
+            ('learner.target.', 'learner.target.network.'),
+            ('learner.aids.quantiles.', 'learner.online.quantile_head.'),
+            ('learner.aids.noise.', 'learner.online.noisy_layers.'),
+            ('learner.target_aids.quantiles.', 'learner.target.quantile_head.'),
+            ('learner.target_aids.noise.', 'learner.target.noisy_layers.'),
+            ('replay.taught', 'replay.teacher_q'),
+        ):
+            if name.startswith(now):
+                old[then + name.removeprefix(now)] = array
+                break
+        else:
+            old[name] = array
+    counters = training_state.decode_json(old['counters'])
+    old['counters'] = training_state.encode_json(
+        {
+            'step': counters['step'],
+            'owed': 0.0,
+            'recent': old.pop('recent').tolist(),
+            'metrics': counters['metrics'],
+            'flown_by_exits': counters['distilling'],
+        }
+    )
+    training_state.save(tmp_path / 'state.safetensors', old)
+    resumed = begin(quantiles=4, noisy=0.5)
+    with RunDirectory(tmp_path, {}) as directory:
+        directory.restore(resumed, directory.load())
+    assert 'version 0.1' in caplog.text
+    for one in (loop, resumed):
+        advance_to(one, 640)
+    ours, theirs = loop.state_dict(), resumed.state_dict()
+    for name in ours:
+        if name != 'counters':  # with what watches for divergence, which was not kept
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
+@pytest.mark.parametrize('seed', [10_000, 25_000])
+def test_held_out_seeds_train_nothing(tmp_path, seed):
+    with pytest.raises(ValueError, match=f'seed {seed} is held out'):
+        dataclasses.replace(SHORT, train=dataclasses.replace(SHORT.train, seed=seed))
+    env = DroneVectorEnv(SHORT.flight, training_worlds('pillars', 1), SHORT.train.num_envs)
+    with pytest.raises(ValueError, match='is held out'):
+        make_loop(
+            env,
+            network_for(SHORT.flight),
+            SHORT.agent,
+            dataclasses.replace(SHORT.train, seed=seed),
+            history=3,
+        )
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_runs_in_one_folder_do_not_meet(tmp_path):
+    process = subprocess.Popen(script(tmp_path, steps=10**6), stdout=subprocess.DEVNULL)
+    try:
+        wait_for((tmp_path / 'state.safetensors').exists)
+        with pytest.raises(ValueError, match=f'{tmp_path} is in use by process {process.pid} '):
+            main(dataclasses.replace(SHORT, out=tmp_path))
+    finally:
+        process.kill()
+        process.wait()
+    with RunDirectory(tmp_path, {}):  # the lock has died with its process
+        pass
+
+
+def test_a_full_disk_stops_no_training_and_is_tried_again(tmp_path):
+    errors = tmp_path / 'stderr'
+    with errors.open('w') as file:
+        process = subprocess.Popen(
+            script(tmp_path, steps=10**6), stdout=subprocess.DEVNULL, stderr=file
+        )
+    try:
+        wait_for((tmp_path / 'state.safetensors').exists)
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, hard))
+        wait_for(lambda: 'training goes on and tries to save again' in errors.read_text())
+        assert process.poll() is None
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        whole = (tmp_path / 'state.safetensors').stat().st_ino
+        wait_for(lambda: (tmp_path / 'state.safetensors').stat().st_ino != whole)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert 'Traceback' not in errors.read_text()
+    training_state.load(tmp_path / 'state.safetensors')
+    assert [path.name for path in tmp_path.glob('.*')] == ['.lock']
+
+
+def script(out: Path, steps: int = SHORT.train.steps) -> list[str]:
+    """Return the command of a process that trains, and saves after every step."""
     return [
         sys.executable,
         '-c',
@@ -160,7 +365,10 @@ import dataclasses, pathlib, sys
 sys.path[:0] = {sys.path!r}
 from short_training import SHORT
 from rapid_nav.cli.train_drone import main
-main(dataclasses.replace(SHORT, out=pathlib.Path({str(out)!r}), save_seconds=0.0))
+train = dataclasses.replace(SHORT.train, steps={steps})
+sys.exit(main(dataclasses.replace(
+    SHORT, out=pathlib.Path({str(out)!r}), save_seconds=0.0, train=train
+)))
 """,
     ]
 

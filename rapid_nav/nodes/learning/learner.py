@@ -10,14 +10,14 @@ import zlib
 
 from rapid_nav.agent import checkpoint
 from rapid_nav.agent.checkpoint import Checkpoint
-from rapid_nav.agent.config import AgentConfig, fields_of, ScheduleConfig, to_dict
+from rapid_nav.agent.config import AgentConfig, fields_of, to_dict
 from rapid_nav.agent.divergence import DivergedTraining
 from rapid_nav.agent.metrics_log import MetricsLog
 from rapid_nav.agent.run_directory import RunDirectory, settings_of
 from rapid_nav.agent.trainer import Trainer
 from rapid_nav.atomic_write import write_atomically
 from rapid_nav.drone.networks import network_for
-from rapid_nav.drone.online_config import LessonConfig
+from rapid_nav.drone.online_config import OnlineConfig
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.drone.transition_assembler import Trajectory
 from rapid_nav.inference.checkpoint_format import CheckpointError
@@ -42,7 +42,7 @@ class OnlineLearner:
     A context: within it, its folder is locked.
     """
 
-    def __init__(self, config: LessonConfig, task: FlightTask, agent: AgentConfig) -> None:
+    def __init__(self, config: OnlineConfig, task: FlightTask, agent: AgentConfig) -> None:
         self.config, self.task = config, task
         self.trajectories: queue.SimpleQueue[Trajectory] = queue.SimpleQueue()
         self.latest: Offer | None = None
@@ -51,7 +51,7 @@ class OnlineLearner:
         self.recent: list[float] = []  # returns of the last flights
         self.returns: dict[str, float] = {}  # by drone, of the flight that lasts
         self.trainer = _make_trainer(config, task, agent)
-        learned = {field: getattr(config, field) for field in fields_of(LessonConfig)}
+        learned = {field: getattr(config, field) for field in fields_of(OnlineConfig)}
         self.folder = RunDirectory(
             Path(config.out),
             {
@@ -93,7 +93,8 @@ class OnlineLearner:
                     now = time.monotonic()
                     if now >= log_at:
                         log_at = now + _LOG_S
-                        metrics_log(self.trainer.step, self.summary() | self._check())
+                        signs = self._check()
+                        metrics_log(self.trainer.step, self.summary() | signs)
                     if now >= offer_at:
                         offer_at = now + self.config.offer_seconds
                         self.offer()
@@ -101,7 +102,6 @@ class OnlineLearner:
                         save_at = now + self.config.save_seconds
                         self.save()
             finally:
-                self.offer()
                 self.save()
                 metrics_log(self.trainer.step, self.summary())
 
@@ -131,7 +131,7 @@ class OnlineLearner:
             content = path.read_bytes()
             write_atomically(self.folder.policy, content)
         except CheckpointError as error:
-            log.error('No policy is offered: %s', error)
+            self._stop(error)
             return
         except OSError as error:
             log.warning('%s: %s; it is offered later', path, error.strerror or error)
@@ -143,18 +143,25 @@ class OnlineLearner:
 
     def save(self) -> None:
         """Write all that is needed to go on; on a full disk, say so and go on."""
+        self.offer()  # which finds out whether there is something worth going on from
+        if self.fault:
+            return
         if fault := self.folder.save(None, self.trainer.state_dict()):
             log.warning('%s; learning goes on and tries to save again', fault)
 
     def _check(self) -> dict[str, float]:
-        """Return signs of divergence; when they last, learn no more and offer nothing."""
+        """Return signs of divergence; stop when they last."""
         try:
             return self.trainer.check_divergence()
         except DivergedTraining as error:
-            if not self.fault:
-                self.fault = str(error)
-                log.error('%s; the drones keep the last checkpoint', error)
+            self._stop(error)
             return {}
+
+    def _stop(self, fault: Exception) -> None:
+        """Learn, offer and save nothing more: the drones keep the last checkpoint."""
+        if not self.fault:
+            self.fault = str(fault)
+            log.error('%s; the drones keep the last checkpoint', fault)
 
     def _receive(self) -> None:
         """Take the trajectories that have come; with no update due, wait a moment for one."""
@@ -176,22 +183,15 @@ class OnlineLearner:
             self.returns[trajectory.drone] = earned
 
 
-def _make_trainer(config: LessonConfig, task: FlightTask, agent: AgentConfig) -> Trainer:
+def _make_trainer(config: OnlineConfig, task: FlightTask, agent: AgentConfig) -> Trainer:
     """Return a trainer with random weights, or with those of the checkpoint to start from."""
-    schedule = ScheduleConfig(
-        **{
-            name: getattr(config, name)
-            for name in fields_of(ScheduleConfig)
-            if hasattr(config, name)
-        }
-    )
     network = network_for(task, 'rapid' if config.network == 'full' else config.network)
     if not config.start:
-        return Trainer(network, agent, schedule, task.observation.history)
+        return Trainer(network, agent, config, task.observation.history)
     start = checkpoint.load(config.start)
     if FlightTask.from_dict(start.task) != task:
         raise ValueError(f'start {config.start}: trained for another task')
-    trainer = Trainer(start.network.config, agent, schedule, task.observation.history)
+    trainer = Trainer(start.network.config, agent, config, task.observation.history)
     trainer.learner.network.load_state_dict(start.network.state_dict())
     trainer.learner.update_target()
     return trainer
