@@ -197,12 +197,13 @@ def _limits(about: Any) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
+    """Return a Markdown table, in a container that the style sheet knows."""
     lines = [head, ['---'] * len(head), *rows]
-    return '\n'.join(
+    written = '\n'.join(
         '| ' + ' | '.join(cell.replace('|', r'\|').replace('\n', ' ') for cell in line) + ' |'
         for line in lines
     )
+    return f':::{{container}} generated\n{written}\n:::'
 
 
 def _code(text: str) -> str:

@@ -35,6 +35,17 @@ def test_every_link_resolves_in_the_repository(page: Path) -> None:
         assert not anchor or anchor in anchors(path), f'{name(page)}: {link}'
 
 
+@pytest.mark.parametrize('page', PAGES, ids=name)
+def test_every_file_of_ours_that_is_named_is_there(page: Path) -> None:
+    for path in re.findall(
+        r'`((?:rapid_nav/|nodes/|agent/|inference/|drone/|airsim/|sim/|offline/|stack/|cli/|docs/|'
+        r'config/|models/|test/|launch/|cmake/|requirements/)[\w/.]*)`',
+        page.read_text(),
+    ):
+        if '/msg/' not in path and not re.match(r'rapid_nav/[A-Z]', path):
+            assert (ROOT / path).exists() or (ROOT / 'rapid_nav' / path).exists(), path
+
+
 def test_the_readme_is_short_and_its_pictures_are_small() -> None:
     readme = ROOT / 'README.md'
     assert len(readme.read_text().splitlines()) <= README_LINES
