@@ -99,7 +99,7 @@ def foreign_publishers(node: Node, publishers: Iterable[Publisher]) -> Iterator[
             others = ', '.join(f'{where.rstrip("/")}/{name}' for name, where in sorted(ends))
             yield Condition(
                 ERROR,
-                f'foreign publisher of {topic}',
+                f'{topic} of {others}',
                 f'{topic} is published by {others} too; give each drone a namespace or a '
                 'ROS_DOMAIN_ID of its own',
             )
