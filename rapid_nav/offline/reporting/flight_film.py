@@ -32,13 +32,12 @@ def save_film(world: World, track: Track, task: FlightTask, path: Path) -> None:
 
 def frames(world: World, track: Track, task: FlightTask) -> Iterator[Image.Image]:
     """Yield the frames, evenly spread over the flight."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
 
-    figure = pyplot.figure(figsize=(7.6, 4.2), dpi=100)
+    figure = Figure(figsize=(7.6, 4.2), dpi=100)
+    canvas = FigureCanvasAgg(figure)
     above = figure.add_axes((0.01, 0.02, 0.53, 0.96))
     floor(above, world, track)
     above.set(xticks=[], yticks=[], xlabel='', ylabel='')
@@ -66,9 +65,9 @@ def frames(world: World, track: Track, task: FlightTask) -> Iterator[Image.Image
             label.set_color('white' if lit else _LABEL)
         share = float(track.cost[track.level[: moment + 1]].mean())
         spent.set_text(f'mean operations so far: {share:.2f}x')
-        figure.canvas.draw()
-        yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
-    pyplot.close(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        yield Image.fromarray(pixels[..., :3])
 
 
 def _exits(figure: 'Figure', track: Track) -> list[tuple['Rectangle', 'Text']]:
