@@ -8,10 +8,9 @@ from rapid_nav.agent import checkpoint
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.atari.task import AtariTask
-from rapid_nav.offline.evaluation.atari_protocols import Arcade, PROTOCOLS
-from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
-from rapid_nav.offline.evaluation.rollout import summarise
-from rapid_nav.offline.evaluation.suite import Course, GENERATED
+from rapid_nav.offline.evaluation.atari_suite import AtariSuite, PROTOCOLS
+from rapid_nav.offline.evaluation.baselines import early_exit_policy
+from rapid_nav.offline.evaluation.suite import DroneSuite
 
 MODELS = Path(__file__).parents[1] / 'models'
 NAMES = sorted(path.stem for path in MODELS.glob('*.safetensors'))
@@ -36,24 +35,17 @@ def test_a_card_names_the_operations_of_its_model_and_the_command_that_trained_i
 
 @pytest.mark.slow
 def test_the_drone_flies_about_as_far_as_its_baseline_at_a_sixth_of_the_operations():
-    course = Course(GENERATED, 24, TEST.start, cap_m=40.0)
+    suite = DroneSuite.of(FlightTask(), 24, TEST.start, cap_m=40.0)
 
     def fly(name, point):
         policy, macs = loaded(name)
-        return summarise(
-            point,
-            course.fly(
-                FlightTask.from_dict(policy.task),
-                scored_policy(policy.network, learned_confidence, policy.thresholds(point)),
-                len(macs),
-            ),
-            macs,
-        )
+        flown = early_exit_policy(policy.network, policy.thresholds(point))
+        return suite.seen_by(policy.task).evaluate(point, flown, macs)
 
     balanced, baseline = fly('drone', 'balanced'), fly('drone_baseline', 'full')
-    assert balanced['msf_m'] > 0.9 * baseline['msf_m'] > 0.9 * 25.0
-    assert balanced['macs_ratio'] < 0.17
-    assert balanced['coverage'] > 0.9 * baseline['coverage']
+    assert balanced.msf_m > 0.9 * baseline.msf_m > 0.9 * 25.0
+    assert balanced.macs_ratio < 0.17
+    assert balanced.coverage > 0.9 * baseline.coverage
 
 
 @pytest.mark.slow
@@ -61,13 +53,8 @@ def test_the_drone_flies_about_as_far_as_its_baseline_at_a_sixth_of_the_operatio
 def test_a_player_scores_at_a_fifth_of_the_operations(game, least):
     pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
     policy, macs = loaded(game)
-    row = (
-        Arcade(AtariTask.from_dict(policy.task), PROTOCOLS['nature'], 2, TEST.start)
-        .play(
-            scored_policy(policy.network, learned_confidence, policy.thresholds('balanced')),
-            len(macs),
-        )
-        .row('balanced', macs)
-    )
-    assert row['score'] > least
-    assert row['macs_ratio'] <= 0.2
+    suite = AtariSuite(AtariTask.from_dict(policy.task), PROTOCOLS['nature'], 2, TEST.start)
+    balanced = early_exit_policy(policy.network, policy.thresholds('balanced'))
+    row = suite.evaluate('balanced', balanced, macs)
+    assert row.score > least
+    assert row.macs_ratio <= 0.2

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-from dataclasses import dataclass
-import json
+from dataclasses import dataclass, replace
 import os
 from pathlib import Path
 import signal
 import tempfile
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from rapid_nav.drone.flight_stats import Percentiles
 from rapid_nav.drone.online_config import OnlineConfig
+from rapid_nav.offline.reporting.kinds import LatencyBenchmark
 from rapid_nav.options import check, setting
 from rapid_nav.stack import flight
 from rapid_nav.stack.processes import Processes
@@ -46,17 +47,23 @@ def main(config: LatencyConfig) -> int:
     from rapid_nav.benchmarks import rpc
 
     waits, overhead = image_to_command(config)
-    figures = {'image_to_command_ms': waits, **rpc.run(), **exits.run(checkpoint_of(config))}
-    for block in figures['threads'].values():
-        block['callback_overhead_ms_p50'] = overhead
+    depth, measured = rpc.run(), exits.run(checkpoint_of(config))
+    figures = replace(
+        measured,
+        threads={
+            count: replace(times, callback_overhead_ms_p50=overhead)
+            for count, times in measured.threads.items()
+        },
+        image_to_command_ms=waits,
+        rpc_depth_ms=depth['rpc_depth_ms'],
+        rpc_depth_stock_ms=depth['rpc_depth_stock_ms'],
+    )
     if config.trainer:
-        figures |= beside_trainer(config)
-    print(json.dumps(figures, indent=2))
+        figures = beside_trainer(config, figures)
+    print(figures.to_json())
     if why := rpc.stock_missing():
         print(why)
-    if config.report:
-        config.report.parent.mkdir(parents=True, exist_ok=True)
-        config.report.write_text(json.dumps(figures, indent=2) + '\n')
+    figures.write(config.report)
     return 0
 
 
@@ -65,7 +72,7 @@ def checkpoint_of(config: LatencyConfig) -> Path:
     return Path(flight.checkpoint_of(flight.StackConfig(checkpoint=config.checkpoint)))
 
 
-def image_to_command(config: LatencyConfig) -> tuple[dict[str, float], float]:
+def image_to_command(config: LatencyConfig) -> tuple[Percentiles, float]:
     """
     Return p50 and p99 [ms] from publishing a depth image to hearing its command.
 
@@ -76,12 +83,12 @@ def image_to_command(config: LatencyConfig) -> tuple[dict[str, float], float]:
 
     with _policy(config) as (_, probe):
         waits = probe.measure(config.images, 1.0 / config.rate, _START_S)
-        return percentiles(waits), 1e3 * float(np.median(probe.overheads))
+        return percentiles_ms(waits), 1e3 * float(np.median(probe.overheads))
 
 
-def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
+def beside_trainer(config: LatencyConfig, figures: LatencyBenchmark) -> LatencyBenchmark:
     """
-    Return the same beside a trainer at work and beside one that is stopped, and p99's ratio.
+    Add the same beside a trainer at work and beside one that is stopped, and p99's ratio.
 
     Both take turns, so that what else the machine does falls on both alike. The policy runs its
     whole network, as in a fleet, and takes what the trainer offers.
@@ -114,19 +121,19 @@ def beside_trainer(config: LatencyConfig) -> dict[str, Any]:
             processes.running['trainer'].send_signal(number)
             waits[number] += probe.measure(config.images // _TURNS, period, _START_S)
         processes.running['trainer'].send_signal(signal.SIGCONT)
-    alone, beside = (percentiles(waits[number]) for number in (signal.SIGSTOP, signal.SIGCONT))
-    return {
-        'full_path_ms': alone,
-        'full_path_beside_trainer_ms': beside,
-        'beside_trainer_p99_ratio': beside['p99'] / alone['p99'],
-    }
+    alone, beside = (percentiles_ms(waits[number]) for number in (signal.SIGSTOP, signal.SIGCONT))
+    assert alone.p99 and beside.p99, 'both were measured'
+    return replace(
+        figures,
+        full_path_ms=alone,
+        full_path_beside_trainer_ms=beside,
+        beside_trainer_p99_ratio=beside.p99 / alone.p99,
+    )
 
 
-def percentiles(waits: list[float]) -> dict[str, float]:
-    """Return p50 and p99 [ms] of times [s]."""
-    import numpy as np
-
-    return {f'p{q}': 1e3 * float(np.percentile(waits, q)) for q in (50, 99)}
+def percentiles_ms(waits: list[float]) -> Percentiles:
+    """Return the percentiles [ms] of times [s]."""
+    return Percentiles.of([1e3 * wait for wait in waits])
 
 
 @contextlib.contextmanager

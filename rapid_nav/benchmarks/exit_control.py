@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 import contextlib
 from dataclasses import dataclass
-import json
 import os
 from pathlib import Path
 import subprocess
 import sys
 import time
-from typing import Any
 
 import numpy as np
 
+from rapid_nav.drone.flight_stats import Percentiles
 from rapid_nav.drone.seeds import TEST
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.exit_control import BudgetConfig, BudgetController, Deadline
@@ -20,6 +19,12 @@ from rapid_nav.inference.exit_rule import NEVER
 from rapid_nav.inference.policy import load_policy, Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.suite import GENERATED
+from rapid_nav.offline.reporting.kinds import (
+    BudgetRow,
+    DeadlineRow,
+    DeadlineTimes,
+    ExitControlBenchmark,
+)
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 from rapid_nav.shutdown import end_with_parent
@@ -28,25 +33,26 @@ from rapid_nav.sim.worlds.world import make_world
 
 @dataclass(frozen=True)
 class SteeringConfig:
-    """What is held, for how long, and where the figures go."""
+    """What `rapid-nav bench steering` takes."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
+    checkpoint: Path = setting(shipped_checkpoint(), 'Policy that flies.')
     budgets: tuple[float, ...] = setting(
-        (0.1, 0.2, 0.4), 'These shares of the operations are each flown through all the scenes.'
+        (0.1, 0.2, 0.4), 'Shares of the operations to keep to, each through all the scenes.'
     )
-    decisions: int = setting(500, 'Each scene takes so many decisions.', low=1)
+    decisions: int = setting(500, 'Number of decisions in each scene.', low=1)
     clearance: float = setting(
-        0.6, 'Where less way is free, the full network decides, budget or not.', unit='m', low=0.0
+        0.6,
+        'Free way ahead below which the full network decides, whatever the budget.',
+        unit='m',
+        low=0.0,
     )
     deadline_ms: float = setting(
-        10.0, "An image's answer is due after this time.", unit='ms', low=0.01
+        10.0, 'Deadline of a decision, from its image.', unit='ms', low=0.01
     )
-    rate: float = setting(
-        20.0, 'Under load, images come at this rate.', unit='Hz', low=0.1, high=1000.0
-    )
-    seconds: float = setting(20.0, 'Decisions under load go on for so long.', unit='s', low=0.1)
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
-    plot: Path | None = setting(None, 'The running means are drawn in this picture, .png or .svg.')
+    rate: float = setting(20.0, 'Rate of images under load.', unit='Hz', low=0.1, high=1000.0)
+    seconds: float = setting(20.0, 'Duration of decisions under load.', unit='s', low=0.1)
+    report: Path | None = setting(None, 'JSON file for the figures.')
+    plot: Path | None = setting(None, 'File, .png or .svg, for a plot of the running means.')
 
     def __post_init__(self) -> None:
         check(self)
@@ -59,29 +65,29 @@ def main(config: SteeringConfig) -> int:
     if config.plot is not None:
         from rapid_nav.offline.reporting.budget_plot import budgets_held
 
-        budgets_held(held, config.decisions, config.plot)
-    figures = {
-        'checkpoint': str(config.checkpoint),
-        'scenes': list(GENERATED),
-        'budgets': [{key: value for key, value in row.items() if key != 'spent'} for row in held],
-        'deadline': hold_deadline(policy, config),
-    }
-    print(json.dumps(figures, indent=1))
-    if config.report is not None:
-        config.report.write_text(json.dumps(figures, indent=1) + '\n')
+        budgets_held([(row.budget, spent) for row, spent in held], config.decisions, config.plot)
+    figures = ExitControlBenchmark(
+        checkpoint=str(config.checkpoint),
+        scenes=GENERATED,
+        budgets=tuple(row for row, _ in held),
+        deadline=hold_deadline(policy, config),
+    )
+    print(figures.to_json())
+    figures.write(config.report)
     return 0
 
 
-def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[str, Any]:
+def hold_budget(
+    policy: Policy, budget: float, config: SteeringConfig
+) -> tuple[BudgetRow, np.ndarray]:
     """
     Fly from scene to scene under one budget.
 
-    Returns `spent` (D,), the operations of each decision as a share of the full network's, and
-    how far their running mean was off the budget, at worst, from the 200th decision on; `deep`
-    is the share of decisions that had to be deep because something was near.
+    Returns how far the running mean of the operations was off the budget, at worst, from the
+    200th decision on, and the operations of each decision (D,) as a share of the full network's.
     """
     shares = [macs / policy.macs[-1] for macs in policy.macs]
-    governor = BudgetController(BudgetConfig(budget=budget), shares)
+    controller = BudgetController(BudgetConfig(budget=budget), shares)
     task = FlightTask.from_dict(policy.metadata.task)
     spent = []
     for scene in GENERATED:
@@ -90,42 +96,41 @@ def hold_budget(policy: Policy, budget: float, config: SteeringConfig) -> dict[s
         for _ in range(config.decisions):
             deep = bool(env.free[0] < config.clearance)
             decision = policy.decide(
-                seen.astype(np.float32) / np.float32(255), governor.thresholds(deep)
+                seen.astype(np.float32) / np.float32(255), controller.thresholds(deep)
             )
-            governor.record(decision, decision.macs_ratio, deep)
+            controller.record(decision, decision.macs_ratio, deep)
             spent.append(decision.macs_ratio)
             seen, *_ = env.step(np.array([decision.action]))
     mean = np.cumsum(spent) / np.arange(1, len(spent) + 1)
-    off = np.abs(mean[governor.config.window :] / budget - 1.0)
-    return {
-        'budget': budget,
-        'mean': float(mean[-1]),
-        'deep': governor.forced / len(spent),
-        'worst_off_after_200': float(off.max()) if len(off) else None,
-        'spent': spent,
-    }
+    off = np.abs(mean[controller.config.window :] / budget - 1.0)
+    row = BudgetRow(
+        budget=budget,
+        mean=float(mean[-1]),
+        deep=controller.forced / len(spent),
+        worst_off_after_200=float(off.max()) if len(off) else None,
+    )
+    return row, np.array(spent)
 
 
-def hold_deadline(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
+def hold_deadline(policy: Policy, config: SteeringConfig) -> DeadlineTimes:
     """Decide at the camera's rate, alone and with every core busy; see `decide_in_time`."""
     idle = decide_in_time(policy, config)
     with busy_cores():
         loaded = decide_in_time(policy, config)
-    return {
-        'deadline_ms': config.deadline_ms,
-        'rate_hz': config.rate,
-        'busy_processes': os.cpu_count(),
-        'idle': idle,
-        'loaded': loaded,
-    }
+    return DeadlineTimes(
+        deadline_ms=config.deadline_ms,
+        rate_hz=config.rate,
+        busy_processes=os.cpu_count() or 1,
+        idle=idle,
+        loaded=loaded,
+    )
 
 
-def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
+def decide_in_time(policy: Policy, config: SteeringConfig) -> DeadlineRow:
     """
     Ask for the full network at the camera's rate under a deadline.
 
-    An image arrives when it is due: that this process is woken late counts as waiting. Returns
-    the share of decisions `inside` the deadline, their times and the share of each exit.
+    An image arrives when it is due: that this process is woken late counts as waiting.
     """
     deadline = Deadline(config.deadline_ms / 1e3, policy.num_levels, time.perf_counter)
     thresholds = (NEVER,) * (policy.num_levels - 1)
@@ -143,12 +148,12 @@ def decide_in_time(policy: Policy, config: SteeringConfig) -> dict[str, Any]:
         levels[decision.level] += 1
         due = max(due, time.perf_counter() - 1.0 / config.rate)  # a late image is not made up
     times = 1e3 * np.array(spent)
-    return {
-        'decisions': len(spent),
-        'inside': float(np.mean(times <= config.deadline_ms)),
-        'ms': {f'p{q}': float(np.percentile(times, q)) for q in (50, 99)},
-        'exit_shares': (levels / levels.sum()).tolist(),
-    }
+    return DeadlineRow(
+        decisions=len(spent),
+        inside=float(np.mean(times <= config.deadline_ms)),
+        ms=Percentiles.of(times),
+        exit_shares=tuple((levels / levels.sum()).tolist()),
+    )
 
 
 @contextlib.contextmanager

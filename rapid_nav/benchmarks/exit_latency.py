@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 import itertools
-import json
 from pathlib import Path
 import time
 from typing import Any
@@ -19,6 +18,7 @@ from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.policy import Policy
 from rapid_nav.offline.drone.env import DroneVectorEnv
+from rapid_nav.offline.reporting.kinds import ExitTime, FlightTime, LatencyBenchmark, ThreadTimes
 from rapid_nav.sim.worlds.world import make_world
 
 BLOCK = 20  # calls of one candidate before the next one's turn
@@ -34,9 +34,9 @@ def run(
     calls: int = 2000,
     operating_point: str = 'balanced',
     report: Path | None = None,
-) -> dict[str, Any]:
+) -> LatencyBenchmark:
     """
-    Return under 'threads' for each number of threads what `measure` does.
+    Return for each number of threads what `measure` does.
 
     Without a checkpoint the drone's network with random weights is measured, and no flight.
     """
@@ -44,18 +44,17 @@ def run(
     seen = random_observations(made) if policy is None else flown_observations(made)
     before = torch.get_num_threads()
     try:
-        figures = {
-            'checkpoint': policy and str(policy),
-            'calls': calls,
-            'threads': {
+        figures = LatencyBenchmark(
+            checkpoint=None if policy is None else str(policy),
+            calls=calls,
+            threads={
                 str(count): measure(made, seen, runtime, count, calls, operating_point)
                 for count in threads
             },
-        }
+        )
     finally:
         torch.set_num_threads(before)
-    if report is not None:
-        report.write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+    figures.write(report)
     return figures
 
 
@@ -66,14 +65,14 @@ def measure(
     threads: int,
     calls: int,
     operating_point: str,
-) -> dict[str, Any]:
+) -> ThreadTimes:
     """
     Time whole decisions on observations (N, 1, C, H, W): each exit, the full path, no branches.
 
     All of them take turns, so that what else the machine does falls on all alike; the ratios
     are medians of each turn's. 'idle' is arithmetic in registers, as long as the first exit:
     its p99 is the machine's own, whatever is computed. PyTorch comes by itself, afterwards: it
-    leaves so much in the caches that whoever has the next turn takes 20 % longer.
+    leaves so much in the caches that the next turn takes 20 % longer.
     """
     plain = Checkpoint(made.network.plain(), made.task)
     ours, theirs = Policy(made, runtime, threads), Policy(plain, runtime, threads)
@@ -86,28 +85,28 @@ def measure(
     times |= in_turns({'eager': deciding(eager, only_exit(last, last + 1), seen)}, calls)
     p50 = {name: float(np.median(spent)) for name, spent in times.items()}
     p99 = {name: float(np.percentile(spent, 99)) for name, spent in times.items()}
-    figures = {
-        'runtime': runtime,
-        'exits': [
-            {
-                'level': level,
-                'macs_ratio': ours.macs[level] / ours.macs[-1],
-                'ms_p50': p50[level],
-                'ms_p99': p99[level],
-                'time_ratio': turn_by_turn(times[level], times[last]),
-            }
+    return ThreadTimes(
+        runtime=runtime,
+        exits=tuple(
+            ExitTime(
+                level=level,
+                macs_ratio=ours.macs[level] / ours.macs[-1],
+                ms_p50=p50[level],
+                ms_p99=p99[level],
+                time_ratio=turn_by_turn(times[level], times[last]),
+            )
             for level in range(last + 1)
-        ],
-        'idle_ms_p50': p50['idle'],
-        'idle_ms_p99': p99['idle'],
-        'eager_full_ms': p50['eager'],
-        'plain_ms': p50['plain'],
-        'fall_through_ratio': turn_by_turn(times[last], times['plain']),
-        'fall_through_macs_ratio': ours.macs[-1] / made.network.config.without_branches.macs[-1],
-    }
-    if operating_point in made.operating_points:
-        figures['flight'] = measure_flight(ours, seen, operating_point)
-    return figures
+        ),
+        idle_ms_p50=p50['idle'],
+        idle_ms_p99=p99['idle'],
+        eager_full_ms=p50['eager'],
+        plain_ms=p50['plain'],
+        fall_through_ratio=turn_by_turn(times[last], times['plain']),
+        fall_through_macs_ratio=ours.macs[-1] / made.network.config.without_branches.macs[-1],
+        flight=measure_flight(ours, seen, operating_point)
+        if operating_point in made.operating_points
+        else None,
+    )
 
 
 def turn_by_turn(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -122,7 +121,7 @@ def turn_by_turn(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 def measure_flight(
     policy: Policy, seen: np.ndarray, operating_point: str, passes: int = 11
-) -> dict[str, Any]:
+) -> FlightTime:
     """
     Decide on every observation of a flight in order, early and fully; compare the means.
 
@@ -149,14 +148,14 @@ def measure_flight(
             spent[kind, turn, index], ratios[index] = decide(index, thresholds)
     early, full = np.median(spent, axis=1).mean(axis=1)
     early_of_all, full_of_all = spent.mean(axis=(1, 2))
-    return {
-        'operating_point': operating_point,
-        'decisions': len(seen),
-        'macs_ratio': float(np.mean(ratios)),
-        'mean_ms': 1e3 * float(early),
-        'mean_time_ratio': float(early / full),
-        'interrupted_time_ratio': float(early_of_all / full_of_all),
-    }
+    return FlightTime(
+        operating_point=operating_point,
+        decisions=len(seen),
+        macs_ratio=float(np.mean(ratios)),
+        mean_ms=1e3 * float(early),
+        mean_time_ratio=float(early / full),
+        interrupted_time_ratio=float(early_of_all / full_of_all),
+    )
 
 
 def deciding(policy: Policy, thresholds: tuple[float, ...], seen: np.ndarray) -> Candidate:

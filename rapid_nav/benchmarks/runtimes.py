@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 import contextlib
 from dataclasses import dataclass, replace
 import itertools
-import json
 from pathlib import Path
 import tempfile
-from typing import Any
 
 import numpy as np
 import onnx
@@ -23,8 +21,14 @@ from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.onnx_policy import OnnxStages, session_options
 from rapid_nav.inference.policy import Policy
 from rapid_nav.inference.policy_package import PolicyPackage
-from rapid_nav.offline.evaluation.rollout import Choice, summarise
-from rapid_nav.offline.evaluation.suite import Course, GENERATED
+from rapid_nav.offline.evaluation.rollout import BatchPolicy, Decisions
+from rapid_nav.offline.evaluation.suite import DroneSuite
+from rapid_nav.offline.reporting.kinds import (
+    FlownRow,
+    IntegerFlights,
+    RuntimeBenchmark,
+    RuntimeRow,
+)
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 
@@ -54,20 +58,18 @@ def main(config: RuntimesConfig) -> int:
     torch.set_num_threads(1)
     made = checkpoint.load(config.checkpoint)
     seen = flown_observations(made)
-    figures: dict[str, Any] = {
-        'checkpoint': str(config.checkpoint),
-        'calls': config.calls,
-        'runtimes': measure(made, seen, config.calls),
-    }
-    if config.flights:
-        figures['int8_flights'] = fly_both(made, seen, config.flights)
-    print(json.dumps(figures, indent=1))
-    if config.report is not None:
-        config.report.write_text(json.dumps(figures, indent=1) + '\n')
+    figures = RuntimeBenchmark(
+        checkpoint=str(config.checkpoint),
+        calls=config.calls,
+        runtimes=tuple(measure(made, seen, config.calls)),
+        int8_flights=fly_both(made, seen, config.flights) if config.flights else None,
+    )
+    print(figures.to_json())
+    figures.write(config.report)
     return 0
 
 
-def measure(made: Checkpoint, seen: np.ndarray, calls: int) -> list[dict[str, Any]]:
+def measure(made: Checkpoint, seen: np.ndarray, calls: int) -> list[RuntimeRow]:
     """
     Return a row for each runtime: ms at the first exit and at the last, and how well it agrees.
 
@@ -89,13 +91,13 @@ def measure(made: Checkpoint, seen: np.ndarray, calls: int) -> list[dict[str, An
     for name, run in runs.items():
         answers = np.stack([run(one, True)[0].copy() for one in seen])
         rows.append(
-            {
-                'runtime': name,
-                'first_exit_ms': float(np.median(times[name, False])),
-                'full_ms': float(np.median(times[name, True])),
-                'worst_q': float(np.abs(answers - truth).max()),
-                'agreement': float(np.mean(answers.argmax(1) == truth.argmax(1))),
-            }
+            RuntimeRow(
+                runtime=name,
+                first_exit_ms=float(np.median(times[name, False])),
+                full_ms=float(np.median(times[name, True])),
+                worst_q=float(np.abs(answers - truth).max()),
+                agreement=float(np.mean(answers.argmax(1) == truth.argmax(1))),
+            )
         )
     return rows
 
@@ -212,32 +214,34 @@ def quantised(package: PolicyPackage, seen: np.ndarray) -> PolicyPackage:
     return replace(package, models=tuple(models))
 
 
-def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> dict[str, Any]:
+def fly_both(made: Checkpoint, seen: np.ndarray, flights: int) -> IntegerFlights:
     """Fly held-out worlds at the first operating point, by floats and by 8-bit integers."""
     point = next(iter(made.operating_points), 'full')
-    floats = Policy(made)
-    integers = Policy(quantised(made.package(), seen))
-    course = Course(GENERATED, flights, TEST.start, 100.0)
-    task = FlightTask.from_dict(made.task)
-    rows = {}
-    for name, policy in (('float32', floats), ('int8', integers)):
-        flown = course.fly(task, _one_by_one(policy, point), policy.num_levels)
-        row = summarise(name, flown, policy.macs)
-        rows[name] = {key: row[key] for key in ('msf_m', 'msf_ci95', 'macs_ratio')}
-    return {'operating_point': point, 'flights': flights, **rows}
+    suite = DroneSuite.of(FlightTask.from_dict(made.task), flights, TEST.start, cap_m=100.0)
+
+    def flown(policy: Policy) -> FlownRow:
+        row = suite.evaluate(point, _one_by_one(policy, point), policy.macs)
+        return FlownRow(msf_m=row.msf_m, msf_ci95=row.msf_ci95, macs_ratio=row.macs_ratio)
+
+    return IntegerFlights(
+        operating_point=point,
+        flights=flights,
+        float32=flown(Policy(made)),
+        int8=flown(Policy(quantised(made.package(), seen))),
+    )
 
 
-def _one_by_one(policy: Policy, point: str) -> Callable[..., Choice]:
+def _one_by_one(policy: Policy, point: str) -> BatchPolicy:
     thresholds: Sequence[float] = policy.metadata.thresholds(point)
 
-    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+    def decide(observation: np.ndarray, _rng: np.random.Generator) -> Decisions:
         made = [
             policy.decide(one[None].astype(np.float32) / np.float32(255), thresholds)
             for one in observation
         ]
         return np.array([one.action for one in made]), np.array([one.level for one in made])
 
-    return choose
+    return decide
 
 
 def _calling(run: Run, seen: np.ndarray, full: bool) -> Candidate:

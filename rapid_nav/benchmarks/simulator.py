@@ -1,7 +1,6 @@
 """How long the simulator's camera and physics take, beside Embree doing the camera's part."""
 
 from dataclasses import dataclass
-import json
 from pathlib import Path
 import statistics
 import time
@@ -10,10 +9,12 @@ import numpy as np
 
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.drone.env import DroneVectorEnv
+from rapid_nav.offline.reporting.kinds import SimulatorBenchmark
 from rapid_nav.options import setting
 from rapid_nav.sim.render.camera import render_depth, slopes
 from rapid_nav.sim.rotation_kernels import rotation_matrices
-from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
+from rapid_nav.sim.worlds.generators import GENERATORS
+from rapid_nav.sim.worlds.world import make_world, pack, World
 
 SIDE, FOV = 84, np.pi / 2  # [px], [rad], of the frames that are timed
 PRIMITIVES = 300  # at least, in the world that is timed
@@ -25,36 +26,34 @@ _ROUND_SECTIONS, _BALL_SUBDIVISIONS = 96, 4  # fine enough to be within millimet
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """What to do with the figures."""
+    """What `rapid-nav bench simulator` takes."""
 
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
 
 def main(config: BenchConfig) -> int:
     """Measure, print and write the report."""
-    figures = run(config.report)
-    print('\n'.join(f'{key:>14} {value:.4f}' for key, value in figures.items()))
+    figures = run()
+    print(figures.to_json())
+    figures.write(config.report)
     return 0
 
 
-def run(report: Path | None = None, poses: int = POSES) -> dict[str, float]:
+def run(poses: int = POSES) -> SimulatorBenchmark:
     """
-    Return depth_84_ms and embree_84_ms for one frame (medians), speedup, agreement, env_step_ms.
+    Return the medians of one frame, ours and Embree's, and of one training step.
 
-    agreement is the share of pixels within 5 cm over `poses` random poses in all the generators;
-    env_step_ms one training step of one of 16 environments that are stepped together.
+    The agreement is the share of pixels within 5 cm over `poses` random poses in all generators;
+    a training step is that of one of 16 environments that are stepped together.
     """
     ours, embree = depth_times(crowded_world(), poses)
-    figures = {
-        'depth_84_ms': ours,
-        'embree_84_ms': embree,
-        'speedup': embree / ours,
-        'agreement': agreement(poses),
-        'env_step_ms': env_step_time(),
-    }
-    if report is not None:
-        report.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
-    return figures
+    return SimulatorBenchmark(
+        depth_84_ms=ours,
+        embree_84_ms=embree,
+        speedup=embree / ours,
+        agreement=agreement(poses),
+        env_step_ms=env_step_time(),
+    )
 
 
 def crowded_world() -> World:
@@ -89,7 +88,7 @@ class Embree:
         """Return metres along the optical axis (H, W), about 1e37 for none."""
         origins = np.repeat(position[None].astype(np.float32), len(directions), axis=0)
         distance = self.scene.run(origins, directions, query='DISTANCE')
-        return distance.reshape(SIDE, SIDE)
+        return np.asarray(distance).reshape(SIDE, SIDE)
 
 
 def triangulate(world: World) -> np.ndarray:

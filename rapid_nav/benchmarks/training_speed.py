@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-import json
 from pathlib import Path
 from statistics import median
 import time
@@ -20,6 +19,7 @@ from rapid_nav.inference.network_config import NetworkConfig
 from rapid_nav.offline.atari.env import AtariVectorEnv, standard_env
 from rapid_nav.offline.atari.presets import NATURE
 from rapid_nav.offline.drone.env import DroneEnv, DroneVectorEnv
+from rapid_nav.offline.reporting.kinds import TrainingBenchmark
 from rapid_nav.offline.training.loop import make_loop
 from rapid_nav.options import check, setting
 from rapid_nav.sim.worlds.world import make_world
@@ -33,17 +33,15 @@ class BenchTrainingConfig:
 
     task: str = setting(
         'drone',
-        'Both learn to fly, or to play Pong as in 2015 (84x84, Nature network).',
+        'Learn to fly, or to play Pong as in 2015 (84x84, Nature network).',
         choices=('drone', 'atari'),
     )
-    seconds: float = setting(20.0, 'Each turn of each learner takes so long.', unit='s', low=0.1)
-    turns: int = setting(3, 'Each learner has so many turns, one after the other.', low=1)
-    batch_size: int = setting(32, 'An update of either learns from so many transitions.', low=1)
-    steps_per_update: int = setting(
-        4, 'Either makes so many environment steps for each update.', low=1
-    )
-    threads: int = setting(2, 'Either uses so many threads of PyTorch.', low=1)
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    seconds: float = setting(20.0, 'Duration of a turn of each learner.', unit='s', low=0.1)
+    turns: int = setting(3, 'Number of turns of each learner.', low=1)
+    batch_size: int = setting(32, 'Transitions per update.', low=1)
+    steps_per_update: int = setting(4, 'Environment steps per update.', low=1)
+    threads: int = setting(2, 'Number of PyTorch threads.', low=1)
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)
@@ -51,7 +49,7 @@ class BenchTrainingConfig:
 
 @dataclass(frozen=True)
 class Problem:
-    """What both learn, as each of them likes its environments best."""
+    """What both learn, with the kind of environment that is fastest for each."""
 
     vector: Callable[[], Any]  # ours: many side by side
     single: Callable[[], gymnasium.Env]  # Stable-Baselines3's: one
@@ -59,7 +57,7 @@ class Problem:
     history: int
 
 
-def main(config: BenchTrainingConfig) -> dict[str, Any]:
+def main(config: BenchTrainingConfig) -> TrainingBenchmark:
     """Time both in turns, on the same network, batches, update ratio and environment."""
     torch.set_num_threads(config.threads)
     problem = _drone() if config.task == 'drone' else _atari()
@@ -74,19 +72,18 @@ def main(config: BenchTrainingConfig) -> dict[str, Any]:
         for name, advance in learners.items():
             rates[name].append(_rate(advance, config.seconds))
     speed = {name: median(turns) for name, turns in rates.items()}
-    report = {
-        'task': config.task,
+    report = TrainingBenchmark(
+        task=config.task,
         **{f'{name}_steps_s': rate for name, rate in speed.items()},
-        'ratio': speed['ours'] / speed['sb3'],
-        'collect_ratio': speed['ours_collect'] / speed['sb3_collect'],
-        'turns': rates,
-        'batch_size': config.batch_size,
-        'steps_per_update': config.steps_per_update,
-        'threads': config.threads,
-    }
-    print(json.dumps(report, indent=1))
-    if config.report is not None:
-        config.report.write_text(json.dumps(report, indent=1) + '\n')
+        ratio=speed['ours'] / speed['sb3'],
+        collect_ratio=speed['ours_collect'] / speed['sb3_collect'],
+        turns={name: tuple(turns) for name, turns in rates.items()},
+        batch_size=config.batch_size,
+        steps_per_update=config.steps_per_update,
+        threads=config.threads,
+    )
+    print(report.to_json())
+    report.write(config.report)
     return report
 
 
@@ -174,7 +171,8 @@ def _sb3(config: BenchTrainingConfig, problem: Problem) -> Callable[[], int]:
             self.body = EarlyExitNetwork(network)
 
         def forward(self, observation: torch.Tensor) -> torch.Tensor:
-            return self.body(observation)
+            q_values: torch.Tensor = self.body(observation)
+            return q_values
 
     model = DQN(
         'CnnPolicy',

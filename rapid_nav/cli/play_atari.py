@@ -19,7 +19,7 @@ from rapid_nav.inference.exit_rule import decide, Decision
 from rapid_nav.inference.network_config import NATURE_DQN_MACS
 from rapid_nav.offline.atari.env import AtariVectorEnv, make_ale
 from rapid_nav.offline.atari.task import AtariTask, snake_case
-from rapid_nav.offline.evaluation.atari_protocols import Protocol, PROTOCOLS
+from rapid_nav.offline.evaluation.atari_suite import Protocol, PROTOCOLS
 from rapid_nav.options import check, setting
 
 log = logging.getLogger(__name__)

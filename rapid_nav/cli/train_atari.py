@@ -10,7 +10,7 @@ from rapid_nav.agent.run_directory import RunDirectory, settings_of
 from rapid_nav.drone.seeds import check_training_seed
 from rapid_nav.offline.atari.env import AtariVectorEnv
 from rapid_nav.offline.atari.presets import Preset, PRESETS
-from rapid_nav.offline.evaluation import atari_operating_points
+from rapid_nav.offline.evaluation import operating_points
 from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop, only_distilling
 from rapid_nav.offline.training.run import add_operating_points, load_teacher, Run
 from rapid_nav.options import check, setting
@@ -107,5 +107,5 @@ def main(config: TrainAtariConfig) -> int:
         if not run.train(make):
             return 130
         if len(network.stages) > 1 and config.points:
-            add_operating_points(folder.policy, atari_operating_points.choose)
+            add_operating_points(folder.policy, operating_points.choose_for_atari)
     return 0

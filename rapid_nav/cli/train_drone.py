@@ -165,5 +165,5 @@ def main(config: TrainDroneConfig) -> int:
         if not run.train(make):
             return 130
         if len(network.stages) > 1 and config.points and not config.bag:
-            add_operating_points(folder.policy, operating_points.choose)
+            add_operating_points(folder.policy, operating_points.choose_for_drone)
     return 0

@@ -1,6 +1,5 @@
 """The latency report has what it promises, in an order that early exits must keep."""
 
-import json
 import math
 
 import numpy as np
@@ -8,41 +7,42 @@ import pytest
 
 from rapid_nav.benchmarks import exit_latency
 from rapid_nav.inference.policy import Policy
+from rapid_nav.offline.reporting.report import read
 
 
 @pytest.fixture(scope='module')
 def report(tmp_path_factory):
     path = tmp_path_factory.mktemp('bench') / 'latency.json'
     figures = exit_latency.run(threads=(1,), calls=400, report=path)
-    assert json.loads(path.read_text()) == figures
-    return figures['threads']['1']
+    assert read(path) == figures
+    return figures.threads['1']
 
 
 @pytest.mark.figures
 def test_leaving_earlier_takes_less_time(report):
-    times = [one['ms_p50'] for one in report['exits']]
+    times = [one.ms_p50 for one in report.exits]
     assert times[0] < times[1]
-    assert report['exits'][0]['time_ratio'] < 0.3  # the aim is 0.15
+    assert report.exits[0].time_ratio < 0.3  # the aim is 0.15
 
 
 @pytest.mark.figures
 def test_the_first_exit_takes_a_tenth_of_the_eager_network(report):
-    assert report['exits'][0]['ms_p50'] <= 0.1 * report['eager_full_ms']
+    assert report.exits[0].ms_p50 <= 0.1 * report.eager_full_ms
 
 
 def test_the_price_of_branches_is_reported_in_time_and_operations(report):
-    assert [one['level'] for one in report['exits']] == [0, 1]
-    assert report['exits'][-1]['time_ratio'] == 1.0
-    assert report['fall_through_ratio'] > 0
-    assert 1.0 < report['fall_through_macs_ratio'] < 1.1
-    assert report['plain_ms'] > 0
-    assert report['runtime'] == 'onnx'
-    assert 0 < report['idle_ms_p50'] <= report['idle_ms_p99']
+    assert [one.level for one in report.exits] == [0, 1]
+    assert report.exits[-1].time_ratio == 1.0
+    assert report.fall_through_ratio > 0
+    assert 1.0 < report.fall_through_macs_ratio < 1.1
+    assert report.plain_ms > 0
+    assert report.runtime == 'onnx'
+    assert 0 < report.idle_ms_p50 <= report.idle_ms_p99
 
 
 @pytest.mark.figures
 def test_the_arithmetic_beside_the_first_exit_takes_about_as_long(report):
-    assert 0.4 < report['idle_ms_p50'] / report['exits'][0]['ms_p50'] < 2.5
+    assert 0.4 < report.idle_ms_p50 / report.exits[0].ms_p50 < 2.5
 
 
 def test_a_ratio_is_of_calls_at_the_same_speed_of_the_machine():
@@ -70,7 +70,7 @@ def test_a_flights_mean_has_every_deep_decision_in_it():
     figures = exit_latency.measure_flight(Policy(made), seen, 'third', passes=3)
     share = 20 / 60
     first = policy.macs[0] / policy.macs[-1]
-    assert figures['decisions'] == 60
-    assert figures['macs_ratio'] == pytest.approx(first + share * (1 - first))
-    assert figures['mean_time_ratio'] > 0
-    assert figures['interrupted_time_ratio'] > 0
+    assert figures.decisions == 60
+    assert figures.macs_ratio == pytest.approx(first + share * (1 - first))
+    assert figures.mean_time_ratio > 0
+    assert figures.interrupted_time_ratio > 0

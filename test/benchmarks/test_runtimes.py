@@ -27,12 +27,10 @@ def test_every_runtime_gives_the_answers_of_pytorch_at_both_exits():
             np.testing.assert_allclose(q_values, expected, atol=tolerance, err_msg=name)
             assert logit == pytest.approx(sure, abs=tolerance), name
     rows = runtimes.measure(made, seen, 20)
-    assert {row['runtime'] for row in rows} == set(runs)
-    assert all(row['first_exit_ms'] > 0 < row['full_ms'] for row in rows)
+    assert {row.runtime for row in rows} == set(runs)
+    assert all(row.first_exit_ms > 0 < row.full_ms for row in rows)
     assert all(
-        row['worst_q'] < 1e-4 and row['agreement'] == 1.0
-        for row in rows
-        if 'int8' not in row['runtime']
+        row.worst_q < 1e-4 and row.agreement == 1.0 for row in rows if 'int8' not in row.runtime
     )
 
 

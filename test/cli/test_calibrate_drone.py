@@ -1,7 +1,5 @@
 """A calibration flies, stores its operating point and says what it promises."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,8 @@ from rapid_nav.cli.export import main as export
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.inference.exit_rule import Answer, NEVER
 from rapid_nav.inference.policy import load_policy
-from rapid_nav.offline.evaluation.suite import Course, GENERATED
+from rapid_nav.offline.evaluation.suite import DroneSuite
+from rapid_nav.offline.reporting.report import read
 
 
 @pytest.fixture
@@ -38,21 +37,21 @@ def test_a_calibration_is_stored_as_an_operating_point_that_an_export_keeps(save
         report=tmp_path / 'report.json',
     )
     report = calibrate_drone.main(config)
-    assert report['calibrated']['units'] == 8
-    assert report['fresh']['loss'] <= 1.0
-    assert json.loads(config.report.read_text())['risk'] == 0.6
+    assert report.calibrated.units == 8
+    assert report.fresh.loss <= 1.0
+    assert read(config.report) == report and report.risk == 0.6
     assert checkpoint.load(saved).card['calibrations']['promised']['confidence'] == 0.9
     assert export(ExportConfig(saved, tmp_path / 'drone.zip')) == 0
     exported = load_policy(tmp_path / 'drone.zip').metadata
-    assert exported.thresholds('promised') == tuple(report['calibrated']['thresholds'])
+    assert exported.thresholds('promised') == report.calibrated.thresholds
 
 
 def test_the_full_network_loses_nothing_and_random_exits_lose_something():
     made = random_checkpoint()
-    course = Course(GENERATED, 4, 50_000, cap_m=2.0)
+    suite = DroneSuite.of(FlightTask(), 4, 50_000, cap_m=2.0)
     for loss in ('regret', 'disagreement'):
-        full, _ = fly_and_compare(course, FlightTask(), made.network, (NEVER,), loss)
-        early, flown = fly_and_compare(course, FlightTask(), made.network, (0.0,), loss)
+        full, _ = fly_and_compare(suite, made.network, (NEVER,), loss)
+        early, flown = fly_and_compare(suite, made.network, (0.0,), loss)
         assert full.tolist() == [0.0] * 4
         assert np.all((early >= 0.0) & (early <= 1.0))
         assert early.mean() > 0.0

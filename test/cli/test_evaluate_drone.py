@@ -1,8 +1,10 @@
 """Evaluation: its report, its controls, its choice of operating points."""
 
+from collections.abc import Sequence
 import dataclasses
-import json
 
+from hypothesis import given, HealthCheck, settings
+from hypothesis import strategies as st
 from networks import THREE_EXITS
 import numpy as np
 import pytest
@@ -14,10 +16,12 @@ from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.cli.evaluate_drone import EvaluateDroneConfig, main
 from rapid_nav.drone.networks import network_for
 from rapid_nav.drone.task import FlightTask
-from rapid_nav.offline.evaluation import baselines, evaluate_policy, operating_points
+from rapid_nav.offline.evaluation import baselines, operating_points
 from rapid_nav.offline.evaluation.intervals import bootstrap_ci95, paired_ratio_ci95
-from rapid_nav.offline.evaluation.suite import Course
-from rapid_nav.offline.reporting.drone_table import show
+from rapid_nav.offline.evaluation.suite import DroneSuite
+from rapid_nav.offline.reporting.kinds import DroneEvaluation, DroneRow, Lead
+from rapid_nav.offline.reporting.report import read
+from rapid_nav.offline.reporting.tables import show
 
 
 @pytest.fixture(scope='module')
@@ -58,25 +62,19 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
             plot=tmp_path / 'p.png',
         )
     )
-    report = json.loads((tmp_path / 'r.json').read_text())
-    assert report['worlds'] == ['pillars', 'forest']
-    names = [row['name'] for row in report['points']]
-    assert names == ['economy', 'balanced', 'full', 'threshold 0.4']
-    for row in report['points']:
-        low, high = row['msf_ci95']
-        assert 0 <= low <= row['msf_m'] <= high <= 5.0
-        assert {
-            'macs_ratio',
-            'macs_vs_nature',
-            'msf_vs_baseline',
-            'msf_vs_full_path',
-            'coverage',
-            'cap_share',
-        } <= row.keys()
-        assert sum(row['exit_shares']) == pytest.approx(1.0)
-    assert report['points'][0]['exit_shares'] == [1.0, 0.0, 0.0]
-    assert report['points'][2]['macs_ratio'] == 1.0
-    assert [row['name'] for row in report['controls']] == [
+    report = read(tmp_path / 'r.json')
+    assert report.worlds == ('pillars', 'forest')
+    assert [row.name for row in report.points] == ['economy', 'balanced', 'full', 'threshold 0.4']
+    for row in report.points:
+        low, high = row.msf_ci95
+        assert 0 <= low <= row.msf_m <= high <= 5.0
+        low, high = row.msf_vs_baseline_ci95
+        assert low <= row.msf_vs_baseline <= high
+        assert row.macs_vs_nature and row.msf_vs_full_path and row.coverage_vs_baseline
+        assert sum(row.exit_shares) == pytest.approx(1.0)
+    assert report.points[0].exit_shares == (1.0, 0.0, 0.0)
+    assert report.points[2].macs_ratio == 1.0
+    assert [row.name for row in report.controls] == [
         'exit 0 alone',
         'exit 1 alone',
         'random exits',
@@ -85,74 +83,94 @@ def test_the_report_has_its_keys_and_the_plot_is_drawn(tmp_path, policy):
         'perfect gate',
         'static small',
     ]
-    assert report['controls'][-1]['macs_ratio'] < 1.0
-    regret = {
-        row['name']: row['regret']
-        for row in (*report['points'], *report['controls'])
-        if 'regret' in row
-    }
-    assert regret.keys() == {
-        'economy',
-        'balanced',
-        *(row['name'] for row in report['controls'][:-1]),
-    }
+    assert report.controls[-1].macs_ratio < 1.0
+    rows = {row.name: row for row in (*report.points, *report.controls)}
+    regret = {name: row.regret for name, row in rows.items() if row.regret is not None}
+    assert regret.keys() == {'economy', 'balanced', *(row.name for row in report.controls[:-1])}
     assert regret['economy'] == regret['exit 0 alone'] >= regret['perfect gate'] >= 0.0
     assert regret['balanced'] <= regret['economy']
-    spent = {row['name']: row.get('regret_macs_ratio') for row in report['points']}
+    spent = {name: row.regret_macs_ratio for name, row in rows.items()}
     assert 0.0 < spent['economy'] < spent['balanced'] <= 1.0 and spent['full'] is None
-    for row in report['controls']:
-        assert row['behind']['of'] == 'balanced'
-        assert row['behind']['m'] == pytest.approx(
-            report['points'][1]['msf_m'] - row['msf_m'], abs=1e-3
-        )
-        low, high = row['behind']['ci95']
-        assert low <= row['behind']['m'] <= high
-    for row in report['points']:
-        low, high = row['msf_vs_baseline_ci95']
-        assert low <= row['msf_vs_baseline'] <= high
+    for row in report.controls:
+        assert row.behind.of == 'balanced'
+        assert row.behind.m == pytest.approx(rows['balanced'].msf_m - row.msf_m, abs=1e-3)
+        low, high = row.behind.ci95
+        assert low <= row.behind.m <= high
     assert (tmp_path / 'p.png').stat().st_size > 10_000
 
 
-def test_what_is_printed_fits_a_terminal_and_says_what_leads_are_worth(capsys, monkeypatch):
-    monkeypatch.setenv('COLUMNS', '80')
-    row = {
-        'name': 'random exits',
-        'macs_ratio': 0.145,
-        'msf_m': 68.3,
-        'msf_ci95': [62.0, 74.6],
-        'coverage': 1.0,
-        'cap_share': 0.44,
-        'exit_shares': [0.9, 0.1],
-        'by_world': {'corridor': 48.0, 'maps/depot.yaml': 96.0},
-    }
-    point = row | {
-        'name': 'balanced',
-        'regret': 0.0043,
-        'msf_vs_baseline': 0.97,
-        'msf_vs_baseline_ci95': [0.922, 1.018],
-    }
-    show(
-        {
-            'flights': 100,
-            'cap_m': 100.0,
-            'seed_base': 7,
-            'worlds': list(row['by_world']),
-            'points': [point],
-            'baseline': row | {'name': 'baseline'},
-            'controls': [
-                row
-                | {'regret': 0.0056, 'behind': {'of': 'balanced', 'm': 1.2, 'ci95': [-2.2, 4.5]}}
-            ],
-        }
+def drone_evaluation(worlds: Sequence[str]) -> DroneEvaluation:
+    """Return a report with a point, a control and a baseline, as they are in these worlds."""
+    row = DroneRow(
+        name='random exits',
+        macs_ratio=0.145,
+        msf_m=68.3,
+        msf_ci95=(62.0, 74.6),
+        coverage=1.0,
+        cap_share=0.44,
+        exit_shares=(0.9, 0.1),
+        by_world=dict.fromkeys(worlds, 48.0),
+        exit_shares_by_world=dict.fromkeys(worlds, (0.9, 0.1)),
+        distances_m=(48.0,),
+        regret=0.0056,
+        behind=Lead(of='balanced', m=1.2, ci95=(-2.2, 4.5)),
     )
-    lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 80
-    said = [' '.join(line.split()) for line in lines]
+    point = dataclasses.replace(
+        row,
+        name='balanced',
+        regret=0.0043,
+        behind=None,
+        msf_vs_baseline=0.97,
+        msf_vs_baseline_ci95=(0.922, 1.018),
+    )
+    return DroneEvaluation(
+        flights=100,
+        cap_m=100.0,
+        seed_base=7,
+        worlds=tuple(worlds),
+        points=(point,),
+        controls=(row,),
+        baseline=dataclasses.replace(row, name='baseline', regret=None, behind=None),
+    )
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """Return a function that prints a report for a terminal of 80 columns, as lines of words."""
+
+    def lines_of(report: DroneEvaluation) -> list[str]:
+        monkeypatch.setenv('COLUMNS', '80')
+        capsys.readouterr()
+        show(report)
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= 80
+        return [' '.join(line.split()) for line in lines]
+
+    return lines_of
+
+
+def test_what_is_printed_fits_a_terminal_and_says_what_leads_are_worth(printed):
+    said = printed(drone_evaluation(['corridor', 'maps/depot.yaml']))
     assert 'random exits 0.145x 68.3 m 62.0 to 74.6 1.00 44% 90 10' in said
     assert 'corridor depot' in said
-    assert 'balanced 0.0043' in said
-    assert 'random exits +1.2 m -2.2 to +4.5 0.0056' in said
+    assert 'balanced - 0.0043' in said
+    assert 'random exits +1.2 m (-2.2 to +4.5) 0.0056' in said
     assert "balanced keeps 0.970x of the baseline's distance (0.922x to 1.018x)" in said
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.text('abcdefghij_0123456789[]', min_size=1, max_size=40),
+        min_size=1,
+        max_size=40,
+        unique=True,
+    )
+)
+def test_every_worlds_name_is_whole_however_many_there_are(printed, worlds):
+    words = ' '.join(printed(drone_evaluation(worlds))).split()
+    assert set(worlds) <= set(words)
+    assert '…' not in ''.join(words)
 
 
 def test_thresholds_matched_to_shares_leave_at_those_rates(policy):
@@ -193,11 +211,13 @@ def test_random_exits_are_drawn_at_their_rates(policy):
 
 def test_an_operating_point_that_no_threshold_reaches_is_refused(policy):
     with pytest.raises(ValueError, match='no threshold keeps to 0.001'):
-        operating_points.choose(policy, {'wish': 0.001}, flights=1, steps=2)
+        operating_points.choose_for_drone(policy, {'wish': 0.001}, flights=1, candidates=2)
 
 
-def test_a_course_is_the_same_every_time_and_differs_by_seed():
-    one, same, other = (Course(('corridor',), 2, base, 100.0) for base in (5, 5, 6))
+def test_a_suite_is_the_same_every_time_and_differs_by_seed():
+    one, same, other = (
+        DroneSuite.of(FlightTask(), 2, seed, 100.0, ('corridor',)) for seed in (5, 5, 6)
+    )
     assert [len(w.primitives) for w in one.worlds] == [len(w.primitives) for w in same.worlds]
     assert one.worlds[1].seed == other.worlds[0].seed == 6
 
@@ -227,18 +247,16 @@ def test_a_ratio_of_pairs_is_known_better_than_its_parts_and_as_well_as_it_says(
 
 
 @pytest.mark.parametrize(('limit', 'expected'), [(0.05, 0.0), (0.31, 0.3), (0.3, 0.3), (2.0, 0.9)])
-def test_a_point_spends_what_it_may_and_no_more(policy, limit, expected, monkeypatch):
-    # Here a threshold costs what it says, and the cheapest 0.05.
-    monkeypatch.setattr(evaluate_policy, 'scored_policy', lambda network, score, point: point)
+def test_a_point_spends_what_it_may_and_no_more(limit, expected):
     tried = []
 
-    def share_of(point):
-        tried.append(point)
-        return max(0.05, point[0])
+    def share_of(threshold):  # a threshold costs what it says, and the cheapest 0.05
+        tried.append(threshold)
+        return max(0.05, threshold)
 
     candidates = [round(0.1 * step, 1) for step in range(10)]
-    points = evaluate_policy.spend(policy, share_of, candidates, {'point': limit})
-    assert points == {'point': (expected, expected)}
+    points = operating_points.highest_within(share_of, candidates, {'point': limit})
+    assert points == {'point': expected}
     assert len(tried) <= 6
 
 
@@ -247,5 +265,5 @@ def test_chance_and_straight_ahead_fly_pedra_too_and_not_far(name):
     for policy in ('random', 'straight'):
         (row,) = main(
             EvaluateDroneConfig(policy=policy, task=name, flights=4, worlds=('corridor,rooms',))
-        )['points']
-        assert 0.1 < row['msf_m'] < 20.0
+        ).points
+        assert 0.1 < row.msf_m < 20.0

@@ -1,4 +1,4 @@
-"""Controls: other ways to spend the same operations, which the learned confidence must beat."""
+"""Policies of one network: as it flies, and controls that spend the same operations blindly."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from rapid_nav.agent.losses import regret
-from rapid_nav.agent.network import Answer, EarlyExitNetwork
-from rapid_nav.inference.exit_rule import levels_of
-from rapid_nav.offline.evaluation.rollout import Choice, Chooser
+from rapid_nav.agent.network import EarlyExitNetwork
+from rapid_nav.inference.exit_rule import Answer, levels_of
+from rapid_nav.offline.evaluation.rollout import BatchPolicy, Decisions
 
 Score = Callable[[Answer], torch.Tensor]
 """From an answer to how sure it is (B,); larger is surer."""
@@ -21,7 +21,7 @@ def learned_confidence(answer: Answer) -> torch.Tensor:
 
 def q_gap(answer: Answer) -> torch.Tensor:
     """Return how far the best Q-value is above the second."""
-    best = answer.q_values.topk(2, dim=1).values
+    best: torch.Tensor = answer.q_values.topk(2, dim=1).values
     return best[:, 0] - best[:, 1]
 
 
@@ -40,31 +40,38 @@ def answers_of(network: EarlyExitNetwork, observation: np.ndarray) -> list[Answe
     return list(network.answers(torch.from_numpy(observation).float() / 255))
 
 
-def scored_policy(network: EarlyExitNetwork, score: Score, thresholds: Sequence[float]) -> Chooser:
+def scored_policy(
+    network: EarlyExitNetwork, score: Score, thresholds: Sequence[float]
+) -> BatchPolicy:
     """Return the policy that leaves at the first branch whose score reaches its threshold."""
     limits = torch.tensor(thresholds)
 
     @torch.inference_mode()
-    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+    def decide(observation: np.ndarray, _rng: np.random.Generator) -> Decisions:
         answers = answers_of(network, observation)
         sure = torch.stack([score(answer) for answer in answers])
-        return _taken(answers, levels_of(sure, limits))
+        return taken(answers, levels_of(sure, limits))
 
-    return choose
+    return decide
 
 
-def random_exits(network: EarlyExitNetwork, shares: Sequence[float]) -> Chooser:
+def early_exit_policy(network: EarlyExitNetwork, thresholds: Sequence[float]) -> BatchPolicy:
+    """Return the policy as it flies: it leaves at the first branch that is confident enough."""
+    return scored_policy(network, learned_confidence, thresholds)
+
+
+def random_exits(network: EarlyExitNetwork, shares: Sequence[float] | np.ndarray) -> BatchPolicy:
     """Return the policy that leaves at exits drawn at these rates (L,), whatever it sees."""
 
     @torch.inference_mode()
-    def choose(observation: np.ndarray, rng: np.random.Generator) -> Choice:
+    def decide(observation: np.ndarray, rng: np.random.Generator) -> Decisions:
         level = rng.choice(len(shares), size=len(observation), p=shares)
-        return _taken(answers_of(network, observation), torch.from_numpy(level))
+        return taken(answers_of(network, observation), torch.from_numpy(level))
 
-    return choose
+    return decide
 
 
-def perfect_gate(network: EarlyExitNetwork, tolerance: float) -> Chooser:
+def perfect_gate(network: EarlyExitNetwork, tolerance: float) -> BatchPolicy:
     """
     Return the policy that leaves at the first branch whose action loses at most a tolerance.
 
@@ -73,11 +80,11 @@ def perfect_gate(network: EarlyExitNetwork, tolerance: float) -> Chooser:
     """
 
     @torch.inference_mode()
-    def choose(observation: np.ndarray, _rng: np.random.Generator) -> Choice:
+    def decide(observation: np.ndarray, _rng: np.random.Generator) -> Decisions:
         answers = answers_of(network, observation)
-        return _taken(answers, _levels_within(_regrets(answers), tolerance))
+        return taken(answers, _levels_within(_regrets(answers), tolerance))
 
-    return choose
+    return decide
 
 
 def matched_tolerance(
@@ -123,6 +130,7 @@ def matched_thresholds(
     return tuple(thresholds)
 
 
-def _taken(answers: Sequence[Answer], level: torch.Tensor) -> Choice:
+def taken(answers: Sequence[Answer], level: torch.Tensor) -> Decisions:
+    """Return the greedy decisions of each observation's exit (N,)."""
     greedy = torch.stack([answer.q_values.argmax(dim=1) for answer in answers])  # (L, N)
     return greedy.gather(0, level[None].long())[0].numpy(), level.numpy()

@@ -1,9 +1,8 @@
-"""What judging a policy is, whatever its task: operating points, a sweep, controls, choosing."""
+"""Evaluation of a policy on any suite: its operating points, a sweep, its controls."""
 
-import bisect
-from collections.abc import Callable, Mapping, Sequence
-import logging
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,127 +12,86 @@ from rapid_nav.agent.losses import regret
 from rapid_nav.inference.exit_rule import only_exit
 from rapid_nav.inference.network_config import NATURE_DQN_MACS
 from rapid_nav.offline.evaluation import baselines
-from rapid_nav.offline.evaluation.baselines import answers_of, learned_confidence, scored_policy
-from rapid_nav.offline.evaluation.rollout import Chooser
+from rapid_nav.offline.evaluation.baselines import answers_of, early_exit_policy, scored_policy
+from rapid_nav.offline.evaluation.rollout import BatchPolicy
+from rapid_nav.offline.evaluation.suite import Suite
+from rapid_nav.offline.reporting.kinds import PolicyRow
 
-log = logging.getLogger(__name__)
-
-Row = dict[str, Any]
-
-Judge = Callable[[str, Chooser, tuple[int, ...]], Row]
-"""From a name, a policy and its operations by exit to its row of a report."""
+Row = TypeVar('Row', bound=PolicyRow)
 
 
-def judge_points(policy: Checkpoint, judge: Judge, sweep: Sequence[float] = ()) -> list[Row]:
-    """Judge the operating points, the full path and a sweep of thresholds."""
+def evaluate_points(
+    policy: Checkpoint, suite: Suite[Row], sweep: Sequence[float] = ()
+) -> list[Row]:
+    """Evaluate the operating points, the full path and a sweep of thresholds."""
     macs = policy.network.config.macs
     points = {name: policy.thresholds(name) for name in [*policy.operating_points, 'full']}
     points |= {f'threshold {t:g}': (t,) * (len(macs) - 1) for t in sweep}
-    rows = []
-    for name, thresholds in points.items():
-        row = judge(name, scored_policy(policy.network, learned_confidence, thresholds), macs)
-        rows.append(row | {'macs_vs_nature': row['macs_ratio'] * macs[-1] / NATURE_DQN_MACS})
-    return rows
+    rows = [
+        suite.evaluate(name, early_exit_policy(policy.network, thresholds), macs)
+        for name, thresholds in points.items()
+    ]
+    return [
+        replace(row, macs_vs_nature=row.macs_ratio * macs[-1] / NATURE_DQN_MACS) for row in rows
+    ]
 
 
-def judge_plain(name: str, policy: Checkpoint, judge: Judge) -> Row:
-    """Judge the full path of a network."""
-    return judge(
-        name,
-        scored_policy(policy.network, learned_confidence, policy.thresholds('full')),
-        policy.network.config.macs,
-    )
+def evaluate_full_path(name: str, policy: Checkpoint, suite: Suite[Row]) -> Row:
+    """Evaluate the full path of a network."""
+    full = early_exit_policy(policy.network, policy.thresholds('full'))
+    return suite.evaluate(name, full, policy.network.config.macs)
 
 
-def controlled(points: Sequence[Row]) -> Row:
+def point_with_controls(points: Sequence[Row]) -> Row:
     """Return the point that controls are matched to: `balanced`, or the first."""
-    return next((row for row in points if row['name'] == 'balanced'), points[0])
+    return next((row for row in points if row.name == 'balanced'), points[0])
 
 
-def judge_controls(
-    policy: Checkpoint, judge: Judge, points: Sequence[Row], seen: np.ndarray
-) -> list[Row]:
+def evaluate_controls(
+    policy: Checkpoint, suite: Suite[Row], points: Sequence[Row], seen: np.ndarray
+) -> tuple[list[Row], list[Row]]:
     """
-    Judge what could have spent the operations of `balanced` without a learned confidence.
+    Return the points and the controls, each with its regret.
 
-    The last of them, the perfect gate, is no rival but a bound: it looks at the answer first.
-
-    ``seen`` (N, C, H, W) uint8 are observations, of other episodes, that match the rules' rates;
-    on them each control's ``regret`` is measured, the Q-value that a decision loses by the last
-    exit's values, and at what operations; both are added to the operating points too.
+    Controls spend about the operations of `balanced` without a learned confidence. The last of
+    them, the perfect gate, is no rival but a bound: it looks at the answer first. ``seen`` (N, C,
+    H, W) uint8 are observations, of other episodes, on which the controls' rates are matched and
+    the regret is measured: the Q-value that a decision loses by the last exit's values.
     """
     network, macs = policy.network, policy.network.config.macs
-    shares = controlled(points)['exit_shares']
+    matched = point_with_controls(points)
+    shares = matched.exit_shares
     choosers = {
-        f'exit {level} alone': scored_policy(
-            network, learned_confidence, only_exit(level, len(macs))
-        )
+        f'exit {level} alone': early_exit_policy(network, only_exit(level, len(macs)))
         for level in range(len(macs) - 1)
     }
     choosers['random exits'] = baselines.random_exits(network, np.array(shares) / np.sum(shares))
     for name, score in baselines.RULES.items():
-        choosers[name] = scored_policy(
-            network, score, baselines.matched_thresholds(network, score, seen, shares)
-        )
+        thresholds = baselines.matched_thresholds(network, score, seen, shares)
+        choosers[name] = scored_policy(network, score, thresholds)
     choosers['perfect gate'] = baselines.perfect_gate(
-        network, baselines.matched_tolerance(network, seen, macs, controlled(points)['macs_ratio'])
+        network, baselines.matched_tolerance(network, seen, macs, matched.macs_ratio)
     )
     with torch.inference_mode():
         values = answers_of(network, seen)[-1].q_values
 
-    def lost(chooser: Chooser) -> dict[str, float]:
+    def with_regret(row: Row, chooser: BatchPolicy) -> Row:
         action, level = chooser(seen, np.random.default_rng(0))
-        return {
-            'regret': float(regret(values, torch.from_numpy(action)).mean()),
-            'regret_macs_ratio': float(np.take(macs, level).mean() / macs[-1]),
-        }
-
-    for row in points:
-        if row['name'] in policy.operating_points:
-            row |= lost(scored_policy(network, learned_confidence, policy.thresholds(row['name'])))
-    return [judge(name, chooser, macs) | lost(chooser) for name, chooser in choosers.items()]
-
-
-def spend(
-    policy: Checkpoint,
-    share_of: Callable[[Chooser], float],
-    candidates: Sequence[float],
-    targets: Mapping[str, float],
-) -> dict[str, tuple[float, ...]]:
-    """
-    Return each named point's thresholds: the highest that keep to its share of the operations.
-
-    Where the best cannot be told from the luck of some dozen episodes: surer answers are no
-    worse, and the share of the operations is known well from a few. ``share_of`` returns it for
-    a policy; it rises with the threshold, one of ``candidates``, ascending, for all branches.
-    ValueError if none keeps to a target.
-    """
-    points = {}
-    known: dict[int, float] = {}
-
-    def share(index: int) -> float:
-        if index not in known:
-            point = (candidates[index],) * (policy.network.num_levels - 1)
-            known[index] = share_of(scored_policy(policy.network, learned_confidence, point))
-            log.info('threshold %.4f: %.3f of the operations', candidates[index], known[index])
-        return known[index]
-
-    for name, limit in targets.items():
-        if share(0) > limit:
-            raise ValueError(
-                f'{name}: no threshold keeps to {limit} of the operations; the cheapest takes '
-                f'{share(0):.3f}'
-            )
-        index = bisect.bisect_right(range(1, len(candidates)), limit, key=share)
-        points[name] = (candidates[index],) * (policy.network.num_levels - 1)
-    return points
-
-
-def spread_thresholds(policy: Checkpoint, seen: np.ndarray, steps: int) -> list[float]:
-    """Return thresholds spread over the confidences that branches give to observations."""
-    with torch.inference_mode():
-        sure = torch.cat(
-            [learned_confidence(answer) for answer in answers_of(policy.network, seen)[:-1]]
+        return replace(
+            row,
+            regret=float(regret(values, torch.from_numpy(action)).mean()),
+            regret_macs_ratio=float(np.take(macs, level).mean() / macs[-1]),
         )
-    quantiles = torch.quantile(sure, torch.linspace(0.0, 1.0, steps))
-    return sorted({0.0, *(round(float(value), 4) for value in quantiles)})
+
+    return (
+        [
+            with_regret(row, early_exit_policy(network, policy.thresholds(row.name)))
+            if row.name in policy.operating_points
+            else row
+            for row in points
+        ],
+        [
+            with_regret(suite.evaluate(name, chooser, macs), chooser)
+            for name, chooser in choosers.items()
+        ],
+    )

@@ -1,18 +1,17 @@
 """`rapid-nav compare settings`: what each piece of the plain learner is worth on small games."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 import itertools
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from rapid_nav.offline.experiments.exit_training import summary
-from rapid_nav.offline.experiments.play import judge
+from rapid_nav.offline.experiments.exit_training import settings_of, summary
+from rapid_nav.offline.experiments.play import evaluate
 from rapid_nav.offline.experiments.runs import Change, Lengths, PLAIN, Run, train
 from rapid_nav.offline.minatar.env import GAMES
+from rapid_nav.offline.reporting.kinds import SettingsComparison
 from rapid_nav.offline.training.worker_pool import workers
 from rapid_nav.options import check, setting
 
@@ -36,24 +35,21 @@ class CompareSettingsConfig:
 
     out: Path = setting(
         Path('runs/minatar'),
-        'The runs are in this folder, which may be that of `compare '
-        'minatar`; those that it has are kept.',
+        'Folder of the runs, which `compare minatar` may share; finished runs are kept.',
     )
-    games: tuple[str, ...] = setting(GAMES, 'These games are played.')
+    games: tuple[str, ...] = setting(GAMES, 'Games of MinAtar.')
     changes: tuple[str, ...] = setting(
-        tuple(CHANGES), 'These changes are compared with the learner as it is.'
+        tuple(CHANGES), 'Changes to compare with the unchanged learner.'
     )
-    seeds: int = setting(5, 'Each game and change has so many trainings.', low=1, high=1000)
+    seeds: int = setting(5, 'Number of training runs for each game and change.', low=1, high=1000)
     steps: int = setting(
-        500_000, 'A network trains for so many steps, all environments together.', low=100
+        500_000, 'Environment steps of a training run, over all environments.', low=100
     )
-    episodes: int = setting(
-        100, 'So many episodes are played afterwards to judge a network.', low=1
-    )
+    episodes: int = setting(100, 'Number of episodes that evaluate a network.', low=1)
     jobs: int = setting(
-        2, 'So many trainings run at the same time, a thread each.', low=1, high=256
+        2, 'Number of training runs at the same time, one thread each.', low=1, high=256
     )
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)
@@ -64,7 +60,7 @@ class CompareSettingsConfig:
 def main(config: CompareSettingsConfig) -> int:
     """Make the runs that are missing, then compare; write and print the figures."""
     config.out.mkdir(parents=True, exist_ok=True)
-    # Seed by seed: whoever cannot wait for the last has all the games and changes of the first.
+    # Seed by seed, so that an early stop leaves all the games and changes of the first seeds.
     runs = [
         Run(config.out, game, kind, seed)
         for seed, game, kind in itertools.product(
@@ -81,9 +77,8 @@ def main(config: CompareSettingsConfig) -> int:
                 for run, future in zip(runs, asked, strict=True)
             },
         )
-    print(json.dumps(report['changes'], indent=1))
-    if config.report is not None:
-        config.report.write_text(json.dumps(report, indent=1) + '\n')
+    print(report.to_json())
+    report.write(config.report)
     return 0
 
 
@@ -91,10 +86,10 @@ def one_run(run: Run, lengths: Lengths) -> float:
     """Train a network unless it is there, and return the mean score of its greedy play."""
     torch.set_num_threads(1)
     train(run, lengths, change=CHANGES.get(run.kind, Change()))
-    return float(judge(run, lengths)['learned']['score'])
+    return evaluate(run, lengths).players['learned'].score
 
 
-def compare(config: CompareSettingsConfig, scores: Scores) -> dict[str, Any]:
+def compare(config: CompareSettingsConfig, scores: Scores) -> SettingsComparison:
     """Return for each change its share of the score of the learner as it is, of the same seed."""
     table = {
         kind: np.array(
@@ -102,14 +97,17 @@ def compare(config: CompareSettingsConfig, scores: Scores) -> dict[str, Any]:
         )  # (G, S)
         for kind in (PLAIN, *config.changes)
     }
-    return {
-        'config': json.loads(json.dumps(asdict(config), default=str)),
-        'scores': {
-            kind: dict(zip(config.games, values.tolist(), strict=True))
+    return SettingsComparison(
+        config=settings_of(config),
+        scores={
+            kind: {
+                game: tuple(map(float, row))
+                for game, row in zip(config.games, values, strict=True)
+            }
             for kind, values in table.items()
         },
-        'changes': {
+        changes={
             kind: summary(config.games, table[kind] / table[PLAIN].clip(min=1e-9))
             for kind in config.changes
         },
-    }
+    )

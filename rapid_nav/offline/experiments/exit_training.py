@@ -1,9 +1,8 @@
 """`rapid-nav compare minatar`: ways of training exits, where a first exit is not enough."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,17 @@ import numpy as np
 import torch
 
 from rapid_nav.offline.evaluation.intervals import interquartile_mean, stratified_bootstrap
-from rapid_nav.offline.experiments.play import BESIDE, judge, play_curve, THRESHOLDS
+from rapid_nav.offline.experiments.play import (
+    BESIDE,
+    evaluate,
+    Evaluated,
+    play_curve,
+    Played,
+    THRESHOLDS,
+)
 from rapid_nav.offline.experiments.runs import Lengths, MODES, PLAIN, Run, train
 from rapid_nav.offline.minatar.env import GAMES
+from rapid_nav.offline.reporting.kinds import ExitTrainingComparison, GameMean, Settings, Summary
 from rapid_nav.offline.training.worker_pool import workers
 from rapid_nav.options import check, setting
 
@@ -23,36 +30,35 @@ BUDGET = 0.34
 KINDS = ('learned', *BESIDE)
 """What is compared with the plain network: a mode, and what stands beside each of its points."""
 
-Judged = dict[tuple[str, str, int], dict[str, Any]]
-"""What was judged, by game, mode and seed."""
+Results = Mapping[tuple[str, str, int], Evaluated]
+"""What came of test episodes, by game, mode and seed."""
+
+Curves = dict[tuple[str, str, int], list[Played]]
+"""What came of validation episodes at each threshold, by game, mode and seed."""
 
 
 @dataclass(frozen=True)
 class CompareConfig:
     """What `rapid-nav compare minatar` takes."""
 
-    out: Path = setting(
-        Path('runs/minatar'), 'The runs are in this folder; those that it has are kept.'
-    )
-    games: tuple[str, ...] = setting(GAMES, 'These games are played.')
-    modes: tuple[str, ...] = setting(MODES, 'These ways of training exits are compared.')
-    seeds: int = setting(5, 'Each game and mode has so many trainings.', low=2, high=1000)
+    out: Path = setting(Path('runs/minatar'), 'Folder of the runs; finished ones are kept.')
+    games: tuple[str, ...] = setting(GAMES, 'Games of MinAtar.')
+    modes: tuple[str, ...] = setting(MODES, 'Ways of training exits.')
+    seeds: int = setting(5, 'Number of training runs for each game and mode.', low=2, high=1000)
     steps: int = setting(
-        500_000, 'The plain network trains for so many steps, all environments together.', low=100
+        500_000, 'Environment steps of the plain network, over all environments.', low=100
     )
     branch_steps: int = setting(
         100_000,
-        'The branches then train for so many; `joint` trains everything for both.',
+        'Further steps of the branches; `joint` trains everything for the sum of both.',
         low=100,
     )
-    tuning_episodes: int = setting(
-        30, 'So many episodes are played at each threshold, to choose one.', low=1
-    )
-    episodes: int = setting(100, 'So many other episodes are played to judge a point.', low=1)
+    tuning_episodes: int = setting(30, 'Number of validation episodes at each threshold.', low=1)
+    episodes: int = setting(100, 'Number of test episodes at the chosen threshold.', low=1)
     jobs: int = setting(
-        2, 'So many trainings run at the same time, a thread each.', low=1, high=256
+        2, 'Number of training runs at the same time, one thread each.', low=1, high=256
     )
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)
@@ -68,64 +74,65 @@ class CompareConfig:
 def main(config: CompareConfig) -> int:
     """Make the runs that are missing, then compare; write and print the figures."""
     config.out.mkdir(parents=True, exist_ok=True)
+    seeds_and_games = list(itertools.product(range(config.seeds), config.games))
     with workers(config.jobs) as pool:
-        for future in [
+        learned = [
             pool.submit(one_seed, config.out, game, config.modes, seed, config.lengths)
-            for seed, game in itertools.product(range(config.seeds), config.games)
-        ]:
-            future.result()
+            for seed, game in seeds_and_games
+        ]
+        curves: Curves = {}
+        for (seed, game), future in zip(seeds_and_games, learned, strict=True):
+            curves |= {(game, mode, seed): curve for mode, curve in future.result().items()}
         asked = {
             (game, kind, seed): pool.submit(
-                judge,
+                evaluate,
                 Run(config.out, game, kind, seed),
                 config.lengths,
-                THRESHOLDS[chosen_by_others(config, game, kind, seed)],
+                THRESHOLDS[chosen_by_others(config, curves, game, kind, seed)],
             )
-            for seed, game, kind in itertools.product(
-                range(config.seeds), config.games, (PLAIN, *config.modes)
-            )
+            for seed, game in seeds_and_games
+            for kind in (PLAIN, *config.modes)
         }
         report = compare(config, {key: future.result() for key, future in asked.items()})
-    print(json.dumps(report['modes'], indent=1))
-    if config.report is not None:
-        config.report.write_text(json.dumps(report, indent=1) + '\n')
+    print(report.to_json())
+    report.write(config.report)
     return 0
 
 
-def one_seed(out: Path, game: str, modes: Sequence[str], seed: int, lengths: Lengths) -> None:
-    """Train a plain network and the modes on one game, and play their curves."""
+def one_seed(
+    out: Path, game: str, modes: Sequence[str], seed: int, lengths: Lengths
+) -> dict[str, list[Played]]:
+    """Train a plain network and the modes on one game; return the modes' curves."""
     torch.set_num_threads(1)
     plain = Run(out, game, PLAIN, seed)
     train(plain, lengths)
+    curves = {}
     for mode in modes:
         run = Run(out, game, mode, seed)
         train(run, lengths, None if mode == 'joint' else plain.network())
-        play_curve(run, lengths)
+        curves[mode] = play_curve(run, lengths)
+    return curves
 
 
-def chosen_by_others(config: CompareConfig, game: str, mode: str, seed: int) -> int:
+def chosen_by_others(
+    config: CompareConfig, curves: Curves, game: str, mode: str, seed: int
+) -> int:
     """Return the threshold, by its index, that did best within the budget on the other seeds."""
-    return (
-        -1
-        if mode == PLAIN
-        else best_within_budget(
-            [
-                Run(config.out, game, mode, other).curve()
-                for other in range(config.seeds)
-                if other != seed
-            ]
-        )
+    if mode == PLAIN:
+        return -1
+    return best_within_budget(
+        [curves[game, mode, other] for other in range(config.seeds) if other != seed]
     )
 
 
-def best_within_budget(curves: Sequence[Sequence[dict[str, Any]]]) -> int:
+def best_within_budget(curves: Sequence[Sequence[Played]]) -> int:
     """Return the index of the point with the best mean score of those within the budget."""
-    cost = np.mean([[point['macs_ratio'] for point in curve] for curve in curves], axis=0)
-    score = np.mean([[point['score'] for point in curve] for curve in curves], axis=0)
+    cost = np.mean([[point.macs_ratio for point in curve] for curve in curves], axis=0)
+    score = np.mean([[point.score for point in curve] for curve in curves], axis=0)
     return int(np.where(cost <= BUDGET, score, -np.inf).argmax())
 
 
-def compare(config: CompareConfig, judged: Judged) -> dict[str, Any]:
+def compare(config: CompareConfig, results: Results) -> ExitTrainingComparison:
     """
     Return, for each mode, the share of the plain network's score it keeps within the budget.
 
@@ -133,49 +140,53 @@ def compare(config: CompareConfig, judged: Judged) -> dict[str, Any]:
     full path; `joint` has a full path of its own, so what its exits cost is told beside it. A
     seed's threshold is the one that did best, within the budget, on the others.
     """
-    report: dict[str, Any] = {
-        'config': json.loads(json.dumps(asdict(config), default=str)),
-        'budget': BUDGET,
-        'plain': {game: _mean_score(config, judged, game) for game in config.games},
-        'modes': {},
-    }
+
+    def figures(kind: str, player: str = 'learned', figure: str = 'score') -> np.ndarray:
+        """Return a figure of a player in all runs of a kind (G, S)."""
+        return np.array(
+            [
+                [
+                    getattr(results[game, kind, seed].players[player], figure)
+                    for seed in range(config.seeds)
+                ]
+                for game in config.games
+            ]
+        )
+
+    plain = figures(PLAIN)
+    modes = {}
     for mode in config.modes:
-        kept = {
-            kind: np.zeros((len(config.games), config.seeds)) for kind in (*KINDS, 'macs_ratio')
-        }
-        for (g, game), seed in itertools.product(enumerate(config.games), range(config.seeds)):
-            run, plain = judged[game, mode, seed], judged[game, PLAIN, seed]['learned']['score']
-            for kind in KINDS:
-                kept[kind][g, seed] = run[kind]['score'] / max(plain, 1e-9)
-            kept['macs_ratio'][g, seed] = run['learned']['macs_ratio']
-        report['modes'][mode] = {
-            kind: summary(config.games, values) for kind, values in kept.items()
-        }
-        report['modes'][mode]['gain over random'] = summary(
-            config.games, kept['learned'] - kept['random']
-        )
-        report['modes'][mode]['of its full path'] = summary(
-            config.games, kept['learned'] / np.maximum(kept['full path'], 1e-9)
-        )
-    return report
-
-
-def _mean_score(config: CompareConfig, judged: Judged, game: str) -> float:
-    return float(
-        np.mean([judged[game, PLAIN, seed]['learned']['score'] for seed in range(config.seeds)])
+        kept = {player: figures(mode, player) / plain.clip(min=1e-9) for player in KINDS}
+        kept['macs_ratio'] = figures(mode, figure='macs_ratio')
+        kept['gain over random'] = kept['learned'] - kept['random']
+        kept['of its full path'] = kept['learned'] / kept['full path'].clip(min=1e-9)
+        modes[mode] = {name: summary(config.games, values) for name, values in kept.items()}
+    return ExitTrainingComparison(
+        config=settings_of(config),
+        budget=BUDGET,
+        plain=dict(zip(config.games, plain.mean(axis=1).tolist(), strict=True)),
+        modes=modes,
     )
 
 
-def summary(games: Sequence[str], values: np.ndarray) -> dict[str, Any]:
-    """Return the interquartile mean of values (G, S) with its interval, and each game's mean."""
+def settings_of(config: Any) -> Settings:
+    """Return a command's settings as a report keeps them."""
     return {
-        'interquartile_mean': interquartile_mean(values),
-        'ci95': stratified_bootstrap(values),
-        'by_game': {
-            game: {
-                'mean': float(values[g].mean()),
-                'ci95': stratified_bootstrap(values[g : g + 1], np.mean),
-            }
+        name: [str(one) for one in value] if isinstance(value, tuple) else value
+        for name, value in vars(config).items()
+        if isinstance(value, (str, int, float, tuple))
+    }
+
+
+def summary(games: Sequence[str], values: np.ndarray) -> Summary:
+    """Return the interquartile mean of values (G, S) with its interval, and each game's mean."""
+    return Summary(
+        interquartile_mean=interquartile_mean(values),
+        ci95=stratified_bootstrap(values),
+        by_game={
+            game: GameMean(
+                mean=float(values[g].mean()), ci95=stratified_bootstrap(values[g : g + 1], np.mean)
+            )
             for g, game in enumerate(games)
         },
-    }
+    )

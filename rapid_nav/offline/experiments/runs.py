@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 import dataclasses
 from dataclasses import dataclass, field
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,6 @@ class Run:
     def network(self) -> EarlyExitNetwork:
         """Return the network as it was trained."""
         return checkpoint.load(self.file('safetensors')).network.eval()
-
-    def curve(self) -> list[dict[str, Any]]:
-        """Return what was played at each threshold."""
-        return json.loads(self.file('json').read_text())['learned']
 
 
 _AS_IT_IS = Change()

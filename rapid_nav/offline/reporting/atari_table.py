@@ -1,16 +1,17 @@
 """`rapid-nav table atari`: evaluations of games as one table, and what they say together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rapid_nav.offline.atari.reference_scores import REFERENCES
 from rapid_nav.offline.evaluation.intervals import interquartile_mean, stratified_bootstrap
+from rapid_nav.offline.reporting.kinds import AtariEvaluation
+from rapid_nav.offline.reporting.report import read
+from rapid_nav.offline.reporting.tables import interval, number
 from rapid_nav.options import setting
 
 COLUMNS = (
@@ -27,7 +28,6 @@ COLUMNS = (
     'Nature DQN 2015',
     'Dopamine DQN',
 )
-_NEEDED = ('game', 'protocol', 'points', 'trained', 'checkpoint')
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class GamesTableConfig:
     """What `rapid-nav table atari` takes."""
 
     reports: tuple[Path, ...] = setting(
-        (), 'These files were written by `evaluate atari --report`.', positional=True
+        (), 'Files that `evaluate atari --report` wrote.', positional=True
     )
 
 
@@ -43,53 +43,44 @@ def main(config: GamesTableConfig) -> int:
     """Print the table in Markdown."""
     if not config.reports:
         raise ValueError('no reports; name what `rapid-nav evaluate atari --report` wrote')
-    reports = [read(path) for path in config.reports]
+    reports = [read_evaluation(path) for path in config.reports]
     print(markdown(COLUMNS, [row for report in reports for row in rows_of(report)]))
     for line in together(reports):
         print(line)
     return 0
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_evaluation(path: Path) -> AtariEvaluation:
     """Read an evaluation's report; ValueError if it is none of a checkpoint on Atari."""
-    try:
-        report = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f'{path}: not JSON ({error})') from error
-    if not isinstance(report, dict) or not set(_NEEDED) <= report.keys():
+    report = read(path)
+    if not isinstance(report, AtariEvaluation) or report.checkpoint is None:
         raise ValueError(f'{path}: no report of `rapid-nav evaluate atari` on a checkpoint')
     return report
 
 
-def rows_of(report: dict[str, Any]) -> Iterable[list[str]]:
+def rows_of(report: AtariEvaluation) -> Iterator[list[str]]:
     """Yield a report's rows: its points but a sweep's, then its baseline."""
-    published = REFERENCES.get(report['game'])
-    others = (
-        ['-', '-']
-        if published is None
-        else [f'{published.nature_dqn:g}', f'{published.dopamine_dqn:g}']
-    )
-    played = [row for row in report['points'] if not row['name'].startswith('threshold')]
-    played += [report['baseline']] if 'baseline' in report else []
-    for row in played:
-        low, high = row['score_ci95']
-        own = row['name'] != 'baseline'
+    published = REFERENCES.get(report.game)
+    others = [published.nature_dqn, published.dopamine_dqn] if published else [None, None]
+    played = [row for row in report.points if not row.name.startswith('threshold')]
+    for row in [*played, *([report.baseline] if report.baseline else [])]:
+        trained = report.trained if row is not report.baseline else None
         yield [
-            report['game'],
-            report['protocol'],
-            f'{report["checkpoint"]}, `{row["name"]}`' if own else 'baseline',
-            f'{report["trained"]["steps"]:,}' if own else '',
-            str(report['trained']['seed']) if own else '',
-            f'{row["score"]:.1f} ({low:.1f} to {high:.1f})',
-            _ratio(row.get('score_vs_baseline')),
-            _ratio(row['macs_ratio'] if own else None),
-            _ratio(row.get('macs_vs_nature')),
-            _ratio(row.get('human_normalised')),
-            *others,
+            report.game,
+            report.protocol,
+            f'{report.checkpoint}, `{row.name}`' if row is not report.baseline else 'baseline',
+            number(trained.steps if trained else None, '{:,}'),
+            number(trained.seed if trained else None, '{}'),
+            f'{row.score:.1f} ({interval(row.score_ci95)})',
+            number(row.score_vs_baseline, '{:.3f}x'),
+            number(row.macs_ratio if row is not report.baseline else None, '{:.3f}x'),
+            number(row.macs_vs_nature, '{:.3f}x'),
+            number(row.human_normalised, '{:.3f}x'),
+            *(number(score, '{:g}') for score in others),
         ]
 
 
-def together(reports: Sequence[dict[str, Any]], point: str = 'balanced') -> list[str]:
+def together(reports: Sequence[AtariEvaluation], point: str = 'balanced') -> list[str]:
     """
     Return what all games and seeds say together, of each protocol with several of either.
 
@@ -98,9 +89,9 @@ def together(reports: Sequence[dict[str, Any]], point: str = 'balanced') -> list
     """
     kept: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for report in reports:
-        for row in report['points']:
-            if row['name'] == point and row.get('score_vs_baseline') is not None:
-                kept[report['protocol']][report['game']].append(row['score_vs_baseline'])
+        for row in report.points:
+            if row.name == point and row.score_vs_baseline is not None:
+                kept[report.protocol][report.game].append(row.score_vs_baseline)
     lines = []
     for protocol, games in kept.items():
         seeds = min(map(len, games.values()))
@@ -118,11 +109,7 @@ def together(reports: Sequence[dict[str, Any]], point: str = 'balanced') -> list
     return lines
 
 
-def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table in Markdown."""
     lines = [columns, ['---'] * len(columns), *rows]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
-
-
-def _ratio(value: float | None) -> str:
-    return '' if value is None else f'{value:.3f}x'

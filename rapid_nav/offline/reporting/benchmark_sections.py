@@ -2,83 +2,144 @@
 
 from collections.abc import Mapping
 import functools
-from typing import Any
 
-from rapid_nav.offline.reporting import plots
-from rapid_nav.offline.reporting.html import Plot, ratio, Section
+from rapid_nav.drone.flight_stats import Percentiles
+from rapid_nav.offline.reporting import kinds, plots
+from rapid_nav.offline.reporting.html import Plot, Section
+from rapid_nav.offline.reporting.tables import number, ratio
 
-Row = Mapping[str, Any]
 
-
-def latency(name: str, report: Row) -> Section:
+def latency(name: str, report: kinds.LatencyBenchmark) -> Section:
     """Show how long decisions take, for each number of threads."""
-    blocks = report['threads']
-    if isinstance(blocks, Mapping):
-        blocks = [{'threads': count, **block} for count, block in blocks.items()]
-    rows = [
-        [
-            f'{block.get("runtime", "-")}, {_threads(block)}',
-            str(row['level']),
-            ratio(row['macs_ratio']),
-            f'{row["ms_p50"]:.3f} ms',
-            f'{row["ms_p99"]:.3f} ms',
-            ratio(row.get('time_ratio')),
-        ]
-        for block in blocks
-        for row in block['exits']
-    ]
-    facts = [(what, f'{spent:.2f} ms') for what, spent in _spent(report).items()]
-    facts += [
-        (
-            f'a flight at {block["flight"]["operating_point"]}, {_threads(block)}',
-            f'{ratio(block["flight"]["mean_time_ratio"])} of the time at '
-            f'{ratio(block["flight"]["macs_ratio"])} of the operations',
+    facts = [
+        (what, f'median {number(spent.p50, "{:.2f} ms")}, p99 {number(spent.p99, "{:.2f} ms")}')
+        for what, spent in (
+            ('image to command', report.image_to_command_ms),
+            ('full path', report.full_path_ms),
+            ('full path beside a trainer', report.full_path_beside_trainer_ms),
         )
-        for block in blocks
-        if block.get('flight')
+        if isinstance(spent, Percentiles)
     ]
     facts += [
-        (f'falling through, {_threads(block)}', ratio(block['fall_through_ratio']))
-        for block in blocks
-        if block.get('fall_through_ratio') is not None
+        (what, f'{spent:.2f} ms')
+        for what, spent in (
+            ('depth image over RPC', report.rpc_depth_ms),
+            ('by the stock transport', report.rpc_depth_stock_ms),
+        )
+        if spent is not None
     ]
+    for count, times in report.threads.items():
+        facts.append((f'falling through, {_threads(count)}', ratio(times.fall_through_ratio)))
+        if flown := times.flight:
+            facts.append(
+                (
+                    f'a flight at {flown.operating_point}, {_threads(count)}',
+                    f'{ratio(flown.mean_time_ratio)} of the time at '
+                    f'{ratio(flown.macs_ratio)} of the operations',
+                )
+            )
     return Section(
         'Latency by exit',
         name,
         facts,
         ['runtime', 'exit', 'operations', 'median', '99th percentile', 'time'],
-        rows,
+        [
+            [
+                f'{times.runtime}, {_threads(count)}',
+                str(row.level),
+                ratio(row.macs_ratio),
+                f'{row.ms_p50:.3f} ms',
+                f'{row.ms_p99:.3f} ms',
+                ratio(row.time_ratio),
+            ]
+            for count, times in report.threads.items()
+            for row in times.exits
+        ],
         [
             Plot(
-                f'Time of a decision by exit, {_threads(block)}.',
-                functools.partial(plots.latency, block=block, title=_threads(block)),
+                f'Time of a decision by exit, {_threads(count)}.',
+                functools.partial(plots.latency, times=times, title=_threads(count)),
             )
-            for block in blocks
+            for count, times in report.threads.items()
         ],
     )
 
 
-def _threads(block: Row) -> str:
-    count = block.get('threads', '?')
-    return f'{count} thread' + ('' if str(count) == '1' else 's')
+def _threads(count: str) -> str:
+    return f'{count} thread' + ('' if count == '1' else 's')
 
 
-def simulator(name: str, report: Row) -> Section:
+def runtimes(name: str, report: kinds.RuntimeBenchmark) -> Section:
+    """Show how long a decision takes in each inference runtime."""
+    flown = report.int8_flights
+    return Section(
+        'Inference runtimes',
+        name,
+        [
+            (f'flown by {arithmetic}', f'{row.msf_m:.1f} m at {ratio(row.macs_ratio)}')
+            for arithmetic, row in (('floats', flown.float32), ('8-bit integers', flown.int8))
+        ]
+        if flown
+        else [],
+        ['runtime', 'first exit', 'full network', 'largest error', 'same action'],
+        [
+            [
+                row.runtime,
+                f'{row.first_exit_ms:.3f} ms',
+                f'{row.full_ms:.3f} ms',
+                f'{row.worst_q:.2g}',
+                f'{row.agreement:.1%}',
+            ]
+            for row in report.runtimes
+        ],
+    )
+
+
+def exit_control(name: str, report: kinds.ExitControlBenchmark) -> Section:
+    """Show how well budgets and deadlines were kept."""
+    deadline = report.deadline
+    return Section(
+        'Budgets and deadlines',
+        name,
+        [
+            (
+                f'within {deadline.deadline_ms:g} ms, {what}',
+                f'{row.inside:.1%} of {row.decisions} decisions',
+            )
+            for what, row in (
+                ('alone', deadline.idle),
+                (f'beside {deadline.busy_processes} busy processes', deadline.loaded),
+            )
+        ],
+        ['budget', 'spent', 'full network forced', 'worst error after 200 decisions'],
+        [
+            [
+                ratio(row.budget),
+                ratio(row.mean),
+                f'{row.deep:.1%}',
+                number(row.worst_off_after_200, '{:.1%}'),
+            ]
+            for row in report.budgets
+        ],
+    )
+
+
+def simulator(name: str, report: kinds.SimulatorBenchmark) -> Section:
     """Show how fast the simulator is."""
     return Section(
         'Simulator',
         name,
         [
-            ('speed-up over Embree', ratio(report['speedup'])),
-            ('pixels within 5 cm', f'{report["agreement"]:.3%}'),
+            ('speed-up over Embree', ratio(report.speedup)),
+            ('pixels within 5 cm', f'{report.agreement:.3%}'),
         ],
         plots=[
             _bars(
                 'Time of one 84x84 depth image and of one training step.',
                 {
-                    'ours': report['depth_84_ms'],
-                    'Embree': report['embree_84_ms'],
-                    'training step': report['env_step_ms'],
+                    'ours': report.depth_84_ms,
+                    'Embree': report.embree_84_ms,
+                    'training step': report.env_step_ms,
                 },
                 'time [ms]',
             )
@@ -86,47 +147,20 @@ def simulator(name: str, report: Row) -> Section:
     )
 
 
-def training_speed(name: str, report: Row) -> Section:
+def training_speed(name: str, report: kinds.TrainingBenchmark) -> Section:
     """Show how fast the learning is."""
     return Section(
         'Training speed',
         name,
-        [('ratio', ratio(report['ratio']))],
+        [('task', report.task), ('ratio', ratio(report.ratio))],
         plots=[
             _bars(
                 'Environment steps per second while learning.',
-                {'ours': report['ours_steps_s'], 'Stable-Baselines3': report['sb3_steps_s']},
+                {'ours': report.ours_steps_s, 'Stable-Baselines3': report.sb3_steps_s},
                 'environment steps per second [1/s]',
             )
         ],
     )
-
-
-def wire(name: str, report: Row) -> Section:
-    """Show how fast a depth image comes over ROS and over RPC."""
-    return Section(
-        'Wire',
-        name,
-        plots=[
-            _bars(
-                'Time from an image to its command, and of a depth image over RPC.',
-                _spent(report),
-                'time [ms]',
-            )
-        ],
-    )
-
-
-def _spent(report: Row) -> dict[str, float]:
-    """Return what a report says of times [ms], by what took them."""
-    found = {}
-    for key, value in report.items():
-        if '_ms' in key and isinstance(value, (int, float)):
-            found[key.replace('_ms', '').replace('_', ' ')] = float(value)
-        elif key.endswith('_ms') and isinstance(value, Mapping):
-            what = key.removesuffix('_ms').replace('_', ' ')
-            found |= {f'{what}, {point}': float(spent) for point, spent in value.items()}
-    return found
 
 
 def _bars(caption: str, bars: Mapping[str, float], xlabel: str) -> Plot:

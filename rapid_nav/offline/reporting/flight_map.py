@@ -17,7 +17,7 @@ from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.geometry import rotation_matrices
 from rapid_nav.offline.drone.env import DroneVectorEnv
-from rapid_nav.offline.evaluation.baselines import learned_confidence, scored_policy
+from rapid_nav.offline.evaluation.baselines import early_exit_policy
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
 from rapid_nav.sim.render import camera
@@ -105,7 +105,7 @@ def fly(
 ) -> Track:
     """Fly once from the world's first start pose."""
     env = DroneVectorEnv(task, [world], 1, cap_m=cap_m, starts=iter([(0, 0)] * 2))
-    choose = scored_policy(policy.network, learned_confidence, thresholds)
+    choose = early_exit_policy(policy.network, thresholds)
     rng = np.random.default_rng(0)
     macs = policy.network.config.macs
     observation, info = env.reset()

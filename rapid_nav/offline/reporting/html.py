@@ -122,13 +122,3 @@ def svg(plot: Plot, name: str) -> str:
     text = kept.getvalue()
     text = re.sub(r'<metadata>.*?</metadata>', '', text, flags=re.DOTALL)
     return text[text.index('<svg') :].replace('id="figure_1"', f'id="figure-{name}"')
-
-
-def ratio(value: Any) -> str:
-    """Return a ratio as text, 0.25x say."""
-    return number(value, '{:.2f}x')
-
-
-def number(value: Any, form: str) -> str:
-    """Return a figure in some form, or a dash for none."""
-    return '-' if value is None else form.format(value)

@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 import json
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rapid_nav.atomic_write import write_atomically
 from rapid_nav.drone.flight_stats import FlightSummary, Percentiles
@@ -26,19 +26,22 @@ class Report:
     kind: ClassVar[str]
     version: ClassVar[int] = 1
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {'kind': self.kind, 'version': self.version, **dataclasses.asdict(self)}
+
     def to_json(self) -> str:
         """Return it as the text of its file."""
-        values = {'kind': self.kind, 'version': self.version, **dataclasses.asdict(self)}
-        return json.dumps(values, indent=1) + '\n'
+        return json.dumps(self.to_dict(), indent=1)
 
     def write(self, path: Path | None) -> None:
         """Write the file, its folder too; without a path do nothing."""
         if path is None:
             return
         if path.exists() and not path.is_file():
-            path.write_text(self.to_json())  # a pipe or terminal cannot be replaced
+            path.write_text(self.to_json() + '\n')  # a pipe or terminal cannot be replaced
         else:
-            write_atomically(path, self.to_json())
+            write_atomically(path, self.to_json() + '\n')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,9 @@ class PolicyRow:
     macs_vs_nature: float | None = None  # operations, as a share of the Nature DQN's
     regret: float | None = None  # Q-value that a decision loses by the last exit's values
     regret_macs_ratio: float | None = None  # at which the regret was measured
+
+    def __post_init__(self) -> None:
+        _require(self.exit_shares, 'a policy has a share of decisions at each exit')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +85,21 @@ class DroneRow(PolicyRow):
     coverage_vs_baseline: float | None = None
     behind: Lead | None = None
 
+    @property
+    def value(self) -> float:
+        """How good the policy is [m]."""
+        return self.msf_m
+
+    @property
+    def value_ci95(self) -> Interval:
+        """The interval of `value`."""
+        return self.msf_ci95
+
+    @property
+    def vs_baseline(self) -> float | None:
+        """The share of the baseline's `value`."""
+        return self.msf_vs_baseline
+
 
 @dataclass(frozen=True, kw_only=True)
 class AtariRow(PolicyRow):
@@ -90,6 +111,21 @@ class AtariRow(PolicyRow):
     human_normalised: float | None = None
     dqn_normalised: float | None = None
     score_vs_baseline: float | None = None
+
+    @property
+    def value(self) -> float:
+        """How good the policy is [points]."""
+        return self.score
+
+    @property
+    def value_ci95(self) -> Interval:
+        """The interval of `value`."""
+        return self.score_ci95
+
+    @property
+    def vs_baseline(self) -> float | None:
+        """The share of the baseline's `value`, with random play as 0."""
+        return self.score_vs_baseline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +142,9 @@ class DroneEvaluation(Report):
     points: tuple[DroneRow, ...]
     controls: tuple[DroneRow, ...] = ()
     baseline: DroneRow | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.points, 'an evaluation has points')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +183,13 @@ class AtariEvaluation(Report):
     points: tuple[AtariRow, ...]
     controls: tuple[AtariRow, ...] = ()
     baseline: AtariRow | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.points, 'an evaluation has points')
+
+
+Evaluation = DroneEvaluation | AtariEvaluation
+EvaluationRow = DroneRow | AtariRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +258,14 @@ class ExitTrainingComparison(Report):
     plain: dict[str, float]  # mean score by game
     modes: dict[str, dict[str, Summary]]  # shares of score, and of operations
 
+    def __post_init__(self) -> None:
+        compared = {'learned', 'random', 'macs_ratio'}
+        _require(self.modes, 'a comparison has modes')
+        _require(
+            all(compared <= kept.keys() for kept in self.modes.values()),
+            f'each mode has {", ".join(sorted(compared))}',
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsComparison(Report):
@@ -221,6 +275,9 @@ class SettingsComparison(Report):
     config: Settings
     scores: dict[str, dict[str, tuple[float, ...]]]  # by change, game and seed
     changes: dict[str, Summary]
+
+    def __post_init__(self) -> None:
+        _require(self.scores.get('plain'), 'a comparison has scores of the plain learner')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +317,9 @@ class ThreadTimes:
     fall_through_macs_ratio: float
     flight: FlightTime | None = None
     callback_overhead_ms_p50: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.exits, 'a network has exits')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -410,6 +470,12 @@ class FleetTraining(Report):
 
     kind = 'fleet training'
     figures: dict[str, float | None]
+
+
+def _require(holds: object, what: str) -> None:
+    """Raise ValueError unless a report is whole."""
+    if not holds:
+        raise ValueError(what)
 
 
 KINDS: dict[str, type[Report]] = {

@@ -3,9 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import Any, NamedTuple, TYPE_CHECKING
 
 from rapid_nav.exit_colors import exit_color
+from rapid_nav.offline.reporting.kinds import (
+    DroneEvaluation,
+    DroneRow,
+    Evaluation,
+    EvaluationRow,
+    Summary,
+    ThreadTimes,
+)
 from rapid_nav.offline.reporting.label_placement import name_points, Point
 
 if TYPE_CHECKING:
@@ -21,9 +29,9 @@ PAPER_ATARI = (0.34, 0.88)
 LINES = ('#0072B2', '#E69F00', '#009E73', '#D55E00', '#56B4E9', '#CC79A7', '#000000')
 STYLES = ('-', '--', '-.', ':')
 MARKERS = ('o', 's', '^', 'D', 'v', 'P')
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_LEVEL_NAMES = 5  # worlds whose names fit beside each other
 _SWEPT = 'threshold'  # how the names of points begin that are not operating points
-
-Row = Mapping[str, Any]
 
 
 @contextlib.contextmanager
@@ -41,80 +49,86 @@ def figure(width: float = 7.0, height: float = 4.2, panels: int = 1) -> Iterator
         pyplot.close(made)
 
 
-def distance_against_operations(report: dict[str, Any], path: Path) -> None:
-    """Draw an evaluation's mean safe flight over the operations it took, with intervals."""
+def value_against_operations(report: Evaluation, path: Path) -> None:
+    """Draw an evaluation's mean safe flight or score over the operations it took."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with figure() as (made, axes):
         evaluation(axes, report)
         made.savefig(path, dpi=150)
 
 
-def evaluation(axes: 'Axes', report: Row) -> None:
-    """Draw an evaluation, of the drone or of a game."""
-    if 'game' in report:
-        performance(axes, report, 'score', PAPER_ATARI, f'score in {plain(report["game"])}')
-    else:
-        performance(
-            axes, report, 'msf', PAPER, f'mean safe flight [m], cap {float(report["cap_m"]):g} m'
-        )
+def value_label(report: Evaluation) -> str:
+    """Return what an evaluation measures."""
+    return 'mean safe flight' if isinstance(report, DroneEvaluation) else 'score'
 
 
-def performance(
-    axes: 'Axes', report: Row, key: str, paper: tuple[float, float], ylabel: str
-) -> None:
+def evaluation(axes: 'Axes', report: Evaluation) -> None:
     """Draw how good each point is over its operations, with baseline, controls and the paper."""
-    value = 'msf_m' if key == 'msf' else key
-    points = sorted(report['points'], key=lambda row: row['macs_ratio'])
-    _errors(axes, points, value, f'{key}_ci95', 'o-', LINES[0], 'early exits, 95 %')
-    named = _named(points, value, f'{key}_ci95', 'black')
-    controls = report.get('controls') or []
+    if isinstance(report, DroneEvaluation):
+        paper, ylabel = PAPER, f'mean safe flight [m], cap {report.cap_m:g} m'
+    else:
+        paper, ylabel = PAPER_ATARI, f'score in {plain(report.game)}'
+    points: list[EvaluationRow] = sorted(report.points, key=lambda row: row.macs_ratio)
+    _errors(axes, points, 'o-', LINES[0], 'early exits, 95 %')
+    named = _named(points, 'black')
+    controls: Sequence[EvaluationRow] = report.controls
     if controls:
-        _errors(axes, controls, value, f'{key}_ci95', 's', LINES[1], 'controls, 95 %')
-        named += _named(controls, value, f'{key}_ci95', '#8a5f00')
-    baseline = report.get('baseline')
+        _errors(axes, controls, 's', LINES[1], 'controls, 95 %')
+        named += _named(controls, '#8a5f00')
+    baseline = report.baseline
     if baseline:
-        low, high = baseline[f'{key}_ci95']
-        axes.axhspan(low, high, color='#999999', alpha=0.25, lw=0)
-        axes.axhline(baseline[value], color='#555555', ls='--', label='DQN without branches, 95 %')
-    reference = baseline or next((row for row in points if row['name'] == 'full'), None)
+        axes.axhspan(*baseline.value_ci95, color='#999999', alpha=0.25, lw=0)
+        axes.axhline(baseline.value, color='#555555', ls='--', label='DQN without branches, 95 %')
+    reference = baseline or next((row for row in points if row.name == 'full'), None)
     if reference:
         of = 'its own baseline' if baseline else 'its baseline, here of the full path'
         axes.plot(
             paper[0],
-            paper[1] * reference[value],
+            paper[1] * reference.value,
             '*',
             color=LINES[3],
             ms=14,
             label=f'RAPID-RL: {paper[1]:g}x of {of} at {paper[0]:g}x',
         )
-    _operations(axes, [*points, *controls])
+    _operations(axes, [row.macs_ratio for row in (*points, *controls)])
     axes.set_ylabel(ylabel)
-    if all(row[value] >= 0 for row in [*points, *controls]):
+    if all(row.value >= 0 for row in (*points, *controls)):
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(loc='best', fontsize=8)
-    drawn = [[(row['macs_ratio'], row[value]) for row in points]]
+    drawn = [[(row.macs_ratio, row.value) for row in points]]
     if baseline:
-        drawn.append([(side, baseline[value]) for side in axes.get_xlim()])
+        drawn.append([(side, baseline.value) for side in axes.get_xlim()])
     if reference:
-        drawn.append([(paper[0] * side, paper[1] * reference[value]) for side in (0.96, 1.04)])
+        drawn.append([(paper[0] * side, paper[1] * reference.value) for side in (0.96, 1.04)])
     name_points(axes, named, drawn)
 
 
-def modes(axes: 'Axes', rows: Sequence[Row], paper: tuple[float, float]) -> None:
+class Kept(NamedTuple):
+    """What one way of training exits keeps of the plain network's score."""
+
+    name: str
+    macs_ratio: float
+    score: Summary
+
+
+def modes(axes: 'Axes', rows: Sequence[Kept]) -> None:
     """Draw the share of the plain network's score that each way of training exits keeps."""
     for index, row in enumerate(rows):
-        _errors(
-            axes,
-            [row],
-            'score',
-            'score_ci95',
-            MARKERS[index % len(MARKERS)],
-            LINES[index % len(LINES)],
-            f'{plain(row["name"])}, 95 %',
+        middle, (low, high) = row.score.interquartile_mean, row.score.ci95
+        axes.errorbar(
+            [row.macs_ratio],
+            [middle],
+            [[max(middle - low, 0.0)], [max(high - middle, 0.0)]],
+            fmt=MARKERS[index % len(MARKERS)],
+            color=LINES[index % len(LINES)],
+            capsize=3,
+            label=f'{plain(row.name)}, 95 %',
         )
     axes.axhline(1.0, color='#555555', ls='--', label='the plain network')
-    axes.plot(*paper, '*', color='black', ms=14, label=f'RAPID-RL: {paper[1]:g}x at {paper[0]:g}x')
-    _operations(axes, rows)
+    at, keeps = PAPER_ATARI
+    axes.plot(at, keeps, '*', color='black', ms=14, label=f'RAPID-RL: {keeps:g}x at {at:g}x')
+    _operations(axes, [row.macs_ratio for row in rows])
     axes.set_ylabel("share of the plain network's score")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -154,58 +168,57 @@ def exit_shares(axes: 'Axes', shares: Mapping[str, Sequence[float]], title: str)
     axes.figure.legend(loc='outside lower center', ncols=min(levels, 3), fontsize=8)
 
 
-def by_scene(axes: 'Axes', rows: Sequence[Row]) -> None:
+def by_scene(axes: 'Axes', rows: Sequence[DroneRow], worlds: Sequence[str]) -> None:
     """Draw the mean distance in each kind of world, a group of bars for each."""
-    worlds = list(rows[0]['by_world'])
     width = 0.8 / len(rows)
     for index, row in enumerate(rows):
-        places = [place + (index - (len(rows) - 1) / 2) * width for place in range(len(worlds))]
+        middle = (index - (len(rows) - 1) / 2) * width
         axes.bar(
-            places,
-            [row['by_world'][world] for world in worlds],
+            [place + middle for place in range(len(worlds))],
+            [row.by_world.get(world, 0.0) for world in worlds],
             width * 0.95,
             color=LINES[index % len(LINES)],
-            label=plain(row['name']),
+            label=plain(row.name),
         )
     axes.set_xticks(range(len(worlds)), [plain(world) for world in worlds])
+    if len(worlds) > _LEVEL_NAMES:
+        axes.tick_params('x', rotation=90)
     axes.set(ylabel='mean safe flight [m]')
     axes.grid(axis='y', alpha=0.3)
     axes.figure.legend(loc='outside lower center', ncols=min(len(rows), 4), fontsize=8)
 
 
-def latency(axes: 'Axes', block: Row, title: str) -> None:
+def latency(axes: 'Axes', times: ThreadTimes, title: str) -> None:
     """Draw the time of a decision by exit: median, and 99th percentile as a whisker."""
-    exits = block['exits']
-    names = [f'exit {int(row["level"])}\n{row["macs_ratio"]:.2f}x op.' for row in exits]
-    middle = [row['ms_p50'] for row in exits]
-    late = [max(row['ms_p99'] - row['ms_p50'], 0.0) for row in exits]
-    colors = [exit_color(level, len(exits)) for level in range(len(exits))]
+    exits = times.exits
     axes.bar(
-        names,
-        middle,
-        yerr=[[0.0] * len(late), late],
-        color=colors,
+        [f'exit {row.level}\n{row.macs_ratio:.2f}x op.' for row in exits],
+        [row.ms_p50 for row in exits],
+        yerr=[[0.0] * len(exits), [max(row.ms_p99 - row.ms_p50, 0.0) for row in exits]],
+        color=[exit_color(level, len(exits)) for level in range(len(exits))],
         capsize=4,
         label='median, 99th percentile',
     )
-    for key, name, style in (
-        ('plain_ms', 'network without branches', '--'),
-        ('eager_full_ms', 'full path in eager PyTorch', ':'),
+    for spent, name, style in (
+        (times.plain_ms, 'network without branches', '--'),
+        (times.eager_full_ms, 'full path in eager PyTorch', ':'),
     ):
-        if block.get(key) is not None:
-            axes.axhline(block[key], color='#555555', ls=style, label=name)
+        axes.axhline(spent, color='#555555', ls=style, label=name)
     axes.set(ylabel='time of a decision [ms]', title=plain(title))
     axes.legend(fontsize=8)
     axes.grid(axis='y', alpha=0.3)
 
 
 def learning(
-    axes: 'Axes', logs: Mapping[str, Sequence[Row]], keys: Sequence[str], ylabel: str
+    axes: 'Axes',
+    logs: Mapping[str, Sequence[Mapping[str, float]]],
+    keys: Sequence[str],
+    ylabel: str,
 ) -> None:
     """Draw figures over the environment steps: a colour for each log, a dash for each figure."""
     for index, (name, rows) in enumerate(logs.items()):
         for dash, key in enumerate(keys):
-            seen = [(row['step'], row[key]) for row in rows if row.get(key) is not None]
+            seen = [(row['step'], row[key]) for row in rows if key in row]
             if not seen:
                 continue
             words = [plain(name)] * (len(logs) > 1) + [plain(key)] * (len(keys) > 1)
@@ -239,37 +252,25 @@ def plain(text: object, longest: int = 60) -> str:
     return words.replace('$', r'\$').lstrip('_') or '-'
 
 
-def _operations(axes: 'Axes', rows: Sequence[Row]) -> None:
-    """Make the abscissa that of the operations of rows, up to all of them."""
+def _operations(axes: 'Axes', spent: Sequence[float]) -> None:
+    """Make the abscissa that of shares of the operations, up to all of them."""
     axes.set(xscale='log', xlabel="operations, share of the full network's")
-    ticks = [
-        t
-        for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-        if t >= min(row['macs_ratio'] for row in rows) / 2
-    ]
+    ticks = [t for t in _TICKS if t >= min(spent) / 2] or [1.0]
     axes.set_xticks(ticks, [f'{t:g}x' for t in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(ticks[0] * 0.8, 1.4)
+    axes.set_xlim(ticks[0] * 0.8, max(1.4, 1.4 * max(spent)))
 
 
 def _errors(
-    axes: 'Axes',
-    rows: Sequence[Row],
-    value: str,
-    interval: str,
-    style: str,
-    color: str,
-    label: str,
+    axes: 'Axes', rows: Sequence[EvaluationRow], style: str, color: str, label: str
 ) -> None:
-    middle = [row[value] for row in rows]
-    spread = [
-        [max(row[value] - row[interval][0], 0.0) for row in rows],
-        [max(row[interval][1] - row[value], 0.0) for row in rows],
-    ]
     axes.errorbar(
-        [row['macs_ratio'] for row in rows],
-        middle,
-        spread,
+        [row.macs_ratio for row in rows],
+        [row.value for row in rows],
+        [
+            [max(row.value - row.value_ci95[0], 0.0) for row in rows],
+            [max(row.value_ci95[1] - row.value, 0.0) for row in rows],
+        ],
         fmt=style,
         color=color,
         capsize=3,
@@ -277,11 +278,10 @@ def _errors(
     )
 
 
-def _named(rows: Sequence[Row], value: str, interval: str, color: str) -> list[Point]:
+def _named(rows: Sequence[EvaluationRow], color: str) -> list[Point]:
     """Return the points that have a name of their own."""
     return [
-        Point(plain(row['name']), row['macs_ratio'], row[value], low, high, color)
+        Point(plain(row.name), row.macs_ratio, row.value, *row.value_ci95, color)
         for row in rows
-        if not str(row['name']).startswith(_SWEPT)
-        for low, high in [row[interval]]
+        if not row.name.startswith(_SWEPT)
     ]

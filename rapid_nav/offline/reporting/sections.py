@@ -1,15 +1,24 @@
 """What each kind of report has to show: its facts, its table, its pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import functools
 from typing import Any
 
-from rapid_nav.offline.reporting import plots
-from rapid_nav.offline.reporting.html import number, Plot, ratio, Section
+from rapid_nav.offline.reporting import kinds, plots
+from rapid_nav.offline.reporting.benchmark_sections import (
+    exit_control,
+    latency,
+    runtimes,
+    simulator,
+    training_speed,
+)
+from rapid_nav.offline.reporting.html import Plot, Section
+from rapid_nav.offline.reporting.kinds import Report, Shares, Summary
+from rapid_nav.offline.reporting.tables import columns, interval, number, ratio
 
-Row = Mapping[str, Any]
+LogRow = dict[str, float]
 _MOST_ROWS = 400  # of a log that are drawn
-# Panels of a training: what is drawn together, and the axis it stands on.
+# Panels of a training run: what is drawn together, and the axis it stands on.
 _CURVES = (
     (('return',), 'return of an episode'),
     (('length',), 'length of an episode [decisions]'),
@@ -19,116 +28,66 @@ _CURVES = (
 )
 
 
-def evaluation(name: str, report: Row) -> Section:
-    """Show an evaluation of the drone or of a game."""
-    atari = 'game' in report
-    key, value = ('score', 'score') if atari else ('msf', 'msf_m')
-    rows = [*report['points'], *(report.get('controls') or ())]
-    rows += [report['baseline']] if report.get('baseline') else []
-    facts = (
-        [
-            ('game', str(report['game'])),
-            ('protocol', str(report.get('protocol', '-'))),
-            ('episodes', str(report['episodes'])),
-        ]
-        if atari
-        else [
-            ('flights', str(report['flights'])),
-            ('cap', f'{report["cap_m"]:g} m'),
-            ('worlds', ', '.join(map(str, report['worlds']))),
-            ('world seeds from', str(report['seed_base'])),
-        ]
-    )
-    unit = '' if atari else ' m'
-    matched = next((row['behind']['of'] for row in rows if row.get('behind')), '')
-    columns = [
-        'point',
-        'operations',
-        'score' if atari else 'mean safe flight',
-        '95 %',
-        'of the baseline',
-        f'behind {matched}',
-        'of a Nature DQN',
-        'coverage',
-        'reached the cap',
-        'exits',
+def drone_evaluation(name: str, report: kinds.DroneEvaluation) -> Section:
+    """Show an evaluation of the drone."""
+    facts = [
+        ('flights', str(report.flights)),
+        ('cap', f'{report.cap_m:g} m'),
+        ('worlds', ', '.join(report.worlds)),
+        ('world seeds from', str(report.seed_base)),
     ]
-    cells = [
-        [
-            str(row.get('name', 'baseline')),
-            ratio(row.get('macs_ratio')),
-            f'{row[value]:.1f}{unit}',
-            ' to '.join(f'{b:.1f}' for b in row[f'{key}_ci95']),
-            ratio(row.get(f'{key}_vs_baseline')),
-            _behind(row.get('behind')),
-            ratio(row.get('macs_vs_nature')),
-            number(row.get('coverage'), '{:.2f} /m'),
-            number(row.get('cap_share'), '{:.0%}'),
-            ' '.join(f'{share:.0%}' for share in row.get('exit_shares') or ()),
-        ]
-        for row in rows
-    ]
-    said = [i for i in range(len(columns)) if any(row[i] not in ('', '-') for row in cells)]
-    return Section(
-        f'Evaluation: {report["game"] if atari else "drone"}',
+    shown = next((row for row in report.points if row.name == 'balanced'), report.points[0])
+    flown = [row for row in report.points if not row.name.startswith('threshold')]
+    flown += [report.baseline] if report.baseline else []
+    return _evaluation(
+        'Evaluation: drone',
         name,
+        report,
         facts,
-        [columns[i] for i in said],
-        [[row[i] for i in said] for row in cells],
-        _evaluation_plots(report, atari),
-    )
-
-
-def _behind(lead: Row | None) -> str:
-    return (
-        '-'
-        if not lead
-        else (f'{lead["m"]:.1f} m ({" to ".join(f"{bound:.1f}" for bound in lead["ci95"])})')
-    )
-
-
-def _evaluation_plots(report: Row, atari: bool) -> list[Plot]:
-    points = report['points']
-    made = [
-        Plot(
-            f'{"Score" if atari else "Mean safe flight"} over operations, with 95 % intervals. '
-            'The star is what the paper reports of its own network.',
-            functools.partial(plots.evaluation, report=report),
-        )
-    ]
-    by_point = {row['name']: row['exit_shares'] for row in points if row.get('exit_shares')}
-    if by_point:
-        made.append(
+        [
             _shares(
-                'Exits taken at each operating point.', by_point, '' if atari else 'all scenes'
-            )
-        )
-    shown = [row for row in points if row.get('exit_shares_by_world')]
-    for row in [r for r in shown if r['name'] == 'balanced'] or shown[:1]:
-        made.append(
-            _shares(
-                f'Exits taken in each scene, at {row["name"]}.',
-                row['exit_shares_by_world'],
-                str(row['name']),
-            )
-        )
-    flown = [
-        row
-        for row in points
-        if row.get('by_world') and not str(row['name']).startswith('threshold')
-    ]
-    flown += [report['baseline']] if (report.get('baseline') or {}).get('by_world') else []
-    if flown:
-        made.append(
+                f'Exits taken in each scene, at {shown.name}.',
+                shown.exit_shares_by_world,
+                shown.name,
+            ),
             Plot(
                 'Mean safe flight in each kind of world.',
-                functools.partial(plots.by_scene, rows=flown),
-            )
-        )
-    return made
+                functools.partial(plots.by_scene, rows=flown, worlds=report.worlds),
+            ),
+        ],
+    )
 
 
-def _shares(caption: str, shares: Mapping[str, Sequence[float]], title: str) -> Plot:
+def atari_evaluation(name: str, report: kinds.AtariEvaluation) -> Section:
+    """Show an evaluation of a game."""
+    facts = [
+        ('game', report.game),
+        ('protocol', report.protocol),
+        ('episodes', str(report.episodes)),
+    ]
+    return _evaluation(f'Evaluation: {report.game}', name, report, facts, [])
+
+
+def _evaluation(
+    title: str,
+    name: str,
+    report: kinds.Evaluation,
+    facts: Sequence[tuple[str, str]],
+    more: Sequence[Plot],
+) -> Section:
+    table = columns(report)
+    curve = Plot(
+        f'{plots.value_label(report).capitalize()} over operations, with 95 % intervals. '
+        'The star is what the paper reports of its own network.',
+        functools.partial(plots.evaluation, report=report),
+    )
+    by_point = {row.name: row.exit_shares for row in report.points}
+    shares = _shares('Exits taken at each operating point.', by_point, '')
+    rows = list(zip(*table.values(), strict=True))
+    return Section(title, name, facts, list(table), rows, [curve, shares, *more])
+
+
+def _shares(caption: str, shares: Mapping[str, Shares], title: str) -> Plot:
     return Plot(
         caption,
         functools.partial(plots.exit_shares, shares=shares, title=title),
@@ -136,25 +95,19 @@ def _shares(caption: str, shares: Mapping[str, Sequence[float]], title: str) -> 
     )
 
 
-def training(logs: Mapping[str, Sequence[Row]]) -> Section:
-    """Show trainings side by side."""
-    if any(
-        not isinstance(row, dict) or 'step' not in row for rows in logs.values() for row in rows
-    ) or not all(logs.values()):
-        raise ValueError('a log has one object a line, each with its step')
+def training(logs: Mapping[str, Sequence[LogRow]]) -> Section:
+    """Show training runs side by side."""
     ends = [
         [
             name,
-            f'{rows[-1]["step"]:,}',
+            f'{rows[-1]["step"]:,.0f}',
             number(rows[-1].get('return'), '{:.2f}'),
             number(rows[-1].get('seconds'), '{:,.0f} s'),
         ]
         for name, rows in logs.items()
     ]
     thinned = {name: rows[:: max(1, len(rows) // _MOST_ROWS)] for name, rows in logs.items()}
-    known = sorted(
-        {key for rows in thinned.values() for row in rows for key in row if row[key] is not None}
-    )
+    known = sorted({key for rows in thinned.values() for row in rows for key in row})
     made = []
     for stems, ylabel in _CURVES:
         keys = [
@@ -163,123 +116,127 @@ def training(logs: Mapping[str, Sequence[Row]]) -> Section:
             if any(key == stem or (stem.endswith('_') and key.startswith(stem)) for stem in stems)
         ]
         if keys:
+            draw = functools.partial(plots.learning, logs=thinned, keys=keys, ylabel=ylabel)
             caption = f'{ylabel[0].upper()}{ylabel[1:]} while learning.'
-            made.append(
-                Plot(
-                    caption,
-                    functools.partial(plots.learning, logs=thinned, keys=keys, ylabel=ylabel),
-                    height=3.4,
-                )
-            )
+            made.append(Plot(caption, draw, height=3.4))
     return Section(
-        'Learning curves', ', '.join(logs), (), ['training', 'steps', 'return', 'time'], ends, made
+        'Learning curves', ', '.join(logs), (), ['run', 'steps', 'return', 'time'], ends, made
     )
 
 
-def flight(name: str, report: Row) -> Section:
+def flight(name: str, report: kinds.Flight) -> Section:
     """Show what `rapid-nav fly` wrote."""
-    waits = report.get('latency_ms') or {}
+    waits = report.latency_ms
     facts = [
-        ('world', f'{report.get("world", "-")}, seed {report.get("seed", "-")}'),
-        ('flown', f'{report["duration_s"]:.1f} s'),
-        ('flights', str(report['flights'])),
-        ('distance', f'{sum(report["distance_m"]):.1f} m'),
-        ('collisions', str(report['collisions'])),
-        ('operations', ratio(report.get('macs_ratio'))),
+        ('world', f'{report.world}, seed {report.seed}'),
+        ('status', f'{report.status}: {report.reason}' if report.reason else report.status),
+        ('flown', f'{report.duration_s:.1f} s'),
+        ('flights', str(report.flights)),
+        ('distance', f'{sum(report.distance_m):.1f} m'),
+        ('collisions', str(report.collisions)),
+        ('operations', ratio(report.macs_ratio)),
         (
             'image to command',
-            f'{number(waits.get("p50"), "{:.1f} ms")}, 99th percentile '
-            f'{number(waits.get("p99"), "{:.1f} ms")}',
+            f'{number(waits.p50, "{:.1f} ms")}, 99th percentile {number(waits.p99, "{:.1f} ms")}',
         ),
     ]
-    shares = report['exit_shares']
-    return Section(
-        'Flight',
-        name,
-        facts,
-        plots=[_shares('Exits taken in flight.', {str(report.get('world', 'flight')): shares}, '')]
-        if shares
-        else [],
-    )
+    shares = {report.world: report.exit_shares} if report.exit_shares else {}
+    drawn = [_shares('Exits taken in flight.', shares, '')] if shares else []
+    return Section('Flight', name, facts, plots=drawn)
 
 
-def comparison(name: str, report: Row) -> Section:
+def fleet(name: str, report: kinds.FleetTraining) -> Section:
+    """Show the last figures of `rapid-nav train fleet`."""
+    facts = [(key, number(value, '{:.4g}')) for key, value in report.figures.items()]
+    return Section('Fleet training', name, facts)
+
+
+def calibration(name: str, report: kinds.Calibration) -> Section:
+    """Show what a calibration promises, and whether fresh flights keep it."""
+    found, fresh = report.calibrated, report.fresh
+    facts = [
+        ('promise', f'{report.loss} at most {report.risk:g}, with {report.confidence:.0%}'),
+        ('method', report.method),
+        ('thresholds', ' '.join(f'{threshold:.3f}' for threshold in found.thresholds)),
+        ('measured', f'{found.loss:.4f} over {found.units} flights'),
+    ]
+    if fresh:
+        kept = 'kept' if fresh.kept else 'broken'
+        facts += [
+            ('on fresh flights', f'{fresh.loss:.4f} over {fresh.flights}, {kept}'),
+            ('operations there', ratio(fresh.macs_ratio)),
+            ('mean safe flight there', f'{fresh.msf_m:.1f} m'),
+        ]
+    return Section('Calibration', name, facts)
+
+
+def comparison(name: str, report: kinds.ExitTrainingComparison) -> Section:
     """Show how much of the plain network's score each training of exits keeps, and the cost."""
-    drawn: list[Row] = []
+    drawn: list[plots.Kept] = []
     cells: list[list[str]] = []
-    games = list(next(iter(report['modes'].values()))['learned']['by_game'])
-    for mode, kept in report['modes'].items():
+    for mode, kept in report.modes.items():
         spent = kept['macs_ratio']
-        for kind, what in (
-            ('learned', ''),
-            ('random', ', random exits'),
-            ('exit 0 alone', ', exit 0 alone'),
-        ):
-            row = {
-                'name': mode + what,
-                'macs_ratio': spent['interquartile_mean'],
-                'score': kept[kind]['interquartile_mean'],
-                'score_ci95': kept[kind]['ci95'],
-            }
-            alone = kind == 'exit 0 alone'  # what it costs is not in the report
-            cells.append(
-                [
-                    row['name'],
-                    '-' if alone else ratio(row['macs_ratio']),
-                    ratio(row['score']),
-                    _interval(row['score_ci95']),
-                    *_by_game(kept[kind]),
-                ]
-            )
-            drawn += [] if alone else [row]
-        cells.append(
-            [f'{mode}, operations', ratio(spent['interquartile_mean']), '-', '-', *_by_game(spent)]
-        )
+        for kind, what in (('learned', ''), ('random', ', random exits')):
+            drawn.append(plots.Kept(mode + what, spent.interquartile_mean, kept[kind]))
+            cells.append([mode + what, ratio(spent.interquartile_mean), *_summary(kept[kind])])
+        cells.append([f'{mode}, operations', *_summary(spent)])
         cells += [
-            [
-                f'{mode}, {what}',
-                '-',
-                ratio(kept[what]['interquartile_mean']),
-                _interval(kept[what]['ci95']),
-                *_by_game(kept[what]),
-            ]
-            for what in ('of its full path', 'gain over random')
+            [f'{mode}, {what}', '-', *_summary(kept[what])]
+            for what in ('exit 0 alone', 'of its full path', 'gain over random')
             if what in kept
         ]
     return Section(
         'Ways of training exits',
         name,
-        [('budget', ratio(report['budget']))],
-        ['mode', 'operations', 'score kept', '95 %', *games],
+        [('budget', ratio(report.budget))],
+        ['mode', 'operations', 'score kept', '95 %', *report.plain],
         cells,
         [
             Plot(
                 "Share of the plain network's score, interquartile mean over games and seeds.",
-                functools.partial(plots.modes, rows=drawn, paper=plots.PAPER_ATARI),
+                functools.partial(plots.modes, rows=drawn),
             )
         ],
     )
 
 
-def settings(name: str, report: Row) -> Section:
+def settings(name: str, report: kinds.SettingsComparison) -> Section:
     """Show what share of the plain learner's score it keeps with one setting changed."""
-    games = list(report['scores']['plain'])
-    seeds = len(next(iter(report['scores']['plain'].values())))
+    plain = report.scores['plain']
+    seeds = len(next(iter(plain.values())))
     return Section(
         'Settings of the plain learner, one changed at a time',
         name,
-        [('seeds', str(seeds)), ('steps', str(report['config']['steps']))],
-        ['change', 'score kept', '95 %', *games],
-        [
-            [change, ratio(kept['interquartile_mean']), _interval(kept['ci95']), *_by_game(kept)]
-            for change, kept in report['changes'].items()
-        ],
+        [('seeds', str(seeds)), ('steps', str(report.config.get('steps', '-')))],
+        ['change', 'score kept', '95 %', *plain],
+        [[change, *_summary(kept)] for change, kept in report.changes.items()],
     )
 
 
-def _by_game(kept: Row) -> list[str]:
-    return [f'{ratio(of["mean"])} ({_interval(of["ci95"])})' for of in kept['by_game'].values()]
+def _summary(kept: Summary) -> list[str]:
+    """Return the cells of a summary: its mean, its interval, and each game's."""
+    return [
+        ratio(kept.interquartile_mean),
+        interval(kept.ci95, '{:.2f}'),
+        *(
+            f'{ratio(game.mean)} ({interval(game.ci95, "{:.2f}")})'
+            for game in kept.by_game.values()
+        ),
+    ]
 
 
-def _interval(bounds: Sequence[float]) -> str:
-    return ' to '.join(f'{bound:.2f}' for bound in bounds)
+SECTIONS: dict[type[Report], Callable[[str, Any], Section]] = {
+    kinds.DroneEvaluation: drone_evaluation,
+    kinds.AtariEvaluation: atari_evaluation,
+    kinds.Calibration: calibration,
+    kinds.ExitTrainingComparison: comparison,
+    kinds.SettingsComparison: settings,
+    kinds.Flight: flight,
+    kinds.FleetTraining: fleet,
+    kinds.LatencyBenchmark: latency,
+    kinds.RuntimeBenchmark: runtimes,
+    kinds.ExitControlBenchmark: exit_control,
+    kinds.SimulatorBenchmark: simulator,
+    kinds.TrainingBenchmark: training_speed,
+}
+"""What shows a report of each kind, from its file's name and itself."""

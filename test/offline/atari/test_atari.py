@@ -18,9 +18,11 @@ from rapid_nav.inference.checkpoint_format import CheckpointError
 from rapid_nav.offline.atari.env import AtariVectorEnv
 from rapid_nav.offline.atari.presets import FAST, NATURE
 from rapid_nav.offline.atari.reference_scores import normalised
-from rapid_nav.offline.evaluation import atari_operating_points, atari_protocols
-from rapid_nav.offline.evaluation.atari_protocols import PROTOCOLS
+from rapid_nav.offline.evaluation import atari_suite, operating_points
+from rapid_nav.offline.evaluation.atari_suite import PROTOCOLS
 from rapid_nav.offline.reporting import atari_table
+from rapid_nav.offline.reporting.kinds import AtariEvaluation, AtariRow, Score
+from rapid_nav.offline.reporting.report import read
 from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop
 
 pytest.importorskip('ale_py', reason='ale-py (GPL) is an optional extra')
@@ -47,7 +49,7 @@ def short_games(monkeypatch):
         for name, protocol in PROTOCOLS.items()
     }
     for name in quick:
-        monkeypatch.setitem(atari_protocols.PROTOCOLS, name, quick[name])
+        monkeypatch.setitem(atari_suite.PROTOCOLS, name, quick[name])
 
 
 @pytest.fixture(scope='module')
@@ -125,28 +127,15 @@ def test_an_evaluation_has_its_keys_in_both_protocols_and_makes_the_tables_rows(
                 report=tmp_path / f'{protocol}.json',
             )
         )
-        assert report == json.loads((tmp_path / f'{protocol}.json').read_text())
-        assert (report['game'], report['protocol'], report['episodes']) == (
-            'breakout',
-            protocol,
-            2,
-        )
-        assert [row['name'] for row in report['points']] == ['balanced', 'full', 'threshold 0.9']
-        for row in report['points']:
-            assert {
-                'name',
-                'score',
-                'score_ci95',
-                'score_vs_baseline',
-                'macs_ratio',
-                'macs_vs_nature',
-                'exit_shares',
-                'human_normalised',
-            } <= row.keys()
-        full = report['points'][1]
-        assert full['macs_ratio'] == 1 and full['score'] == report['baseline']['score']
-        assert len(report['baseline']['score_ci95']) == 2
-    names = [row['name'] for row in json.loads((tmp_path / 'nature.json').read_text())['controls']]
+        assert report == read(tmp_path / f'{protocol}.json')
+        assert (report.game, report.protocol, report.episodes) == ('breakout', protocol, 2)
+        assert [row.name for row in report.points] == ['balanced', 'full', 'threshold 0.9']
+        for row in report.points:
+            assert row.human_normalised is not None
+            assert row.macs_vs_nature < row.macs_ratio
+        full = report.points[1]
+        assert full.macs_ratio == 1 and full.score == report.baseline.score
+    names = [row.name for row in read(tmp_path / 'nature.json').controls]
     assert names == ['exit 0 alone', 'random exits', 'q_gap', 'entropy', 'perfect gate']
     capsys.readouterr()
     atari_table.main(
@@ -159,15 +148,15 @@ def test_an_evaluation_has_its_keys_in_both_protocols_and_makes_the_tables_rows(
 
 def test_operating_points_keep_to_their_share_of_the_operations(trained):
     policy = checkpoint.load(trained / 'taught' / 'policy.safetensors')
-    chosen = atari_operating_points.choose(policy, {'balanced': 0.5}, episodes=1, steps=4)
+    chosen = operating_points.choose_for_atari(policy, {'balanced': 0.5}, episodes=1, candidates=4)
     assert len(chosen.thresholds('balanced')) == 1
     with pytest.raises(ValueError, match='no threshold keeps to 0.001'):
-        atari_operating_points.choose(policy, {'balanced': 0.001}, episodes=1, steps=2)
+        operating_points.choose_for_atari(policy, {'balanced': 0.001}, episodes=1, candidates=2)
 
 
 def test_random_play_needs_no_checkpoint(tmp_path):
     report = evaluate_atari.main(EvaluateAtariConfig(game='Pong', policy='random', episodes=2))
-    assert report['points'][0]['name'] == 'random' and report['points'][0]['score'] <= 0
+    assert report.points[0].name == 'random' and report.points[0].score <= 0
 
 
 def test_mistakes_name_themselves_and_the_remedy(trained):
@@ -224,12 +213,25 @@ def test_scores_are_normalised_by_the_published_ones():
 
 
 def test_the_interquartile_mean_is_given_where_there_are_several_games_or_seeds():
-    def report(game: str, kept: float) -> dict:
-        return {
-            'game': game,
-            'protocol': 'nature',
-            'points': [{'name': 'balanced', 'score_vs_baseline': kept}],
-        }
+    def report(game: str, kept: float) -> AtariEvaluation:
+        played = {'score': 1.0, 'score_ci95': (0.0, 2.0)}
+        point = AtariRow(
+            name='balanced',
+            macs_ratio=0.2,
+            exit_shares=(0.9, 0.1),
+            decisions=10,
+            score_vs_baseline=kept,
+            **played,
+        )
+        return AtariEvaluation(
+            game=game,
+            protocol='nature',
+            protocol_about='',
+            episodes=1,
+            seed=10_000,
+            random=Score(**played),
+            points=(point,),
+        )
 
     assert atari_table.together([report('pong', 0.9)]) == []
     (line,) = atari_table.together([report('pong', 0.9), report('breakout', 1.0)])
@@ -266,7 +268,7 @@ def test_playing_writes_a_video_whose_screen_is_the_games(trained, tmp_path, cap
 
 def test_the_coloured_screen_shows_the_very_game_that_is_played(trained):
     policy = checkpoint.load(trained / 'plain' / 'policy.safetensors')
-    protocol = atari_protocols.PROTOCOLS['machado']
+    protocol = atari_suite.PROTOCOLS['machado']
     shown = list(play_atari.moments(policy, (), protocol, seed=3))
     ends = [index for index, moment in enumerate(shown) if moment.score > 0]
     assert len(shown) > 20 and shown[0].screen.shape == (210, 160, 3)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from rapid_nav.offline.evaluation.intervals import stratified_bootstrap
 from rapid_nav.offline.experiments.ablation import CHANGES, compare, CompareSettingsConfig, main
 from rapid_nav.offline.experiments.runs import Change, Lengths, make_run_loop, PLAIN, Run, train
+from rapid_nav.offline.reporting.report import read
 
 
 def test_a_change_changes_one_thing_and_nothing_else(tmp_path):
@@ -49,10 +49,10 @@ def test_a_change_is_paired_with_the_learner_as_it_is_of_the_same_game_and_seed(
     for (g, game), seed in itertools.product(enumerate(games), range(seeds)):
         scores[game, PLAIN, seed] = base[g, seed]
         scores[game, 'uniform', seed] = base[g, seed] * share[g, seed]
-    found = compare(config, scores)['changes']['uniform']
-    assert found['interquartile_mean'] == pytest.approx(np.mean([0.7, 0.8, 0.9, 0.9]))
-    np.testing.assert_allclose(found['ci95'], stratified_bootstrap(share))
-    assert found['by_game']['freeway']['mean'] == pytest.approx(1.0)
+    found = compare(config, scores).changes['uniform']
+    assert found.interquartile_mean == pytest.approx(np.mean([0.7, 0.8, 0.9, 0.9]))
+    np.testing.assert_allclose(found.ci95, stratified_bootstrap(share))
+    assert found.by_game['freeway'].mean == pytest.approx(1.0)
 
 
 def test_a_change_that_there_is_not_is_refused():
@@ -75,9 +75,9 @@ def test_tiny_runs_are_compared_and_not_run_twice_and_the_plain_one_is_that_of_t
         report=tmp_path / 'report.json',
     )
     assert main(config) == 0
-    report = json.loads((tmp_path / 'report.json').read_text())
-    assert list(report['changes']) == list(CHANGES)
-    assert len(report['scores']['plain']['breakout']) == 2
+    report = read(tmp_path / 'report.json')
+    assert list(report.changes) == list(CHANGES)
+    assert len(report.scores['plain']['breakout']) == 2
     files = {path: path.stat().st_mtime_ns for path in config.out.iterdir()}
     assert len(files) == 2 * 2 * (1 + len(CHANGES))  # networks, what was judged
     main(config)

@@ -21,7 +21,9 @@ from rapid_nav.offline.experiments.exit_training import (
     CompareConfig,
     main,
 )
+from rapid_nav.offline.experiments.play import Evaluated, Played
 from rapid_nav.offline.experiments.runs import Lengths, make_run_loop, network_for, PLAIN, Run
+from rapid_nav.offline.reporting.report import read
 
 
 @pytest.mark.parametrize('count', [4, 5, 8, 20, 101])
@@ -53,7 +55,7 @@ def test_the_networks_first_exit_is_cheap():
 
 def test_the_point_chosen_does_best_within_the_budget():
     def curve(*points):
-        return [{'macs_ratio': ratio, 'score': score} for ratio, score in points]
+        return [Played(score, ratio, ()) for ratio, score in points]
 
     assert (
         best_within_budget(
@@ -65,21 +67,24 @@ def test_the_point_chosen_does_best_within_the_budget():
 
 def test_what_exits_cost_is_told_of_each_modes_own_full_path():
     config = CompareConfig(games=('breakout',), modes=('joint',), seeds=4)
-    point = {'score': 3.0, 'macs_ratio': 0.2}
-    judged = {('breakout', PLAIN, seed): {'learned': {'score': 2.0}} for seed in range(4)}
-    judged |= {
-        ('breakout', 'joint', seed): {
-            'learned': point,
-            'random': {'score': 2.5},
-            'exit 0 alone': {'score': 1.0},
-            'full path': {'score': 4.0},
+
+    def tested(**scores: float) -> Evaluated:
+        players = {
+            name.replace('_', ' '): Played(score, 0.2, ()) for name, score in scores.items()
         }
+        return Evaluated(0.5, 1, 0, players)
+
+    results = {('breakout', PLAIN, seed): tested(learned=2.0) for seed in range(4)}
+    results |= {
+        ('breakout', 'joint', seed): tested(
+            learned=3.0, random=2.5, exit_0_alone=1.0, full_path=4.0
+        )
         for seed in range(4)
     }
-    joint = compare(config, judged)['modes']['joint']
-    assert joint['learned']['interquartile_mean'] == pytest.approx(1.5)
-    assert joint['of its full path']['by_game']['breakout']['mean'] == pytest.approx(0.75)
-    assert joint['gain over random']['by_game']['breakout']['mean'] == pytest.approx(0.25)
+    joint = compare(config, results).modes['joint']
+    assert joint['learned'].interquartile_mean == pytest.approx(1.5)
+    assert joint['of its full path'].by_game['breakout'].mean == pytest.approx(0.75)
+    assert joint['gain over random'].by_game['breakout'].mean == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize('mode', ['rapid', 'paper'])
@@ -115,15 +120,15 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
         report=tmp_path / 'report.json',
     )
     assert main(config) == 0
-    report = json.loads((tmp_path / 'report.json').read_text())
-    assert set(report['modes']) == {'rapid', 'paper', 'joint'}
-    assert report['modes']['rapid']['macs_ratio']['interquartile_mean'] <= 0.34
+    report = read(tmp_path / 'report.json')
+    assert set(report.modes) == {'rapid', 'paper', 'joint'}
+    assert report.modes['rapid']['macs_ratio'].interquartile_mean <= 0.34
     for mode in ('rapid', 'paper'):  # whose full path is the plain network; `joint` has its own
         judged = Run(tmp_path, 'breakout', mode, 0).file('judged.json')
         plain = Run(tmp_path, 'breakout', PLAIN, 0).file('judged.json')
-        assert json.loads(judged.read_text())['full path'] == json.loads(plain.read_text())[
-            'learned'
-        ] | {'exit_shares': [0.0, 0.0, 1.0]}
+        full = json.loads(judged.read_text())['players']['full path']
+        alone = json.loads(plain.read_text())['players']['learned']
+        assert full == alone | {'exit_shares': [0.0, 0.0, 1.0]}
     for seed in range(2):  # what chooses a threshold is not what it is tested by
         chosen = json.loads((tmp_path / f'breakout-rapid-{seed}.json').read_text())
         tested = json.loads((tmp_path / f'breakout-rapid-{seed}.judged.json').read_text())

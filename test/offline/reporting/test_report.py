@@ -1,145 +1,32 @@
 """One page from what was measured: whole, small, safe, and clear about files that are wrong."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 import json
+import logging
+import os
 from pathlib import Path
 import re
 from typing import Any
 
+from hypothesis import given, HealthCheck, settings
+from hypothesis import strategies as st
 import pytest
+from reports import ATARI, atari_row, DRONE, drone_row, EXAMPLES, FLIGHT
 
+from rapid_nav.offline.reporting.kinds import KINDS
 from rapid_nav.offline.reporting.plots import evaluation, figure
-from rapid_nav.offline.reporting.report import main, ReportConfig
-from rapid_nav.offline.reporting.sections import training
+from rapid_nav.offline.reporting.report import main, read, read_log, ReportConfig
+from rapid_nav.offline.reporting.sections import SECTIONS, training
 
 HOSTILE = '<script>alert(1)</script>&"\'$x^{$\x07'
-
-
-def point(name: str, ratio: float, metres: float) -> dict[str, Any]:
-    return {
-        'name': name,
-        'macs_ratio': ratio,
-        'msf_m': metres,
-        'msf_ci95': [metres - 5, metres + 4],
-        'macs_vs_nature': ratio / 10,
-        'coverage': 0.4,
-        'cap_share': 0.3,
-        'exit_shares': [0.7, 0.2, 0.1],
-        'by_world': {'corridor': metres, 'forest': metres / 2},
-        'exit_shares_by_world': {'corridor': [0.9, 0.1, 0.0], 'forest': [0.5, 0.3, 0.2]},
-    }
-
-
-EVALUATION = {
-    'flights': 40,
-    'cap_m': 100.0,
-    'worlds': ['corridor', 'forest'],
-    'seed_base': 10000,
-    'points': [
-        point('balanced', 0.12, 55.0),
-        point('full', 1.0, 57.0),
-        point('threshold 0.5', 0.06, 50.0),
-    ],
-    'controls': [
-        point('random exits', 0.12, 40.0)
-        | {'behind': {'of': 'balanced', 'm': 15.0, 'ci95': [9.0, 21.0]}}
-    ],
-    'baseline': point('baseline', 1.0, 56.0),
-}
-GAME = {
-    'game': 'Pong',
-    'protocol': 'nature',
-    'episodes': 30,
-    'points': [
-        {
-            'name': 'balanced',
-            'score': 15.0,
-            'score_ci95': [13.0, 17.0],
-            'macs_ratio': 0.2,
-            'exit_shares': [0.8, 0.2],
-        }
-    ],
-    'baseline': {'score': 16.0, 'score_ci95': [15.0, 17.0]},
-}
-BLOCK = {
-    'runtime': 'onnx',
-    'eager_full_ms': 3.0,
-    'plain_ms': 0.8,
-    'fall_through_ratio': 1.1,
-    'flight': {'operating_point': 'balanced', 'macs_ratio': 0.1, 'mean_time_ratio': 0.2},
-    'exits': [
-        {'level': n, 'macs_ratio': r, 'ms_p50': r, 'ms_p99': 1.5 * r, 'time_ratio': r}
-        for n, r in enumerate((0.1, 0.4, 1.0))
-    ],
-}
-REPORTS: dict[str, Any] = {
-    'evaluation.json': EVALUATION,
-    'game.json': GAME,
-    'latency.json': {'threads': {'1': BLOCK, '2': BLOCK}, 'rpc_depth_ms': 3.5},
-    'wire.json': {
-        'image_to_command_ms': {'p50': 3.0, 'p99': 9.0},
-        'rpc_depth_ms': 3.5,
-        'rpc_depth_stock_ms': None,
-    },
-    'compare.json': {
-        'budget': 0.34,
-        'modes': {
-            mode: {
-                kind: {
-                    'interquartile_mean': 0.9,
-                    'ci95': [0.8, 1.0],
-                    'by_game': {'breakout': {'mean': 0.9, 'ci95': [0.8, 1.0]}},
-                }
-                for kind in (
-                    'learned',
-                    'random',
-                    'exit 0 alone',
-                    'macs_ratio',
-                    'gain over random',
-                    'of its full path',
-                )
-            }
-            for mode in ('rapid', 'joint')
-        },
-    },
-    'settings.json': {
-        'config': {'steps': 400},
-        'scores': {'plain': {'breakout': [3.0, 4.0]}},
-        'changes': {
-            'one-step': {
-                'interquartile_mean': 0.7,
-                'ci95': [0.6, 0.8],
-                'by_game': {'breakout': {'mean': 0.7, 'ci95': [0.6, 0.8]}},
-            }
-        },
-    },
-    'simulator.json': {
-        'depth_84_ms': 0.2,
-        'embree_84_ms': 1.3,
-        'speedup': 6.5,
-        'agreement': 0.9999,
-        'env_step_ms': 0.5,
-    },
-    'training.json': {'ours_steps_s': 119.0, 'sb3_steps_s': 60.0, 'ratio': 1.98},
-    'flight.json': {
-        'world': 'rooms',
-        'seed': 7,
-        'duration_s': 60.0,
-        'flights': 2,
-        'collisions': 1,
-        'distance_m': [80.0, 30.5],
-        'macs_ratio': 0.1,
-        'exit_shares': [0.9, 0.1],
-        'latency_ms': {'p50': 4.0, 'p99': None},
-    },
-}
 LOG = [
     {
         'step': 100 * n,
         'seconds': n,
         'return': n / 10,
         'regret_0': 1 / (n + 1),
-        'agree_0': 0.5,
+        'agree_0': float('nan'),
         'length': None,
     }
     for n in range(1000)
@@ -147,9 +34,9 @@ LOG = [
 
 
 def write(folder: Path) -> tuple[Path, ...]:
-    """Write every kind of report."""
-    for name, report in REPORTS.items():
-        (folder / name).write_text(json.dumps(report))
+    """Write every kind of report, and two training logs."""
+    for kind, report in EXAMPLES.items():
+        report.write(folder / f'{kind}.json')
     for seed in ('one', 'two'):
         (folder / seed).mkdir()
         (folder / seed / 'log.jsonl').write_text('\n'.join(map(json.dumps, LOG)) + '\n')
@@ -186,27 +73,30 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> str:
     return out.read_text()
 
 
-def test_every_kind_of_report_has_its_section_and_pictures(made: str) -> None:
+def test_every_kind_of_report_is_tried_here_and_has_its_section() -> None:
+    assert EXAMPLES.keys() == KINDS.keys()
+    assert set(SECTIONS) == set(KINDS.values())
+
+
+def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for report in EXAMPLES.values():
+        report.write(tmp_path / 'new' / 'report.json')
+        assert read(tmp_path / 'new' / 'report.json') == report
+
+
+def test_every_report_and_the_logs_together_are_on_the_page(made: str) -> None:
     headings = re.findall('<h2>(.*?)</h2>', made)
-    assert sorted(headings) == sorted(
-        [
-            'Evaluation: drone',
-            'Evaluation: Pong',
-            'Latency by exit',
-            'Simulator',
-            'Training speed',
-            'Flight',
-            'Learning curves',
-            'Wire',
-            'Ways of training exits',
-            'Settings of the plain learner, one changed at a time',
-        ]
-    )
+    assert len(headings) == len(EXAMPLES) + 1 == len(set(headings))
+    assert 'Learning curves' in headings
     assert made.count('<figure') == made.count('<svg') >= 12
 
 
 def test_what_a_control_is_behind_flight_by_flight_is_told(made: str) -> None:
-    assert 'behind balanced<' in made and '15.0 m (9.0 to 21.0)' in made
+    assert '+15.0 m (+9.0 to +21.0)' in made
+
+
+def test_a_flight_that_failed_says_so_and_why(made: str) -> None:
+    assert 'failed: policy ended with status -9' in made
 
 
 def test_the_page_needs_no_network_and_is_small(made: str) -> None:
@@ -250,21 +140,17 @@ def test_axes_have_units(made: str) -> None:
 
 
 def test_what_a_file_says_is_text_and_nothing_else(tmp_path: Path) -> None:
-    spoilt = json.loads(
-        json.dumps(EVALUATION)
-        .replace('balanced', 'NAME')
-        .replace('"corridor"', '"NAME"')
-        .replace('random exits', 'NAME')
+    row = drone_row(HOSTILE, 0.1, 50.0)
+    row = replace(row, by_world={HOSTILE: 3.0}, exit_shares_by_world={HOSTILE: (1.0,)})
+    reports = (
+        replace(DRONE, points=(row,), controls=(row,), baseline=row, worlds=(HOSTILE,)),
+        replace(FLIGHT, world=HOSTILE, reason=HOSTILE),
+        replace(ATARI, game=HOSTILE),
     )
-    text = json.dumps(spoilt).replace('NAME', json.dumps(HOSTILE)[1:-1])
-    (tmp_path / 'bad.json').write_text(text)
-    flight = {**REPORTS['flight.json'], 'world': HOSTILE}
-    (tmp_path / 'flight.json').write_text(json.dumps(flight))
-    game = {**GAME, 'game': HOSTILE}
-    (tmp_path / 'game.json').write_text(json.dumps(game))
+    for report in reports:
+        report.write(tmp_path / f'{report.kind}.json')
     out = tmp_path / 'report.html'
-    files = tuple(tmp_path / name for name in ('bad.json', 'flight.json', 'game.json'))
-    assert main(ReportConfig(files, out, title=HOSTILE)) == 0
+    assert main(ReportConfig(tuple(tmp_path.glob('*.json')), out, title=HOSTILE)) == 0
     assert '<script' not in out.read_text()
 
 
@@ -277,23 +163,14 @@ def test_what_a_file_says_is_text_and_nothing_else(tmp_path: Path) -> None:
         ('{}', 'not a report'),
         ('3', 'not a report'),
         ('"points"', 'not a report'),
-        ('[1, 2]', 'makes no sense'),
-        ('[]', 'makes no sense'),
-        ('{"points": []}', 'without'),
-        ('{"points": 3}', 'makes no sense'),
-        (
-            '{"points": [{"name": "a"}], "flights": 1, "cap_m": 1, "worlds": [], "seed_base": 0}',
-            "without 'msf_m'",
-        ),
-        ('{"threads": {"1": {}}}', "without 'exits'"),
-        ('{"threads": 3}', 'makes no sense'),
-        ('{"depth_84_ms": "fast"}', 'without'),
-        ('{"modes": {"rapid": 3}}', 'makes no sense'),
-        (
-            '{"distance_m": "far", "exit_shares": [1], "duration_s": 1, '
-            '"flights": 1, "collisions": 0}',
-            'makes no sense',
-        ),
+        ('[1, 2]', 'not a report'),
+        ('{"kind": "horoscope"}', "known kind ('horoscope')"),
+        ('{"kind": 3}', 'known kind (3)'),
+        ('{"kind": "flight"}', 'not a whole flight: Object missing required field'),
+        ('{"kind": "flight", "version": 2}', 'a flight of version 2; this release reads 1'),
+        ('{"points": []}', 'not a whole drone evaluation'),
+        ('{"kind": "simulator benchmark", "speedup": 1e400}', 'speedup is inf'),
+        ('{"kind": "simulator benchmark", "depth_84_ms": "fast"}', 'not a whole simulator'),
     ],
 )
 def test_a_file_that_is_no_report_is_named_in_one_line(
@@ -311,14 +188,124 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match='nothing.json'):
+    with pytest.raises(OSError, match=r'nothing\.json'):
         main(ReportConfig((tmp_path / 'nothing.json',), tmp_path / 'report.html'))
 
 
+@pytest.mark.parametrize('suffix', ['json', 'jsonl'])
+def test_what_never_ends_is_refused_at_once(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f'zero.{suffix}').symlink_to('/dev/zero')
+    os.mkfifo(tmp_path / f'pipe.{suffix}')
+    for name in ('zero', 'pipe'):
+        with pytest.raises(ValueError, match='not a regular file'):
+            main(ReportConfig((tmp_path / f'{name}.{suffix}',), tmp_path / 'report.html'))
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / 'huge.json').open('wb') as file:
+        file.truncate(10**12)
+    with pytest.raises(ValueError, match='larger than 64 MB'):
+        main(ReportConfig((tmp_path / 'huge.json',), tmp_path / 'report.html'))
+
+
+@pytest.mark.parametrize('kind', sorted(KINDS.keys() - {'fleet training'}))
+def test_a_report_of_before_kinds_is_still_read_with_a_warning(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = EXAMPLES[kind].to_dict()
+    del values['kind'], values['version']
+    (tmp_path / 'old.json').write_text(json.dumps(values))
+    with caplog.at_level(logging.WARNING, 'rapid_nav'):
+        assert read(tmp_path / 'old.json') == EXAMPLES[kind]
+    assert 'names no kind' in caplog.text
+
+
+@given(cut=st.integers(10, 3000))
+def test_a_log_is_read_however_far_its_last_line_was_written(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp('log') / 'log.jsonl'
+    text = '\n'.join(map(json.dumps, LOG)) + '\n'
+    first = text.index('\n') + 1
+    path.write_text(text[: first + cut])
+    rows = read_log(path)
+    whole = text[: first + cut].count('\n')
+    assert whole <= len(rows) <= whole + 1
+    assert rows[0] == {'step': 0, 'seconds': 0, 'return': 0.0, 'regret_0': 1.0}
+
+
+@pytest.mark.parametrize('text', ['', '\n', '{"step": 1}\n3\n', '{"step"\n', '{"loss": 1}\n'])
+def test_a_log_without_steps_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    said = refusal(tmp_path, text, 'log.jsonl')
+    assert 'log.jsonl: not' in said and '\n' not in said
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the paths of everything in a JSON value."""
+    inside = value.items() if isinstance(value, dict) else ()
+    inside = enumerate(value) if isinstance(value, list) else inside
+    return [path] * bool(path) + [leaf for key, v in inside for leaf in leaves(v, (*path, key))]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.integers(-3, 3)
+    | st.floats()
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, values: st.SearchStrategy[Any] = JSON) -> str:
+    """Return a report with some entries changed or taken out."""
+    report = json.loads(draw(st.sampled_from(list(EXAMPLES.values()))).to_json())
+    for _ in range(draw(st.integers(1, 3))):
+        *way, last = draw(st.sampled_from(leaves(report)[2:] or [('kind',)]))
+        inside = report
+        for key in way:
+            inside = inside[key]
+        if draw(st.booleans()):
+            inside[last] = draw(values)
+        else:
+            del inside[last]
+    return json.dumps(report)
+
+
+def shown_or_refused(path: Path, text: str) -> None:
+    """Show a report, or see that it is refused in one line."""
+    path.write_text(text)
+    try:
+        main(ReportConfig((path,), path.with_suffix('.html')))
+    except ValueError as error:
+        said = str(error)
+        assert path.name in said and '\n' not in said and len(said) < 400
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(text=mutated())
+def test_a_spoilt_report_is_shown_or_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    shown_or_refused(tmp_path / 'spoilt.json', text)
+
+
+NUMBERS = st.floats(-1e14, 1e14, allow_nan=False) | st.integers(-2, 2) | st.just([])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(text=mutated(NUMBERS))
+def test_a_report_of_odd_figures_is_shown_or_refused_in_one_line(
+    tmp_path: Path, text: str
+) -> None:
+    shown_or_refused(tmp_path / 'odd.json', text)
+
+
 def test_the_curve_of_an_evaluation_can_be_had_alone(tmp_path: Path) -> None:
-    (tmp_path / 'flight.json').write_text(json.dumps(REPORTS['flight.json']))
-    (tmp_path / 'evaluation.json').write_text(json.dumps(EVALUATION))
     files = (tmp_path / 'flight.json', tmp_path / 'evaluation.json')
+    for path, report in zip(files, (FLIGHT, DRONE), strict=True):
+        report.write(path)
     curve = tmp_path / 'pictures' / 'curve.png'
     assert main(ReportConfig(files, tmp_path / 'report.html', curve)) == 0
     assert curve.read_bytes().startswith(b'\x89PNG') and curve.stat().st_size < 200_000
@@ -332,18 +319,20 @@ def test_no_files_at_all_is_a_mistake() -> None:
 
 
 def test_a_curve_that_has_no_figures_is_not_drawn() -> None:
-    captions = [plot.caption for plot in training({'one': LOG}).plots]
-    assert "Branches' regret [Q] while learning." in captions
-    assert not any('Length' in caption for caption in captions)
+    rows = [{'step': n, 'regret_0': 1.0} for n in range(10)]
+    captions = [plot.caption for plot in training({'one': rows}).plots]
+    assert captions == ["Branches' regret [Q] while learning."]
 
 
 def test_a_control_that_scores_below_zero_is_in_the_picture() -> None:
-    control = {
-        **GAME['points'][0],
-        'name': 'random exits',
-        'score': -12.0,
-        'score_ci95': [-14.0, -10.0],
-    }
     with figure() as (_, axes):
-        evaluation(axes, {**GAME, 'controls': [control]})
+        evaluation(axes, replace(ATARI, controls=(atari_row('random exits', 0.2, -12.0),)))
         assert axes.get_ylim()[0] < -12.0
+
+
+def test_a_report_can_go_to_what_is_no_file(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    FLIGHT.write(Path(f'/dev/fd/{writing}'))
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert json.loads(pipe.read())['kind'] == 'flight'
