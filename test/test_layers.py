@@ -103,7 +103,7 @@ MAY_IMPORT = {
     },
     'offline.atari': {'ale_py'},
     'offline.minatar': {'minatar'},
-    'offline.reporting': {'matplotlib', 'PIL'},
+    'offline.reporting': {'matplotlib', 'msgspec', 'PIL'},
     'offline.training.bag_reader': {'mcap', 'mcap_ros2'},
     'benchmarks': {
         'numpy',

@@ -13,6 +13,7 @@ MAY_BE_MISSING = {
     'mcap',
     'mcap_ros2',
     'msgpackrpc',
+    'msgspec',
     'numba',
     'onnx',
     'onnxruntime',
