@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,11 +85,13 @@ def main(config: EvaluateDroneConfig) -> DroneEvaluation:
         worlds=tuple(dict.fromkeys(suite.names)),
         seed_base=config.seed_base,
         policy=config.policy,
-        points=() if loaded else (_without_network(config.policy, suite),),
+        checkpoint=None if loaded is None else str(config.checkpoint),
+        **(
+            {'points': (_without_network(config.policy, suite),)}
+            if loaded is None
+            else _with_network(config, loaded, suite)
+        ),
     )
-    if loaded:
-        report = replace(report, checkpoint=str(config.checkpoint))
-        report = _with_policy(report, config, loaded, suite)
     show(report)
     report.write(config.report)
     if config.plot is not None:
@@ -105,10 +108,10 @@ def _without_network(policy: str, suite: DroneSuite) -> DroneRow:
     return suite.evaluate(policy, random_policy(ActionGrid(suite.task.actions).num_actions))
 
 
-def _with_policy(
-    report: DroneEvaluation, config: EvaluateDroneConfig, policy: Checkpoint, suite: DroneSuite
-) -> DroneEvaluation:
-    """Return the report with a policy's points, its controls and its baseline."""
+def _with_network(
+    config: EvaluateDroneConfig, policy: Checkpoint, suite: DroneSuite
+) -> dict[str, Any]:
+    """Return the report's points, controls and baseline of a policy."""
     points = evaluate_points(policy, suite, config.sweep)
     full = next(row.msf_m for row in points if row.name == 'full')
     points = [replace(row, msf_vs_full_path=row.msf_m / full) for row in points]
@@ -126,7 +129,7 @@ def _with_policy(
         loaded = checkpoint.load(config.baseline)
         baseline = evaluate_full_path('baseline', loaded, suite.seen_by(loaded.task))
         points = [_beside(row, baseline) for row in points]
-    return replace(report, points=tuple(points), controls=tuple(controls), baseline=baseline)
+    return {'points': tuple(points), 'controls': tuple(controls), 'baseline': baseline}
 
 
 def lead(point: DroneRow, control: DroneRow) -> Lead:

@@ -132,7 +132,7 @@ def _check_size(value: Any, name: str = 'the report') -> None:
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
             _check_size(entry, f'{key}')
     elif isinstance(value, (int, float)) and not abs(value) < _LARGEST_NUMBER:
-        raise ValueError(f'{name} is {value:.3g}')
+        raise ValueError(f'{name} is beyond {_LARGEST_NUMBER:g}')
 
 
 def read_log(path: Path) -> list[LogRow]:
