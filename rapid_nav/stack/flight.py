@@ -113,6 +113,8 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
     A recorder is a node that is not to miss anything of the flight: it is waited for.
     """
     if config.record:
+        if Path(config.record).exists():
+            raise ValueError(f'{config.record} exists already; record to another file')
         recorder = ','.join(filter(None, (recorder, 'record')))
     embedded = config.simulator == 'embedded'
     where = {'host': config.host, 'port': port, 'vehicle': config.vehicle}

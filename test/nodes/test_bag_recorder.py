@@ -9,9 +9,11 @@ import time
 
 from geometry_msgs.msg import TwistStamped
 from listener import Listener, wait_until
+from mcap.exceptions import McapError
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from nav_msgs.msg import Odometry
+from node_process import NodeProcess
 import numpy as np
 import pytest
 import rclpy
@@ -157,6 +159,50 @@ def test_a_network_learns_from_a_bag_without_ros(flown: Flown, tmp_path: Path) -
     with pytest.raises(ValueError, match='no bag to learn from'):
         (tmp_path / 'no.mcap').write_bytes(b'nothing')
         train_drone(TrainDroneConfig(out=tmp_path / 'other', bag=(tmp_path / 'no.mcap',)))
+
+
+def test_no_recording_overwrites_a_file(domain: int, tmp_path: Path) -> None:
+    bag = tmp_path / 'flight.mcap'
+    bag.write_bytes(b'an older flight')
+    with NodeProcess(tmp_path, 'record', file=str(bag)) as recorder:
+        assert recorder.process.wait(120) == 2
+        assert f'{bag} exists already; record to another file' in recorder.output()
+        assert 'Traceback' not in recorder.output()
+    with NodeProcess(tmp_path, 'rapid-nav', 'fly', '--record', str(bag)) as fly:
+        assert fly.process.wait(120) == 2
+        assert f'{bag} exists already; record to another file' in fly.output()
+        assert len(fly.output().splitlines()) == 1  # nothing had started
+    assert bag.read_bytes() == b'an older flight'
+
+
+def test_what_a_killed_recorder_has_written_is_learned_from(
+    ros, flown: Flown, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running, bag = ros(), tmp_path / 'killed.mcap'
+    node = running.spin(rclpy.create_node('player'))
+    publishers = {topic: node.create_publisher(KINDS[topic], topic, 100) for topic in KINDS}
+    whole = [(topic, data) for topic, data in recorded(flown.bag) if topic in KINDS]
+    with NodeProcess(tmp_path, 'record', file=str(bag)) as recorder:
+        wait_until(
+            lambda: (
+                all(one.get_subscription_count() for one in publishers.values())
+                or recorder.process.poll() is not None
+            )
+        )
+        for topic, data in whole:
+            publishers[topic].publish(deserialize_message(data, KINDS[topic]))
+            time.sleep(0.002)
+        wait_until(lambda: bag.stat().st_size > 10**6)
+        recorder.process.kill()
+        recorder.process.wait()
+    with pytest.raises(McapError), bag.open('rb') as file:  # it has no end
+        make_reader(file).get_summary()
+    assembler = TransitionAssembler(FlightTask().observation.history, 25)
+    found = list(trajectories([bag], FlightTask(), assembler))
+    assert 'has no end: read as far as it is whole' in caplog.text
+    # All but the last chunk, of 1 MB.
+    assert assembler.counts()['joined'] > flown.report['decisions'] // 2
+    assert sum(one.transitions for one in found) > 10
 
 
 class Player:

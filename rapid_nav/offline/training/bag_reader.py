@@ -1,6 +1,8 @@
 """Flights from bags (MCAP), without ROS: assembled to trajectories as in flight."""
 
 from collections.abc import Callable, Iterable, Iterator
+import contextlib
+import io
 import logging
 import os
 from pathlib import Path
@@ -35,8 +37,9 @@ def trajectories(
 ) -> Iterator[Trajectory]:
     """Yield the flights of a task in the bags; ValueError names one that cannot be read."""
     for path in paths:
-        for drone, stamp, *parts in image_parts(path, task):
-            yield from assembler.drone(drone).add(stamp, *parts)
+        for part in image_parts(path, task):
+            drone = assembler.drone(part.drone)
+            yield from drone.add(part.stamp, part.frame, part.action, part.outcome)
         yield from assembler.flush()
 
 
@@ -93,9 +96,10 @@ def _messages(path: Path) -> Iterator[tuple[Channel, Callable[[bytes], Any], Mes
                 channel = channels[record.channel_id]
                 if not f'/{channel.topic}'.endswith(tuple(f'/{topic}' for topic in TOPICS)):
                     continue
-                decode = decoders.decoder_for(
-                    channel.message_encoding, schemas.get(channel.schema_id)
-                )
+                with contextlib.redirect_stdout(io.StringIO()):  # it prints what it raises
+                    decode = decoders.decoder_for(
+                        channel.message_encoding, schemas.get(channel.schema_id)
+                    )
                 if decode is None:
                     raise ValueError(f'{channel.topic} is not a ROS 2 topic')
                 yield channel, decode, record
