@@ -152,13 +152,13 @@ def name_of(path: Path) -> str:
 
 def imports(tree: ast.AST) -> set[str]:
     """Return the full names of the modules that a tree imports."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, 'imports are absolute'
-            found.add(node.module)
+            found.add(node.module or '')
             if node.module == 'rapid_nav':
                 found.update(f'rapid_nav.{alias.name}' for alias in node.names)
     return found - {'rapid_nav'}

@@ -1,7 +1,9 @@
 """A depth camera that shows images to the policy node and listens to what it answers."""
 
+from collections.abc import Callable
 from pathlib import Path
 import time
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
@@ -26,11 +28,11 @@ class Camera:
 
     def __init__(
         self,
-        ros,
+        ros: Callable[..., Any],
         checkpoint: Path,
         topic: str = 'camera/depth',
         sound: np.ndarray | None = None,
-        **parameters,
+        **parameters: Any,
     ) -> None:
         # Images of a busy machine arrive late.
         self.running = running = ros(**{'checkpoint': checkpoint, 'max_age': 10.0} | parameters)
@@ -55,11 +57,11 @@ class Camera:
         wait_until(lambda: counts['bad_images'])
         counts.clear()
 
-    def show(self, depth: np.ndarray, age: float = 0.0, **changes) -> int:
+    def show(self, depth: np.ndarray, age: float = 0.0, **changes: Any) -> int:
         """Publish an image that is so old [s]; return its stamp."""
         return self.publish(depth, time.time_ns() - round(age * 1e9), **changes)
 
-    def publish(self, depth: np.ndarray, stamp: int, **changes) -> int:
+    def publish(self, depth: np.ndarray, stamp: int, **changes: Any) -> int:
         """Publish an image of this stamp [ns]; return the stamp."""
         message = conversions.image(depth, stamp)
         for name, value in changes.items():
@@ -76,7 +78,7 @@ class Camera:
             )
         )
 
-    def set(self, **values) -> str:
+    def set(self, **values: Any) -> str:
         """Set parameters as `ros2 param set` does; return why it was refused, or ''."""
         assert self.parameters.wait_for_service(10)
         answer = self.parameters.call_async(
@@ -88,13 +90,15 @@ class Camera:
             )
         )
         wait_until(answer.done)
-        return answer.result().results[0].reason
+        reason: str = answer.result().results[0].reason
+        return reason
 
     def told(self, key: str) -> str:
         """Return what /diagnostics said last of something, or ''."""
         for message in reversed(self.diagnostics):
             if message.status[0].name == '/rapid/policy':
-                return {item.key: item.value for item in message.status[0].values}.get(key, '')
+                values: dict[str, str] = {v.key: v.value for v in message.status[0].values}
+                return values.get(key, '')
         return ''
 
     def counted(self, kind: str) -> int:

@@ -1,6 +1,5 @@
 """A simulator that answers what a test tells it to, at the wire."""
 
-from collections.abc import Callable
 import contextlib
 import socket
 import threading
@@ -70,11 +69,11 @@ class FakeSimulator:
                 for _, msgid, method, args in requests:
                     self._answer(connection, msgid, method, args)
 
-    def _answer(self, connection: socket.socket, msgid: int, method: str, args: list) -> None:
+    def _answer(self, connection: socket.socket, msgid: int, method: str, args: list[Any]) -> None:
         answer, error = self.answers.get(method), None
         if method not in self.answers:
             error = f"rpclib: server could not find function '{method}' with argument count 0."
-        elif isinstance(answer, Callable):
+        elif callable(answer):
             answer = answer(*args)
         if answer is not SILENCE:
             connection.sendall(msgpack.packb([1, msgid, error, answer], use_single_float=True))

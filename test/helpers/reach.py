@@ -41,7 +41,7 @@ def reachable(
     for axis in range(3):  # a start pose may round to a cell just outside
         for shift in (1, -1):
             near |= np.roll(best, shift, axis)
-    return near[tuple(cells.T)], best.any(axis=2)
+    return near[tuple(cells.T)], np.any(best, axis=2)
 
 
 def flood(free: np.ndarray, seed: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ def inertia() -> np.ndarray:
     """A box of the body's mass and four motors as points."""
     box = (MASS - 4 * 0.055) / 12 * np.diag((BODY**2).sum() - BODY**2)
     points = sum(0.055 * ((r @ r) * np.eye(3) - np.outer(r, r)) for r in ROTORS)
-    return box + points
+    return np.asarray(box + points)
 
 
 def drag_factors() -> np.ndarray:

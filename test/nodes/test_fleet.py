@@ -1,14 +1,15 @@
 """`rapid-nav train fleet` from outside: it learns while it flies, whoever is killed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import os
 from pathlib import Path
 import signal
-import subprocess
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from flight_process import Flight
+from flight_process import COMMAND
 from listener import Listener, wait_until
+from marked_process import MarkedProcess
 import pytest
 import rclpy
 
@@ -26,53 +27,34 @@ LEASE = (
 SEGMENT = 100  # depth images: more than a sender's shared memory has room for
 
 
-class Fleet(Flight):
-    """A run of `rapid-nav train fleet`, and an ear for what it says of itself."""
+class Fleet(MarkedProcess):
+    """A run of `rapid-nav train fleet`, and a listener to what it reports."""
 
-    def __init__(self, folder: Path, ros, *flags: str) -> None:
-        self.folder, self.output, self.mark = folder, folder / 'output.txt', str(folder)
+    def __init__(self, folder: Path, ros: Callable[..., Any], *flags: str) -> None:
         profile = folder / 'fastdds.xml'
         profile.write_text(resources.middleware_file().read_text().replace('</rtps>', LEASE))
-        environment = {**os.environ, 'RAPID_NAV_TEST_RUN': self.mark, MIDDLEWARE: str(profile)}
-        with self.output.open('w') as output:
-            self.process = subprocess.Popen(
-                [
-                    str(resources.prefix() / 'bin' / 'rapid-nav'),
-                    'train',
-                    'fleet',
-                    '--lockstep',
-                    '--out',
-                    str(folder / 'out'),
-                    '--learning-starts',
-                    '50',
-                    '--steps-per-update',
-                    '10',
-                    '--offer-seconds',
-                    '1',
-                    '--save-seconds',
-                    '1',
-                    *flags,
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
+        self.out = folder / 'out'
+        command = [COMMAND, 'train', 'fleet', '--lockstep', '--out', str(self.out)]
+        quick = '--learning-starts 50 --steps-per-update 10 --offer-seconds 1 --save-seconds 1'
+        super().__init__(
+            [*command, *quick.split(), *flags], folder, {**os.environ, MIDDLEWARE: str(profile)}
+        )
         running = ros()
         node = rclpy.create_node('ear')
         ear = Listener(node)
-        self.said = ear.listen(DiagnosticArray, '/diagnostics')
+        self.reports = ear.listen(DiagnosticArray, '/diagnostics')
         self.levels = [ear.listen(ExitLevel, f'drone{k}/exit_level') for k in range(2)]
         running.spin(node)
 
     def figure(self, name: str) -> float:
         """Return what the trainer said last of something, or 0."""
-        for message in reversed(self.said):
+        for message in reversed(self.reports):
             if message.status[0].name == '/rapid/trainer':
                 values = {item.key: item.value for item in message.status[0].values}
                 return float(values.get(name, 0))
         return 0.0
 
-    def kill(self, part: str, drone: str, number: int = signal.SIGKILL) -> None:
+    def kill_part(self, part: str, drone: str, number: int = signal.SIGKILL) -> None:
         """Kill a part of a drone, or of the fleet, or send it another signal."""
         about = {
             'simulator': 'rapid-nav sim',
@@ -95,7 +77,7 @@ class Fleet(Flight):
 
 
 @pytest.fixture
-def fleet(ros, tmp_path: Path) -> Iterator[Fleet]:
+def fleet(ros: Callable[..., Any], tmp_path: Path) -> Iterator[Fleet]:
     made = Fleet(tmp_path, ros)
     yield made
     made.process.terminate()
@@ -110,11 +92,11 @@ def test_a_fleet_learns_on_without_a_policy_and_a_simulator_that_come_back(fleet
     fleet.goes_on()
     wait_until(lambda: len({level.weights for level in fleet.levels[0]} - first) > 0, PATIENCE)
 
-    fleet.kill('policy', 'drone1')
+    fleet.kill_part('policy', 'drone1')
     fleet.goes_on((0,))
     fleet.goes_on((1,))  # it has come back
 
-    fleet.kill('simulator', 'drone0')
+    fleet.kill_part('simulator', 'drone0')
     fleet.goes_on((1,))
     fleet.goes_on((0,))
     assert fleet.output.read_text().count('starting it again') == 2
@@ -124,13 +106,13 @@ def test_a_fleet_learns_on_without_a_policy_and_a_simulator_that_come_back(fleet
 def test_drones_fly_on_without_a_trainer_that_goes_on_where_it_was(fleet: Fleet) -> None:
     wait_until(lambda: fleet.figure('updates') >= 3, PATIENCE)
     fleet.goes_on()
-    state = fleet.folder / 'out' / 'state.safetensors'
+    state = fleet.out / 'state.safetensors'
     wait_until(state.exists, PATIENCE)
     saved = state.stat().st_mtime_ns
     wait_until(lambda: state.stat().st_mtime_ns > saved, PATIENCE)
     before = fleet.figure('updates')
-    fleet.said.clear()
-    fleet.kill('trainer', '')
+    fleet.reports.clear()
+    fleet.kill_part('trainer', '')
     fleet.goes_on()  # they fly by what they have
     wait_until(lambda: fleet.figure('updates') > before, PATIENCE)
     newest = {level.weights for level in fleet.levels[0]}
@@ -145,14 +127,14 @@ def test_no_drone_waits_for_a_trainer_that_is_stopped_or_dies_after_a_policy_did
     fleet: Fleet,
 ) -> None:
     wait_until(lambda: fleet.figure('updates') >= 3, PATIENCE)
-    fleet.kill('policy', 'drone1')
+    fleet.kill_part('policy', 'drone1')
     fleet.goes_on((1,))  # it has come back
     fleet.goes_on(decisions=SEGMENT)
-    fleet.kill('trainer', '', signal.SIGSTOP)
+    fleet.kill_part('trainer', '', signal.SIGSTOP)
     fleet.goes_on(decisions=SEGMENT)
     before = fleet.figure('updates')
-    fleet.kill('trainer', '')
-    fleet.said.clear()
+    fleet.kill_part('trainer', '')
+    fleet.reports.clear()
     fleet.goes_on(decisions=SEGMENT)
     wait_until(lambda: fleet.figure('updates') > before, PATIENCE)
     assert 'going on from transition' in fleet.output.read_text()
