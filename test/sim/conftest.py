@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rapid_nav.airsim import rpc_client
+
+rpc_client.install()  # the transport that airsim imports, in every test below
+
 if TYPE_CHECKING:  # a machine without a package that these import still runs the other tests
     import airsim
 
@@ -42,9 +46,6 @@ def drone(server: Server) -> Iterator[AirSimDrone]:
 @pytest.fixture
 def client(server: Server) -> airsim.MultirotorClient:
     """Airsim's unmodified MultirotorClient, on our transport."""
-    from rapid_nav.airsim import rpc_client
-
-    rpc_client.install()
     airsim = pytest.importorskip('airsim')
     return airsim.MultirotorClient(port=server.port, timeout_value=120)
 

@@ -1,16 +1,13 @@
 """Every way to fly that AirSim's client knows, in open air."""
 
+import airsim
 import numpy as np
 import pytest
 
-from rapid_nav.airsim import rpc_client
 from rapid_nav.airsim.drone import connect, RPCError
 from rapid_nav.sim.server import Server
 from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import World
-
-rpc_client.install()
-import airsim  # noqa: E402  (it imports the transport)
 
 
 @pytest.fixture(scope='module')

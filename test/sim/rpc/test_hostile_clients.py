@@ -269,7 +269,9 @@ def test_an_answer_larger_than_all_that_may_be_sent_is_an_error() -> None:
         assert client.call('ping')
 
 
-@pytest.mark.parametrize('result', [2**70, object(), np.zeros(2, np.complex128)], ids=repr)
+@pytest.mark.parametrize(
+    'result', [2**70, object(), np.zeros(2, np.complex128)], ids=['big', 'object', 'complex']
+)
 def test_an_answer_that_cannot_be_encoded_is_an_error_and_the_connection_stays(
     result: object, caplog: pytest.LogCaptureFixture
 ) -> None:
