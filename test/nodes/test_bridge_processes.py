@@ -1,12 +1,13 @@
 """The bridge as a process: the states it reports, and how it leaves the simulator."""
 
 from collections.abc import Callable, Iterator
+import math
 from pathlib import Path
 import signal
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from fake_simulator import FakeSimulator
+from fake_simulator import FakeSimulator, POSE
 from geometry_msgs.msg import TwistStamped
 from listener import Listener, wait_until
 from node_process import NodeProcess
@@ -108,27 +109,46 @@ def test_every_state_is_reported_and_logged_once_when_it_begins_and_ends(
     assert bridge.end() == 0
 
 
-def test_refused_commands_are_reported_with_their_reason(ros, start, port: int) -> None:
+def test_commands_that_are_refused_reduced_or_missing_are_reported_with_their_reason(
+    ros, start, port: int
+) -> None:
     commander = Commander(ros)
     simulate(start, port)
-    start('airsim_bridge', port=port)
-    wait_until(lambda: commander.images, 120)
-    bad = TwistStamped()
-    bad.twist.linear.x = float('nan')
+    start('airsim_bridge', port=port, lockstep=True, answer_timeout=0.05)
+    wait_until(lambda: commander.is_told(WARN, 'No command for an image'), 120)
+    for words, velocity, age, frame in (
+        ('not finite', math.nan, 0.0, 'base_link'),
+        ("in frame 'odom'", 1.0, 0.0, 'odom'),
+        ('older than the newest image', 1.0, 20.0, 'base_link'),
+        ('newer than the newest image', 1.0, -20.0, 'base_link'),
+        ('reduced to the limits', 30.0, 0.0, 'base_link'),
+    ):
 
-    def is_refused() -> bool:
-        commander.commands.publish(bad)
-        return commander.is_told(WARN, 'Command refused')
+        def is_reported(words=words, velocity=velocity, age=age, frame=frame) -> bool:
+            stamp = conversions.nanoseconds(commander.images[-1].header.stamp)
+            command = conversions.command(BodyVelocity(velocity), stamp - round(age * 1e9))
+            command.header.frame_id = frame
+            commander.commands.publish(command)
+            return commander.is_told(WARN, words)
 
-    wait_until(is_refused, 60)
-    (values,) = [
-        {item.key: int(item.value) for item in one.values}
-        for one in commander.diagnostics[-1].status
-    ]
-    assert values['refused_commands'] == values['non_finite_commands'] > 0
+        wait_until(is_reported, 60)
 
 
-def test_two_bridges_in_one_namespace_name_each_other_as_an_error(ros, start, port: int) -> None:
+def test_a_simulator_that_sends_no_images_or_refuses_is_reported(ros, start) -> None:
+    commander = Commander(ros)
+    image = {'width': 0, 'height': 0, 'image_data_float': [], 'time_stamp': 5}
+    done = dict.fromkeys(('enableApiControl', 'armDisarm', 'reset', 'simPause', 'hover'), True)
+    camera = {'simGetCameraInfo': {'fov': 90.0, 'pose': POSE}, 'simGetImages': [image]}
+    with FakeSimulator(**done, **camera) as simulator:
+        start('airsim_bridge', port=simulator.port)
+        wait_until(lambda: commander.is_told(WARN, 'Bad image: a 0x0 image'), 120)
+        del simulator.answers['getMultirotorState']
+        wait_until(lambda: commander.is_told(ERROR, 'The simulator refuses'), 60)
+
+
+def test_two_bridges_or_commanders_in_one_namespace_are_named_as_an_error(
+    ros, start, port: int
+) -> None:
     commander = Commander(ros)
     simulate(start, port)
     first = start('airsim_bridge', port=port)
@@ -141,6 +161,11 @@ def test_two_bridges_in_one_namespace_name_each_other_as_an_error(ros, start, po
         wait_until(lambda: commander.is_told(ERROR, 'namespace'), 60)
         second.end()
     first.says('Over: /clock is published')
+    rival = rclpy.create_node('rival')
+    rival.create_publisher(TwistStamped, 'cmd_vel', 1)
+    first.says('cmd_vel is published by /rapid/commander and /rapid/rival')
+    rival.destroy_node()
+    first.says('Over: cmd_vel is published')
 
 
 def test_two_bridges_in_one_domain_name_each_other_as_publishers_of_the_clock(

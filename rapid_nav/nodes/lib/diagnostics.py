@@ -83,24 +83,27 @@ class Diagnostics:
             logger.info(f'Over: {self._holding[kind].message}')
 
 
+def publishers_of(node: Node, topic: str) -> list[str]:
+    """Return the full names of the nodes that publish a topic, once for each publisher."""
+    return sorted(
+        f'{end.node_namespace.rstrip("/")}/{end.node_name}'
+        for end in node.get_publishers_info_by_topic(topic)
+        if end.node_name != _UNDISCOVERED
+    )
+
+
 def foreign_publishers(node: Node, publishers: Iterable[Publisher]) -> Iterator[Condition]:
     """Yield an error for each topic of this node's own that another node publishes too."""
-    own = (node.get_name(), node.get_namespace())
-    for publisher in publishers:
-        topic = publisher.topic_name
-        ends = [
-            (end.node_name, end.node_namespace)
-            for end in node.get_publishers_info_by_topic(topic)
-            if end.node_name != _UNDISCOVERED
-        ]
-        if own in ends:
-            ends.remove(own)
-        if ends:
-            others = ', '.join(f'{where.rstrip("/")}/{name}' for name, where in sorted(ends))
+    for topic in (publisher.topic_name for publisher in publishers):
+        others = publishers_of(node, topic)
+        if node.get_fully_qualified_name() in others:
+            others.remove(node.get_fully_qualified_name())
+        if others:
+            names = ', '.join(others)
             yield Condition(
                 ERROR,
-                f'{topic} of {others}',
-                f'{topic} is published by {others} too; give each drone a namespace or a '
+                f'{topic} of {names}',
+                f'{topic} is published by {names} too; give each drone a namespace or a '
                 'ROS_DOMAIN_ID of its own',
             )
 
