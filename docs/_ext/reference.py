@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 import importlib
 import importlib.util
+from itertools import pairwise
 import os
 from pathlib import Path
 import re
@@ -298,6 +299,21 @@ def write_generators() -> str:
     return '\n\n'.join(parts)
 
 
+def write_seeds() -> str:
+    """Return the split of seeds, each with the sentence that stands below it."""
+    module = load('rapid_nav.drone.seeds')
+    body = ast.parse(Path(module.__file__).read_text()).body
+    rows = []
+    for name, about in pairwise(body):
+        if not isinstance(name, ast.AnnAssign) or not isinstance(about, ast.Expr):
+            continue
+        seeds = getattr(module, ast.unparse(name.target))
+        sentence = ast.literal_eval(about.value)
+        span = f'{seeds.start:,} to {seeds[-1]:,}'
+        rows.append((ast.unparse(name.target).lower().replace('_', ' '), span, sentence))
+    return table(('split', 'seeds', 'for'), rows)
+
+
 def write_drone_sim() -> str:
     """Return the arguments of drone_sim.launch.py."""
     return write_launch_arguments(load('rapid_nav.stack.flight').StackConfig)
@@ -314,6 +330,7 @@ GENERATED = {
     'messages': write_messages,
     'imports': write_imports,
     'generators': write_generators,
+    'seeds': write_seeds,
     'drone_sim.launch.py': write_drone_sim,
     'training.launch.py': write_training,
 }
