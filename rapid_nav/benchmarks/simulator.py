@@ -11,7 +11,8 @@ from rapid_nav.drone.task import FlightTask
 from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.reporting.kinds import SimulatorBenchmark
 from rapid_nav.options import setting
-from rapid_nav.sim.render.camera import render_depth, slopes
+from rapid_nav.sim.render.camera import render_depth
+from rapid_nav.sim.render.views import slopes
 from rapid_nav.sim.rotation_kernels import rotation_matrices
 from rapid_nav.sim.worlds.generators import GENERATORS
 from rapid_nav.sim.worlds.world import make_world, pack, World

@@ -15,8 +15,9 @@ import numpy as np
 from rapid_nav.sim import spawn
 from rapid_nav.sim.airsim_settings import Settings
 from rapid_nav.sim.physics import dynamics
-from rapid_nav.sim.realtime_clock import Pace
-from rapid_nav.sim.render.camera import color, render_depth
+from rapid_nav.sim.realtime_clock import RealtimeClock
+from rapid_nav.sim.render.camera import depth_and_color, render_depth
+from rapid_nav.sim.render.views import make_views
 from rapid_nav.sim.rpc.arguments import Pose
 from rapid_nav.sim.vehicle import GRACE, Motion, Task, Vehicle
 from rapid_nav.sim.worlds.primitives import Primitive
@@ -25,7 +26,7 @@ from rapid_nav.simulated_time import PHYSICS_STEP, PHYSICS_STEP_NS
 
 FRAME_STEPS = 6  # of simContinueForFrames: at 60 frames a second
 LONGEST_RUN = 1000.0  # [s] that one simContinueForTime may ask for
-_STRIDE = 7  # steps between two looks at contacts and sensors' histories: 21 ms
+_STRIDE = 7  # steps between two updates of contacts and sensors' histories: 21 ms
 
 log = logging.getLogger(__name__)
 Edit = Callable[[tuple[Primitive, ...], np.ndarray], tuple[Sequence[Primitive], np.ndarray] | None]
@@ -45,10 +46,10 @@ class Engine:
         self._editing = threading.Lock()  # of the world; never taken by who holds `lock`
         self.steps = 0  # since start_ns
         self.paused = False
-        self._runs: list[tuple[int, Future[None]]] = []  # steps to go, and who waits for them
+        self._runs: list[tuple[int, Future[None]]] = []  # steps to go, and their end
         self._stopping = False
         self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
-        self._pace = Pace(settings.clock_speed / PHYSICS_STEP)
+        self._realtime = RealtimeClock(settings.clock_speed / PHYSICS_STEP)
         self.vehicles: dict[str, Vehicle] = {}
         self.load(world)
 
@@ -103,7 +104,7 @@ class Engine:
         Replace what the world is made of, while vehicles stay where they are.
 
         `change` is given the primitives and their ids (P,) and returns new ones, or None to leave
-        them. It runs without `lock`, so that a large world holds nobody up.
+        them. It runs without `lock`, so that a large world delays no other method.
         """
         with self._editing:
             changed = change(self.world.primitives, self.ids)
@@ -138,8 +139,8 @@ class Engine:
     def warm_up(self) -> None:
         """Have the physics and the camera compiled (or read from numba's cache) by now."""
         eye = self._starts[:1, :3], np.array([[1.0, 0.0, 0.0, 0.0]])
-        for render in (render_depth, color):
-            render(self.scenes, np.zeros(1, np.int64), *eye, 8, 4, math.pi / 2)
+        depth_and_color(make_views(self.scenes, 0, *eye, 8, 4, math.pi / 2))
+        render_depth(self.scenes, 0, *eye, 8, 4, math.pi / 2)
         state = dynamics.make_state(self._starts[:1])
         dynamics.step(state, dynamics.make_goal(1), self.scenes, np.zeros(1, np.int64), 1)
 
@@ -155,7 +156,7 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let it stand still for good; nobody waits any longer."""
+        """Stop time for good; every motion and run ends."""
         with self.lock:
             self._stopping = True
             self._changed.notify_all()
@@ -170,12 +171,12 @@ class Engine:
         """Stop the free clock, or let it go on; a run under way ends now."""
         with self.lock:
             self.paused = paused
-            self._pace.restart()
+            self._realtime.restart()
             self._abandon_runs()
             self._changed.notify_all()
 
     def run(self, steps: int) -> Future[None]:
-        """Pause, but for exactly so many steps; the Future ends with them."""
+        """Pause after exactly `steps` steps; the Future ends with them."""
         ended: Future[None] = Future()
         with self.lock:
             self.paused = True
@@ -195,7 +196,7 @@ class Engine:
             return task.ended
 
     def cancel(self, vehicle: Vehicle) -> None:
-        """End a vehicle's motion; whoever waits for it is told False."""
+        """End a vehicle's motion with the outcome False."""
         with self.lock:
             if vehicle.task:
                 self._drop(vehicle)
@@ -208,9 +209,9 @@ class Engine:
             _resolve(task.ended, outcome)
 
     def _continue(self, vehicle: Vehicle, task: Task) -> None:
-        """Let a motion look around and say when it wants to again."""
+        """Continue a motion until it next waits or ends."""
         try:
-            task.asked += next(task.motion)
+            task.due += next(task.motion)
             return
         except StopIteration as stop:
             outcome: bool | Exception = bool(stop.value)
@@ -234,7 +235,7 @@ class Engine:
                 else:
                     self._changed.wait(wait)
             if steps:
-                time.sleep(0)  # else this thread would take the lock again before anybody can
+                time.sleep(0)  # else this thread would take the lock again before any other can
 
     def _wanted(self) -> tuple[int, float | None]:
         """Return how many steps to make now, or else how long to wait [s]."""
@@ -242,7 +243,7 @@ class Engine:
             return min(self._runs[0][0], _STRIDE), None
         if self.paused:
             return 0, None
-        steps, wait = self._pace.owed(self.steps)
+        steps, wait = self._realtime.due(self.steps)
         return min(steps, _STRIDE), wait
 
     def _advance(self, steps: int) -> None:
@@ -260,7 +261,7 @@ class Engine:
             _resolve(self._runs.pop(0)[1], None)
 
     def _next_event(self) -> int:
-        """Return the step at which some motion wants to look, or an order gets stale."""
+        """Return the step at which a motion is due, or an order expires."""
         wanted = [(self.steps // _STRIDE + 1) * _STRIDE]
         wanted += [vehicle.hold_at for vehicle in self.vehicles.values()]
         wanted += [_due(v.task) for v in self.vehicles.values() if v.task]
@@ -281,7 +282,7 @@ class Engine:
 
 
 def _due(task: Task) -> int:
-    return task.began + round(task.asked / PHYSICS_STEP)
+    return task.began + round(task.due / PHYSICS_STEP)
 
 
 def _resolve(future: Future[Any], outcome: object) -> None:

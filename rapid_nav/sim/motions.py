@@ -1,4 +1,4 @@
-"""AirSim's motions, as generators that yield until they want to look again [simulated s]."""
+"""AirSim's motions, as generators that yield the time until their next update [simulated s]."""
 
 from collections.abc import Sequence
 import math
@@ -10,20 +10,20 @@ from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.rpc.arguments import YawMode
 from rapid_nav.sim.vehicle import Motion, Vehicle
 
-PERIOD = 0.02  # [s] between two looks
+PERIOD = 0.02  # [s] between two updates
 ACCURACY = 0.5  # [m] nearer than this is there
 TAKEOFF_CLIMB = 2.0  # [m]
 _STILL = 0.05  # [m/s]
 _STILL_TURNING = 0.01  # [rad/s]
 _LANDING_SPEED = 0.2  # [m/s]
-_LANDING_LOOKS = 10
+_LANDING_UPDATES = 10
 _GENTLE = 0.5  # [m/s]
 _FORWARD_ONLY = 1
 NO_TURN = YawMode(True, 0.0)
 
 
 def adjust_yaw(x: float, y: float, drivetrain: int, yaw: YawMode) -> YawMode:
-    """Add the direction of travel where the drone is to look where it flies."""
+    """Add the direction of travel where the drone is to face where it flies."""
     if drivetrain != _FORWARD_ONLY or yaw.is_rate:
         return yaw
     if math.hypot(x, y) <= ACCURACY:
@@ -136,12 +136,12 @@ def go_home(vehicle: Vehicle, timeout: float) -> Motion:
 
 
 def land(vehicle: Vehicle, timeout: float) -> Motion:
-    """Sink until something, the ground at best, has kept it from sinking for some looks."""
+    """Sink until something, the ground at best, has kept it from sinking for some updates."""
     waited, still = 0.0, 0
     while waited < timeout:
         vehicle.order(dynamics.MODE_VELOCITY, 0.0, 0.0, _LANDING_SPEED, NO_TURN)
         still = still + 1 if vehicle.velocity[2] <= _STILL else 0
-        if still > _LANDING_LOOKS:
+        if still > _LANDING_UPDATES:
             if vehicle.landed:
                 vehicle.order(dynamics.MODE_OFF, 0.0, 0.0, 0.0, NO_TURN)
             return True
@@ -204,7 +204,7 @@ def follow(
     adaptive: float = 1.0,
 ) -> Motion:
     """
-    Fly along points (3,) [m; the vehicle's NED] with AirSim's adaptive look-ahead.
+    Fly along points (3,) [m; the vehicle's NED] with AirSim's adaptive lookahead.
 
     True once within ACCURACY of the last one or past it, False when time is up before.
     """

@@ -128,7 +128,7 @@ class _Document:
             key = self._value(self._loader.get_event(), depth + 1)
             value = self._value(self._loader.get_event(), depth + 1)
             if isinstance(key, list | dict):
-                raise ValueError('a key is no plain word')
+                raise ValueError('a key is a list or a mapping')
             if key == '<<':
                 for one in value if isinstance(value, list) else [value]:
                     if not isinstance(one, dict):

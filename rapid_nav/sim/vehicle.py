@@ -25,12 +25,12 @@ _TRAIL = 16  # entries that are remembered for sensors that lag
 
 @dataclass
 class Task:
-    """A motion under way and whoever waits for its end."""
+    """A motion under way and the Future of its end."""
 
     motion: Motion
     ended: Future[bool]
     began: int  # [steps]
-    asked: float = 0.0  # [s] after its beginning, when it wants to look again
+    due: float = 0.0  # [s] after its beginning, when it is next to be continued
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Vehicle:
         self.task: Task | None = None
         self.hold_at = _NEVER  # [steps] when the last order is stale
         self.collision = Collision()
-        self.has_collided = False  # since somebody last asked
+        self.has_collided = False  # since a client last asked
         self.drifts: dict[str, tuple[int, np.ndarray]] = {}  # of sensors: when [steps], bias
         self._trail: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=_TRAIL)
         self.cameras = {
@@ -154,7 +154,7 @@ class Vehicle:
             self.hold()
 
     def arm(self, armed: bool) -> bool:
-        """Switch the motors on or off; only whoever has control may."""
+        """Switch the motors on or off; only a client that has control may."""
         if not self.api_enabled:
             return False
         if self.armed != armed:

@@ -31,7 +31,7 @@ from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.msg import Outcome
 from rapid_nav.nodes.airsim_bridge import AirSimBridge, work
 from rapid_nav.nodes.lib import conversions
-from rapid_nav.sim.render.camera import slopes
+from rapid_nav.sim.render.views import slopes
 from rapid_nav.sim.server import Server
 from rapid_nav.sim.worlds.world import make_world
 

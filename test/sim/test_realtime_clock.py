@@ -2,7 +2,7 @@
 
 import pytest
 
-from rapid_nav.sim.realtime_clock import Pace
+from rapid_nav.sim.realtime_clock import RealtimeClock
 
 
 class Machine:
@@ -10,13 +10,13 @@ class Machine:
 
     def __init__(self, speed: float, step_s: float) -> None:
         self.now, self.made, self.most, self.step_s = 100.0, 0, 0, step_s
-        self.pace = Pace(speed, lambda: self.now)
+        self.pace = RealtimeClock(speed, lambda: self.now)
 
     def run(self, seconds: float) -> None:
         """Make steps for some time [s]."""
         end = self.now + seconds
         while self.now < end:
-            steps, wait = self.pace.owed(self.made)
+            steps, wait = self.pace.due(self.made)
             self.made += steps
             self.most = max(self.most, steps)
             self.now += steps * self.step_s if wait is None else wait

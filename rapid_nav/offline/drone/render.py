@@ -7,6 +7,7 @@ import numpy as np
 from rapid_nav.drone.observation import nearness, shrink
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.sim.render import camera
+from rapid_nav.sim.render.views import make_views
 from rapid_nav.sim.worlds.primitives import Scenes
 
 Look = Callable[[Scenes, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -43,16 +44,9 @@ def eyes(task: FlightTask, render_scale: int = 2) -> Look:
     ) -> tuple[np.ndarray, np.ndarray]:
         # Rays through the small picture's pixels alone: a fifth of what 320 x 180 take, of which
         # a resize to 103 x 103 keeps little more than a point of each.
-        depth, picture = camera.depth_and_color(
-            scenes,
-            index,
-            position,
-            orientation,
-            about.width,
-            about.height,
-            fov,
-            aspect=task.aspect,
-        )
+        size = about.width, about.height
+        views = make_views(scenes, index, position, orientation, *size, fov, task.aspect)
+        depth, picture = camera.depth_and_color(views)
         return depth, np.ascontiguousarray(picture.transpose(0, 3, 1, 2))
 
     return in_color if about.kind == 'rgb' else depth_only

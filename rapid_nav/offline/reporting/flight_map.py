@@ -20,7 +20,8 @@ from rapid_nav.offline.drone.env import DroneVectorEnv
 from rapid_nav.offline.evaluation.baselines import early_exit_policy
 from rapid_nav.options import check, setting
 from rapid_nav.resources import shipped_checkpoint
-from rapid_nav.sim.render import camera
+from rapid_nav.sim.render.camera import depth_and_color
+from rapid_nav.sim.render.views import make_views
 from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import make_world, World
 
@@ -165,7 +166,7 @@ def look(
     world: World, track: Track, task: FlightTask, moments: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield moment, colours (H, W, 3) and depth (H, W) [m] of what the camera saw."""
-    where = (
+    views = make_views(
         world.arrays,
         np.zeros(len(moments), np.int64),
         track.position[moments],
@@ -173,9 +174,8 @@ def look(
         *_PIXELS,
         float(np.radians(task.fov)),
     )
-    yield from zip(
-        map(int, moments), camera.color(*where), camera.render_depth(*where), strict=True
-    )
+    depths, pictures = depth_and_color(views)
+    yield from zip(map(int, moments), pictures, depths, strict=True)
 
 
 def above(axes: 'Axes', world: World, track: Track, moments: np.ndarray) -> None:

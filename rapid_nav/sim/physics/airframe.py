@@ -36,5 +36,5 @@ SPIN_KEPT = 0.9  # of the angular velocity in a contact
 GROUND_SLOPE = 0.7  # cosine of the steepest slope to land on
 LOCK_SPEED = 0.25  # [m/s], slower than this after touching the ground the drone stays there
 SINK = 1e-3  # [m], how deep it then rests, so that resting counts as contact
-CULL_STEPS = 34  # after so many steps the primitives within reach are looked up again
+CULL_STEPS = 34  # steps between two searches for the primitives within reach
 MAX_PUSH = (4 * MAX_THRUST / MASS + GRAVITY) * 1.5  # [m/s^2], no vehicle accelerates faster

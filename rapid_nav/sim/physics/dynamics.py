@@ -63,7 +63,7 @@ class State(NamedTuple):
     hold: np.ndarray  # (B, 4) x, y, z, yaw that MODE_HOLD keeps
     mode: np.ndarray  # (B,) int64, the mode of the last step
     grounded: np.ndarray  # (B,) bool, locked to the ground until the thrust exceeds the weight
-    collided: np.ndarray  # (B,) bool, a contact happened since somebody cleared this
+    collided: np.ndarray  # (B,) bool, a contact happened since this was cleared
     collision_primitive: np.ndarray  # (B,) int64, row within the world of the last contact, or -1
     collision_normal: np.ndarray  # (B, 3) [NED], away from what was hit
     impact_point: np.ndarray  # (B, 3) [m; NED]

@@ -2,35 +2,25 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-import math
 
 from numba import njit
 import numpy as np
 
-from rapid_nav.sim.render.projection import draw, make_desk
+from rapid_nav.sim.render.projection import draw, make_workspace
 from rapid_nav.sim.render.shading import find_normals, shade
-from rapid_nav.sim.rotation_kernels import rotation_matrices
+from rapid_nav.sim.render.views import make_views, Views
 from rapid_nav.sim.worlds.primitives import Scenes
 
 
 @njit(cache=True, nogil=True)
-def _depth(
-    scenes: Scenes,
-    scene_index: np.ndarray,
-    position: np.ndarray,
-    camera: np.ndarray,
-    u: np.ndarray,
-    v: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    desk = make_desk()
+def _depth(views: Views, out: np.ndarray) -> None:
+    scenes, workspace = views.scenes, make_workspace()
     for b in range(out.shape[0]):
-        image = out[b]
+        image, position, axes = out[b], views.position[b], views.axes[b]
         image[:] = 0
-        s = scene_index[b]
+        s = views.scene_index[b]
         for p in range(scenes.offsets[s], scenes.offsets[s + 1]):
-            draw(scenes, p, position[b], camera[b], u, v, image, desk)
+            draw(scenes, p, position, axes, views.u, views.v, image, workspace)
         to_depth(image)
 
 
@@ -44,50 +34,25 @@ def to_depth(image: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _layers(
-    scenes: Scenes,
-    scene_index: np.ndarray,
-    position: np.ndarray,
-    camera: np.ndarray,
-    u: np.ndarray,
-    v: np.ndarray,
-    out: np.ndarray,
-    which: np.ndarray,
-) -> None:
-    desk = make_desk()
-    before = np.empty((v.shape[0], u.shape[0]), dtype=np.float32)
+def _layers(views: Views, out: np.ndarray, which: np.ndarray) -> None:
+    scenes, workspace = views.scenes, make_workspace()
+    before = np.empty(out.shape[1:], dtype=np.float32)
     for b in range(out.shape[0]):
-        image = out[b]
+        image, position, axes = out[b], views.position[b], views.axes[b]
         image[:] = 0
         before[:] = 0
         which[b] = -1
-        first = scenes.offsets[scene_index[b]]
-        for p in range(first, scenes.offsets[scene_index[b] + 1]):
-            if not draw(scenes, p, position[b], camera[b], u, v, image, desk):
+        first = scenes.offsets[views.scene_index[b]]
+        for p in range(first, scenes.offsets[views.scene_index[b] + 1]):
+            if not draw(scenes, p, position, axes, views.u, views.v, image, workspace):
                 continue
-            rect = desk.rect
+            rect = workspace.rect
             for r in range(rect[0], rect[1]):
                 for c in range(rect[2], rect[3]):
                     if image[r, c] > before[r, c]:
                         before[r, c] = image[r, c]
                         which[b, r, c] = p - first
         to_depth(image)
-
-
-@lru_cache(maxsize=64)
-def slopes(
-    width: int, height: int, fov: float, aspect: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Return (W,) and (H,): right and down per metre ahead of the rays through pixel centres.
-
-    The view is `aspect` times as wide as high, if not 0; otherwise its pixels are square.
-    """
-    focal = width / 2 / math.tan(fov / 2)
-    u = (np.arange(width) + 0.5 - width / 2) / focal
-    high = focal * aspect * height / width if aspect else focal
-    v = (np.arange(height) + 0.5 - height / 2) / high
-    return u.astype(np.float32), v.astype(np.float32)
 
 
 def render_depth(
@@ -104,116 +69,46 @@ def render_depth(
     """
     Return depth along the optical axis (B, H, W) float32 [m], +inf where nothing is hit.
 
-    position (B, 3) [m; NED] and orientation (B, 4) (w, x, y, z) place cameras whose x looks ahead,
-    y right and z down; fov is horizontal [rad]. `out` is written and returned if given.
+    position (B, 3) [m; NED] and orientation (B, 4) (w, x, y, z) place cameras whose x points
+    ahead, y right and z down; fov is horizontal [rad]. `out` is written and returned if given.
     """
-    scene_index, position, camera = views(scene_index, position, orientation)
-    shape = (len(scene_index), height, width)
+    views = make_views(scenes, scene_index, position, orientation, width, height, fov)
+    shape = (len(views.position), height, width)
     if out is None:
         out = np.empty(shape, dtype=np.float32)
     elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
         raise ValueError(f'out must be a contiguous float32 array of shape {shape}')
-    u, v = slopes(width, height, fov)
-
-    def part(rows: slice) -> None:
-        _depth(scenes, scene_index[rows], position[rows], camera[rows], u, v, out[rows])
-
-    in_parts(part, len(scene_index), threads)
+    in_parts(lambda rows: _depth(views.part(rows), out[rows]), len(out), threads)
     return out
 
 
-def render(
-    scenes: Scenes,
-    scene_index: np.ndarray | int,
-    position: np.ndarray,
-    orientation: np.ndarray,
-    width: int,
-    height: int,
-    fov: float,
-    threads: int = 1,
-    aspect: float = 0.0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def render(views: Views, threads: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Return depth (B, H, W) float32 as render_depth does, and what lies at that depth.
 
     That is the primitive's row within its world, (B, H, W) int32, -1 for none, and its surface's
     normal, (B, H, W, 3) float32 in NED towards the camera, zero for none.
     """
-    scene_index, position, camera = views(scene_index, position, orientation)
-    shape = (len(scene_index), height, width)
+    shape = (len(views.position), len(views.v), len(views.u))
     depth = np.empty(shape, dtype=np.float32)
     which = np.empty(shape, dtype=np.int32)
     normals = np.empty((*shape, 3), dtype=np.float32)
-    u, v = slopes(width, height, fov, aspect)
 
     def part(rows: slice) -> None:
-        where = scenes, scene_index[rows], position[rows], camera[rows], u, v
-        _layers(*where, depth[rows], which[rows])
-        find_normals(*where, depth[rows], which[rows], normals[rows])
+        some = views.part(rows)
+        _layers(some, depth[rows], which[rows])
+        find_normals(some, depth[rows], which[rows], normals[rows])
 
-    in_parts(part, len(scene_index), threads)
+    in_parts(part, len(depth), threads)
     return depth, which, normals
 
 
-def color(
-    scenes: Scenes,
-    scene_index: np.ndarray | int,
-    position: np.ndarray,
-    orientation: np.ndarray,
-    width: int,
-    height: int,
-    fov: float,
-    threads: int = 1,
-) -> np.ndarray:
-    """Return pictures (B, H, W, 3) uint8 RGB for people; arguments as for render_depth."""
-    return depth_and_color(
-        scenes, scene_index, position, orientation, width, height, fov, threads
-    )[1]
-
-
-def depth_and_color(
-    scenes: Scenes,
-    scene_index: np.ndarray | int,
-    position: np.ndarray,
-    orientation: np.ndarray,
-    width: int,
-    height: int,
-    fov: float,
-    threads: int = 1,
-    aspect: float = 0.0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return depth as render_depth does, and pictures as color does; `aspect`: see slopes."""
-    depth, which, normals = render(
-        scenes, scene_index, position, orientation, width, height, fov, threads, aspect
-    )
-    scene_index, position, camera = views(scene_index, position, orientation)
+def depth_and_color(views: Views, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return depth as render_depth does, and images for people (B, H, W, 3) uint8 RGB."""
+    depth, which, normals = render(views, threads)
     picture = np.empty((*depth.shape, 3), dtype=np.uint8)
-    shade(
-        scenes,
-        scene_index,
-        position,
-        camera,
-        *slopes(width, height, fov, aspect),
-        depth,
-        which,
-        normals,
-        picture,
-    )
+    shade(views, depth, which, normals, picture)
     return depth, picture
-
-
-def views(
-    scene_index: np.ndarray | int, position: np.ndarray, orientation: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bring cameras into the kernels' form: int64 (B,), float64 (B, 3) and (B, 3, 3)."""
-    position = np.ascontiguousarray(position, dtype=np.float64).reshape(-1, 3)
-    camera = rotation_matrices(orientation)
-    scene_index = np.asarray(scene_index, dtype=np.int64)
-    if scene_index.shape != (len(position),):
-        scene_index = np.ascontiguousarray(np.broadcast_to(scene_index, len(position)))
-    if len(camera) != len(position):
-        raise ValueError(f'{len(position)} positions but {len(camera)} orientations')
-    return scene_index, position, camera
 
 
 def in_parts(work: Callable[[slice], None], count: int, threads: int) -> None:

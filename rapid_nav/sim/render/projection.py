@@ -12,8 +12,8 @@ from rapid_nav.sim.worlds.primitives import BOX, CYLINDER, PLANE, Scenes, SPHERE
 NEAR = 1e-3  # [m], what lies nearer is cut off when a screen rectangle is computed
 
 
-class Desk(NamedTuple):
-    """Room to work in; allocating it anew for each primitive would take longer than drawing."""
+class Workspace(NamedTuple):
+    """Arrays that drawing writes to; allocating them for each primitive would take too long."""
 
     middle: np.ndarray  # (3,), the primitive's centre in camera axes
     o: np.ndarray  # (3,), the camera in the primitive's axes
@@ -24,10 +24,13 @@ class Desk(NamedTuple):
     rect: np.ndarray  # (4,) int64, first row, end of rows, first column, end of columns
 
 
+Desk = Workspace  # Numba's caches from former releases name it, and fail if it is not there.
+
+
 @njit(cache=True, nogil=True)
-def make_desk() -> Desk:
-    """Return an empty desk."""
-    return Desk(
+def make_workspace() -> Workspace:
+    """Return a workspace that holds nothing yet."""
+    return Workspace(
         np.empty(3),
         np.empty(3),
         np.empty((3, 3)),
@@ -98,15 +101,16 @@ def draw(
     u: np.ndarray,
     v: np.ndarray,
     buffer: np.ndarray,
-    desk: Desk,
+    workspace: Workspace,
 ) -> bool:
     """
     Draw primitive p seen from position (3,) with camera axes (3, 3) -> NED.
 
-    Returns whether it may be in view; then desk.rect holds the rows and columns it was drawn in.
+    Returns whether it may be in view; then workspace.rect holds the rows and columns it covers.
     """
     kind, turn, bound = scenes.kind[p], scenes.rotation[p], scenes.bound[p]
-    middle, o, axes, extent, rect = desk.middle, desk.o, desk.axes, desk.extent, desk.rect
+    middle, o, axes = workspace.middle, workspace.o, workspace.axes
+    extent, rect = workspace.extent, workspace.rect
     dx = scenes.center[p, 0] - position[0]
     dy = scenes.center[p, 1] - position[1]
     dz = scenes.center[p, 2] - position[2]
@@ -135,10 +139,10 @@ def draw(
         for i in range(3):
             for k in range(3):
                 extent[k, i] = half[0] if i == k else 0.0
-    if not screen_rectangle(middle, extent, u, v, desk.corners, rect):
+    if not screen_rectangle(middle, extent, u, v, workspace.corners, rect):
         return False
     if kind == BOX:
-        draw_box(buffer, u, v, rect, o, axes, half, desk.forms)
+        draw_box(buffer, u, v, rect, o, axes, half, workspace.forms)
     else:
-        draw_round(buffer, u, v, rect, o, axes, half, desk.forms, kind == CYLINDER)
+        draw_round(buffer, u, v, rect, o, axes, half, workspace.forms, kind == CYLINDER)
     return True

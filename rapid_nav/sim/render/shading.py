@@ -5,7 +5,8 @@ import math
 from numba import njit
 import numpy as np
 
-from rapid_nav.sim.worlds.primitives import CYLINDER, PLANE, Scenes, SPHERE
+from rapid_nav.sim.render.views import Views
+from rapid_nav.sim.worlds.primitives import CYLINDER, PLANE, SPHERE
 
 SUN = (-0.35, -0.25, -0.9)  # [NED], towards the light
 AMBIENT, DIFFUSE = 0.45, 0.55
@@ -38,21 +39,12 @@ def local_normal(
 
 
 @njit(cache=True, nogil=True)
-def find_normals(
-    scenes: Scenes,
-    scene_index: np.ndarray,
-    position: np.ndarray,
-    camera: np.ndarray,
-    u: np.ndarray,
-    v: np.ndarray,
-    depth: np.ndarray,
-    which: np.ndarray,
-    normals: np.ndarray,
-) -> None:
+def find_normals(views: Views, depth: np.ndarray, which: np.ndarray, normals: np.ndarray) -> None:
     """Write the normals (B, H, W, 3) [NED] of what `depth` and `which` (B, H, W) show."""
+    scenes, position, u, v = views.scenes, views.position, views.u, views.v
     ray, d = np.empty(3), np.empty(3)
     for b in range(depth.shape[0]):
-        first, m = scenes.offsets[scene_index[b]], camera[b]
+        first, m = scenes.offsets[views.scene_index[b]], views.axes[b]
         for r in range(v.shape[0]):
             for c in range(u.shape[0]):
                 normal = normals[b, r, c]
@@ -83,21 +75,13 @@ def find_normals(
 
 @njit(cache=True, nogil=True)
 def shade(
-    scenes: Scenes,
-    scene_index: np.ndarray,
-    position: np.ndarray,
-    camera: np.ndarray,
-    u: np.ndarray,
-    v: np.ndarray,
-    depth: np.ndarray,
-    which: np.ndarray,
-    normals: np.ndarray,
-    picture: np.ndarray,
+    views: Views, depth: np.ndarray, which: np.ndarray, normals: np.ndarray, picture: np.ndarray
 ) -> None:
     """Write RGB (B, H, W, 3): lambertian, hazy far away, checkered floors, a sky."""
+    scenes, position, u, v = views.scenes, views.position, views.u, views.v
     bright = math.sqrt(SUN[0] ** 2 + SUN[1] ** 2 + SUN[2] ** 2)
     for b in range(depth.shape[0]):
-        first, m = scenes.offsets[scene_index[b]], camera[b]
+        first, m = scenes.offsets[views.scene_index[b]], views.axes[b]
         for r in range(v.shape[0]):
             for c in range(u.shape[0]):
                 x, y, z = (

@@ -57,7 +57,7 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> float:
-    """Take a finite number; AirSim's own float32 limit stands for 'for ever'."""
+    """Take a finite number; AirSim's clients send float32's largest for 'no limit'."""
     if type(value) not in (int, float):
         raise BadCast
     if not abs(value) <= FLOAT32_MAX:

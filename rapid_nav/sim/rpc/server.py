@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class PortInUse(OSError):
-    """Somebody else listens there."""
+    """Another process listens there."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class RpcServer:
                 self._listener.close()
             for connection in self._connections:
                 connection.cancel()
-            everybody = asyncio.gather(*self._connections, return_exceptions=True)
-            self.loop.run_until_complete(everybody)
+            connections = asyncio.gather(*self._connections, return_exceptions=True)
+            self.loop.run_until_complete(connections)
             self.loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,7 +133,7 @@ class RpcServer:
         if not silent:
             return False
         task = min(silent, key=lambda task: silent[task])
-        log.warning('closed a connection that asks nothing, for a new one')
+        log.warning('closed a connection that has sent no whole request, for a new one')
         del self._connections[task]
         task.cancel()
         return True
@@ -200,7 +200,7 @@ class _Connection:
                 self._requests.add(data)
                 for message in self._requests.whole():
                     self.began = None
-                    # A client that asks but does not read is not asked for its next wish.
+                    # A client that does not read its answers is not read either.
                     await self._slots.acquire()
                     await self._taken()
                     await self._begin(message)

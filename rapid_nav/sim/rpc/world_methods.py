@@ -40,7 +40,7 @@ IGNORED = {
 
 
 class WorldMethods:
-    """The world's objects, by their names. What looks at every object is left to a thread."""
+    """The world's objects, by their names. Methods that read every object run in a thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -67,7 +67,7 @@ def pressure_altitude(pressure: float) -> float:
 
 
 def magnetic_field(geo: Geo) -> np.ndarray:
-    """Return the field (3,) [gauss; NED] of a dipole Earth, as AirSim reckons it."""
+    """Return the field (3,) [gauss; NED] of a dipole Earth, as AirSim computes it."""
     lat, lon = math.radians(geo[0]), math.radians(geo[1]) - _POLE_LONGITUDE
     sin_pole, cos_pole = math.sin(_POLE_LATITUDE), math.cos(_POLE_LATITUDE)
     cos_colatitude = math.cos(lat) * cos_pole + math.sin(lat) * sin_pole * math.cos(lon)

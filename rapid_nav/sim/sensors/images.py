@@ -11,6 +11,7 @@ from PIL import Image
 
 from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.render import camera
+from rapid_nav.sim.render.views import make_views, slopes
 from rapid_nav.sim.rotation_kernels import rotation_matrices
 from rapid_nav.sim.rpc.arguments import BadCast, boolean, integer, Pose, text
 from rapid_nav.sim.rpc.structs import Map, quaternion4, vector3
@@ -68,24 +69,23 @@ class View:
     @cached_property
     def layers(self) -> tuple[np.ndarray, np.ndarray]:
         """Primitive (H, W), -1 for none, and normals (H, W, 3) in the world's NED."""
-        _, which, normals = camera.render(*self._where)
+        _, which, normals = camera.render(make_views(*self._where))
         return which[0], normals[0]
 
     @cached_property
     def color(self) -> np.ndarray:
         """RGB (H, W, 3) uint8."""
-        return np.asarray(camera.color(*self._where)[0])
+        return np.asarray(camera.depth_and_color(make_views(*self._where))[1][0])
 
     @property
     def _where(self) -> tuple[Any, ...]:
-        index = np.zeros(1, np.int64)
         place, turn = self.position[None], self.orientation[None]
-        return self.scenes, index, place, turn, self.width, self.height, self.fov
+        return self.scenes, 0, place, turn, self.width, self.height, self.fov
 
     @property
     def slant(self) -> np.ndarray:
         """Metres along the ray for each metre along the optical axis (H, W)."""
-        u, v = camera.slopes(self.width, self.height, self.fov)
+        u, v = slopes(self.width, self.height, self.fov)
         return np.asarray(np.sqrt(1 + u[None, :] ** 2 + v[:, None] ** 2))
 
     @property

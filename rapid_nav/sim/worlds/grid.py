@@ -121,7 +121,7 @@ def rectangles(solid: np.ndarray, most: int | None = None) -> np.ndarray:
     The search ends with `most` and one.
 
     Every solid cell with a free neighbour is covered and no free one is; cells deep inside
-    solid areas, which nobody can see or reach, may stay bare. Rectangles may overlap.
+    solid areas, which no drone sees or reaches, may stay uncovered. Rectangles may overlap.
     """
     solid = np.ascontiguousarray(solid, dtype=np.bool_)
     free = np.pad(~solid, 1)

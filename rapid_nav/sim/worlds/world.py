@@ -27,7 +27,7 @@ class World:
     start_poses: np.ndarray  # (M, 4) x, y, z [m; NED], yaw [rad]
 
     def shrunk(self, factor: float) -> 'World':
-        """Return this world with every length in it so many times as long; no drone shrinks."""
+        """Return this world with every length multiplied by `factor`; drones keep their size."""
         if not factor > 0:
             raise ValueError(f'factor is {factor}; it must be positive')
         primitives = tuple(

@@ -13,6 +13,7 @@ from rapid_nav.offline.evaluation import rollout
 from rapid_nav.sim.physics.dynamics import DRONE_RADIUS
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.render import camera
+from rapid_nav.sim.render.views import make_views
 from rapid_nav.sim.worlds.world import make_world
 
 TASK = FlightTask()
@@ -166,7 +167,7 @@ def test_no_step_by_pose_goes_through_a_wall(worlds):
 def test_colours_are_what_the_camera_shows(worlds):
     env = DroneVectorEnv(PEDRA, worlds, 1, starts=iter([(0, 0)] * 9))
     frame, _ = env.reset()
-    picture = camera.color(
+    views = make_views(
         env.scenes,
         env.scene_index,
         env.state.position,
@@ -174,7 +175,8 @@ def test_colours_are_what_the_camera_shows(worlds):
         320,
         180,
         np.radians(80),
-    )[0]
+    )
+    picture = camera.depth_and_color(views)[1][0]
     away = np.abs(frame[0].astype(int) - frame_of(picture, PEDRA.observation))
     assert away.mean() < 1.5  # of 255; no more than one ray for each pixel gives away
 

@@ -1,19 +1,26 @@
 """The camera sees what Embree sees, in every pixel but the last few."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
 
 from rapid_nav.geometry import from_euler, rotation_matrices
-from rapid_nav.sim.render.camera import color, depth_and_color, render, render_depth, slopes
+from rapid_nav.sim.render.camera import depth_and_color, render, render_depth
 from rapid_nav.sim.render.raycast import cast_rays
+from rapid_nav.sim.render.views import make_views, slopes
 from rapid_nav.sim.worlds.primitives import Primitive
 from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
 
 WIDE = np.pi / 2
 FORWARD = np.array([[1.0, 0, 0, 0]])
 ORIGIN = np.zeros((1, 3))
+
+
+def color(*view: Any) -> np.ndarray:
+    return depth_and_color(make_views(*view))[1]
 
 
 def world_of(*primitives: Primitive) -> World:
@@ -69,7 +76,9 @@ def test_depth_is_along_the_optical_axis_not_along_the_ray() -> None:
 def test_right_is_right_and_down_is_down() -> None:
     right = solid('sphere', (4, 2, 0), (1, 1, 1))
     below = solid('sphere', (4, 0, 1.5), (1, 1, 1))
-    _, which, _ = render(pack([world_of(right, below)]), 0, ORIGIN, FORWARD, 64, 64, WIDE)
+    _, which, _ = render(
+        make_views(pack([world_of(right, below)]), 0, ORIGIN, FORWARD, 64, 64, WIDE)
+    )
     rows, columns = np.nonzero(which[0] == 0)
     assert columns.min() > 40 and abs(rows.mean() - 31.5) < 1
     rows, columns = np.nonzero(which[0] == 1)
@@ -149,7 +158,7 @@ def test_layers_and_depth_are_of_one_image() -> None:
     world = make_world('forest', 1)
     place, turn = world.start_poses[:3, :3], some_turns(np.random.default_rng(1), 3)
     scenes = pack([world])
-    depth, which, normals = render(scenes, 0, place, turn, 64, 36, WIDE)
+    depth, which, normals = render(make_views(scenes, 0, place, turn, 64, 36, WIDE))
     assert np.array_equal(depth, render_depth(scenes, 0, place, turn, 64, 36, WIDE))
     assert np.array_equal(which < 0, np.isinf(depth))
     length = np.linalg.norm(normals, axis=-1)
@@ -158,7 +167,7 @@ def test_layers_and_depth_are_of_one_image() -> None:
 
 def test_normals_look_at_the_camera() -> None:
     wall = solid('box', (5, 0, 0), (2, 50, 50))
-    _, which, normals = render(pack([world_of(wall)]), 0, ORIGIN, FORWARD, 8, 8, WIDE)
+    _, which, normals = render(make_views(pack([world_of(wall)]), 0, ORIGIN, FORWARD, 8, 8, WIDE))
     assert (which == 0).all()
     assert np.allclose(normals, [-1, 0, 0])
 
@@ -177,6 +186,6 @@ def test_a_view_with_pixels_that_are_not_square_is_the_same_view() -> None:
     world = make_world('rooms', 3)
     x, y, z, yaw = world.start_poses[0]
     where = world.arrays, 0, np.array([[x, y, z]]), np.array([from_euler(yaw=yaw)])
-    depth, picture = depth_and_color(*where, 96, 180, 1.4, aspect=288 / 180)
+    depth, picture = depth_and_color(make_views(*where, 96, 180, 1.4, 288 / 180))
     np.testing.assert_allclose(depth, render_depth(*where, 288, 180, 1.4)[:, :, 1::3], rtol=1e-4)
     assert (picture == color(*where, 288, 180, 1.4)[:, :, 1::3]).mean() > 0.999

@@ -288,7 +288,7 @@ def aliases(depth: int) -> str:
         ('{kind: *a8, position: [0, 0, 0], size: [1, 1, 1]}', 'kind: expected'),
         ('{kind: box, position: *a8, size: [1, 1, 1]}', 'position: expected'),
         ('{kind: box, position: [0, 0, 0], size: [*a8, 1, 1]}', 'size[0]: expected'),
-        ('{kind: box, position: [0, 0, 0], size: [1, 1, 1], *a8: 1}', 'no plain word'),
+        ('{kind: box, position: [0, 0, 0], size: [1, 1, 1], *a8: 1}', 'a key is a list'),
         ('*a8', 'expected'),
         ('*b', 'no value above is named'),
         ('{<<: *a8}', '<< takes a mapping'),
