@@ -1,4 +1,4 @@
-"""How sure an exit has to be and what thinking may cost: flags, launch arguments, parameters."""
+"""How sure an exit has to be and what a decision may cost: flags, launch arguments, parameters."""
 
 from dataclasses import dataclass
 
@@ -7,47 +7,48 @@ from rapid_nav.options import check, setting
 
 @dataclass(frozen=True)
 class ExitOptions:
-    """Which network flies, and what steers its exits."""
+    """Which network flies, and what controls its exits."""
 
     checkpoint: str = setting(
-        '', 'The file of the network that flies; if empty, the shipped one does.'
+        '', 'File of the network that flies; if empty, the one that is shipped.'
     )
     threshold: float = setting(
         -1.0,
-        'An exit answers from this confidence on; below 0, the operating point decides.',
+        'Confidence from which an exit answers; below 0, the operating point has it.',
         low=-1.0,
         high=2.0,
     )
     operating_point: str = setting(
         '',
-        "Thresholds are this one's of the checkpoint; if empty, its first one's; 'full' always "
+        "Name of the checkpoint's thresholds that are used; if empty, its first; 'full' always "
         'runs the whole network.',
     )
     budget: float = setting(
         0.0,
-        'Thresholds are steered to spend this share of the operations in the mean; at 0 they '
-        'stand.',
+        'Mean share of the operations that a decision may cost, held by adapting the thresholds; '
+        '0 disables.',
         low=0.0,
         high=1.0,
     )
     budget_ms: float = setting(
         0.0,
-        'Thresholds are steered to spend this time in the network in the mean; at 0 they stand.',
+        'Mean time in the network that a decision may take, held by adapting the thresholds; '
+        '0 disables.',
         unit='ms',
         low=0.0,
         high=1000.0,
     )
     clearance: float = setting(
         0.6,
-        'Where less way is free, a budget does not count and the full network decides.',
+        'Free way ahead below which the full network decides, whatever the budget.',
         unit='m',
         low=0.0,
         high=100.0,
     )
     deadline_ms: float = setting(
         0.0,
-        "The best exit that is finished so long after the image's arrival answers; 0 sets no "
-        'deadline.',
+        "Time after an image's arrival at which the best exit that is finished answers; 0 "
+        'disables.',
         unit='ms',
         low=0.0,
         high=10000.0,

@@ -92,8 +92,8 @@ for package in (rapid_nav.drone, rapid_nav.inference):
         importlib.import_module(module.name)
 from rapid_nav.inference.policy import load_policy
 policy = load_policy(shipped_checkpoint())
-image = np.zeros((1, *policy.about.network.input_shape), np.float32)
-decision = policy.decide(image, policy.about.thresholds('balanced'))
+image = np.zeros((1, *policy.metadata.network.input_shape), np.float32)
+decision = policy.decide(image, policy.metadata.thresholds('balanced'))
 print(int(decision.action))
 """
     missing = {'torch', 'numba', 'gymnasium', 'rclpy', 'tyro', 'rich', 'airsim', 'yaml', 'PIL'}

@@ -5,7 +5,7 @@ from pathlib import Path
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from listener import Listener, wait_until
 import numpy as np
@@ -95,11 +95,19 @@ class Camera:
 
     def told(self, key: str) -> str:
         """Return what /diagnostics said last of something, or ''."""
+        status = self.status()
+        return {item.key: item.value for item in status.values}.get(key, '') if status else ''
+
+    def status(self) -> DiagnosticStatus | None:
+        """Return what the policy said last of its state on /diagnostics."""
         for message in reversed(self.diagnostics):
             if message.status[0].name == '/rapid/policy':
-                values: dict[str, str] = {v.key: v.value for v in message.status[0].values}
-                return values.get(key, '')
-        return ''
+                return message.status[0]
+        return None
+
+    def wait_for(self, level: bytes, why: str) -> None:
+        """Wait until the policy's state has this level and says why."""
+        wait_until(lambda: (s := self.status()) and s.level == level and why in s.message)
 
     def counted(self, kind: str) -> int:
         """Return what /diagnostics said last of a count."""

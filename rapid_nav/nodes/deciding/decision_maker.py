@@ -21,19 +21,28 @@ from rapid_nav.options import setting
 class PolicyConfig(ExitOptions):
     """How the policy is steered, and what it flies by."""
 
-    epsilon: float = setting(
-        0.0, 'This share of the actions is random, for learning.', low=0.0, high=1.0
-    )
-    explore_seed: int = setting(0, 'The random actions have this seed.', low=0)
+    epsilon: float = setting(0.0, 'Share of random actions, for learning.', low=0.0, high=1.0)
+    explore_seed: int = setting(0, 'Seed of the random actions.', low=0)
     max_age: float = setting(
         0.5,
-        'Images up to this age are flown by; a longer pause begins a new history.',
+        'Oldest image that is decided on; a longer pause begins a new flight.',
         unit='s',
         low=0.01,
         high=60.0,
     )
+    max_ahead: float = setting(
+        0.5, 'Furthest that an image may be stamped in the future.', unit='s', low=0.0, high=60.0
+    )
+    frozen_after: float = setting(
+        1.0,
+        'Time after which a camera whose pixels do not change counts as frozen; 0 disables.',
+        unit='s',
+        low=0.0,
+        high=600.0,
+    )
     recorder: str = setting(
-        '', 'These nodes (by commas) must listen before the first decision; if empty, none must.'
+        '',
+        'Nodes, separated by commas, that must subscribe to exit_level before the first decision.',
     )
 
 
@@ -41,7 +50,7 @@ LIVE = (*(field.name for field in fields(ExitOptions)), 'epsilon')
 """What may change in flight."""
 
 
-class Choice(NamedTuple):
+class FlightDecision(NamedTuple):
     """What was decided on an image."""
 
     decision: Decision  # its action is the one that is flown
@@ -79,11 +88,9 @@ class DecisionMaker:
         self.network, self.grid = loaded.network, ActionGrid(loaded.task.actions)
         network = self.network
         point = config.operating_point or next(iter(network.metadata.operating_points), 'full')
-        self.thresholds = (
-            network.metadata.thresholds(point)
-            if config.threshold < 0
-            else check_thresholds((config.threshold,), network.num_levels)
-        )
+        self.thresholds = network.metadata.thresholds(point)  # refused, too, if it is not used
+        if config.threshold >= 0:
+            self.thresholds = check_thresholds((config.threshold,), network.num_levels)
         self.governor: BudgetController | None = None
         self.deadline: Deadline | None = None
         self.late = 0
@@ -100,7 +107,7 @@ class DecisionMaker:
         """Whether it decides on colour images, and not on depth."""
         return self.loaded.task.observation.kind == 'rgb'
 
-    def decide(self, image: np.ndarray, waited: float = 0.0) -> Choice:
+    def decide(self, image: np.ndarray, waited: float = 0.0) -> FlightDecision:
         """
         Decide on depth (H, W) [m], or RGB (H, W, 3) uint8, that arrived so long ago [s].
 
@@ -129,7 +136,7 @@ class DecisionMaker:
         if explored is not None:
             decision = decision._replace(action=explored)
         velocity = self.grid.velocity(decision.action, ahead)
-        return Choice(decision, velocity, spent, explored is not None)
+        return FlightDecision(decision, velocity, spent, explored is not None)
 
     def state(self) -> dict[str, str]:
         """Return what steers the exits, for people to read."""

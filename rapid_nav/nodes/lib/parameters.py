@@ -11,6 +11,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -31,12 +32,13 @@ def declare(
     Declare a parameter for every field of a settings class and return what was given.
 
     Those named in `live` may change in flight: `accept` gets the whole new settings, and may
-    refuse by raising ValueError, whose text goes back to whoever asked. The rest is read-only.
+    refuse by raising ValueError, whose text is the answer to the request. The rest is read-only.
+    An integer is taken for a floating-point parameter, as YAML writes 1.0 as 1.
     """
     given = {}
     for field in dataclasses.fields(config):
         about = _descriptor(field, field.name in live)
-        given[field.name] = node.declare_parameter(field.name, field.default, about).value
+        given[field.name] = _declare(node, field, about)
     current = [config(**given)]
 
     def on_set(parameters: list[Parameter]) -> SetParametersResult:
@@ -50,11 +52,35 @@ def declare(
         current[0] = wanted
         return SetParametersResult(successful=True)
 
+    floats = {field.name for field in dataclasses.fields(config) if type(field.default) is float}
+
+    def before_set(parameters: list[Parameter]) -> list[Parameter]:
+        return [
+            Parameter(p.name, value=float(p.value))
+            if p.name in floats and p.type_ == Parameter.Type.INTEGER
+            else p
+            for p in parameters
+        ]
+
+    node.add_pre_set_parameters_callback(before_set)
     node.add_on_set_parameters_callback(on_set)
     return current[0]
 
 
-def _descriptor(field: dataclasses.Field, live: bool) -> ParameterDescriptor:
+def _declare(node: Node, field: 'dataclasses.Field[Any]', about: ParameterDescriptor) -> Any:
+    """Declare one parameter and return what was given, or its default."""
+    try:
+        return node.declare_parameter(field.name, field.default, about).value
+    except InvalidParameterTypeException:
+        loose = ParameterDescriptor(dynamic_typing=True)
+        value = node.declare_parameter(field.name, field.default, loose).value
+        node.undeclare_parameter(field.name)
+        if type(field.default) is not float or type(value) is not int:
+            raise
+    return node.declare_parameter(field.name, float(value), about, ignore_override=True).value
+
+
+def _descriptor(field: 'dataclasses.Field[Any]', live: bool) -> ParameterDescriptor:
     about = field.metadata
     unit = f' [{about["unit"]}]' if about['unit'] else ''
     descriptor = ParameterDescriptor(

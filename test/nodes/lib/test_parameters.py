@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import pytest
 import rclpy
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.parameter import Parameter
 
 from rapid_nav.nodes.lib.parameters import declare
@@ -30,6 +32,22 @@ def test_meaning_unit_and_range_are_described(ros) -> None:
     assert (speed.floating_point_range[0].to_value, speed.read_only) == (5.0, False)
     assert (count.integer_range[0].from_value, count.read_only) == (1, True)
     assert name.additional_constraints == 'one of a, b'
+
+
+def test_an_integer_is_a_number(ros) -> None:
+    ros(speed=4)
+    node = rclpy.create_node('example')
+    assert declare(node, Example, live=('speed',)) == Example(speed=4.0)
+    assert node.get_parameter('speed').value == 4.0
+    assert node.set_parameters([Parameter('speed', value=3)])[0].successful
+    assert type(node.get_parameter('speed').value) is float
+    assert not node.set_parameters([Parameter('speed', value=9)])[0].successful
+
+
+def test_a_word_is_no_number(ros) -> None:
+    ros(speed='fast')
+    with pytest.raises(InvalidParameterTypeException, match='speed'):
+        declare(rclpy.create_node('example'), Example)
 
 
 def test_a_change_is_taken_as_a_whole_or_refused_with_a_reason(ros) -> None:
