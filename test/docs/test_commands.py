@@ -46,6 +46,21 @@ def test_a_command_parses(command: Command) -> None:
     CHECKS[program](rest)
 
 
+def recipes() -> list[str]:
+    """Return the rapid-nav commands of the Makefile, with files in place of its variables."""
+    text = (ROOT / 'Makefile').read_text().replace('\\\n', ' ')
+    lines = re.findall(r'\brapid-nav (.*)', text)
+    return [
+        re.sub(r'\$\(ARGS\)|\$\(wildcard [^)]*\)', '', re.sub(r'\$[@<]', 'x', line))
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize('recipe', recipes())
+def test_what_make_runs_parses(recipe: str) -> None:
+    parse_rapid_nav(shlex.split(recipe))
+
+
 def test_every_command_is_run_or_listed_with_its_day() -> None:
     listed = {}
     for line in NOT_RUN.read_text().splitlines():
