@@ -1,7 +1,5 @@
 """Broadcasts the transforms of the drone and its camera, for tf2."""
 
-from dataclasses import dataclass
-
 from geometry_msgs.msg import Transform, TransformStamped
 from nav_msgs.msg import Odometry
 import numpy as np
@@ -9,28 +7,15 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
-from rapid_nav.airsim.drone import connect, RPCError
+from rapid_nav.airsim.drone import RPCError
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.simulator import SimulatorConfig
 from rapid_nav.nodes.lib.spin import run
 from rapid_nav.nodes.lib.subscribe import subscribe
-from rapid_nav.options import check, setting
 
 # From the camera's body (x ahead, y left, z up) to its optical frame (z ahead, x right, y down).
 OPTICAL = np.array([-0.5, 0.5, -0.5, 0.5])
-
-
-@dataclass(frozen=True)
-class OdomTfConfig:
-    """The simulator that knows the camera's mounting."""
-
-    host: str = setting('127.0.0.1', 'Address of the simulator.')
-    port: int = setting(41451, 'Port of the simulator.', low=1, high=65535)
-    vehicle: str = setting('', 'Name of the drone in the simulator; if empty, the first one.')
-    camera: str = setting('0', 'Name of the camera in the simulator.')
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 class OdomTf(Node):
@@ -38,7 +23,7 @@ class OdomTf(Node):
 
     def __init__(self) -> None:
         super().__init__('odom_tf')
-        self.config = declare(self, OdomTfConfig)
+        self.config = declare(self, SimulatorConfig)
         self.moving = TransformBroadcaster(self)
         self.fixed = StaticTransformBroadcaster(self)
         self.mounted = False  # whether the camera's mounting has been sent
@@ -59,9 +44,8 @@ class OdomTf(Node):
 
     def send_mounting(self, header: Header) -> bool:
         """Broadcast base_link -> camera -> camera_optical; return whether that was possible."""
-        c = self.config
         try:
-            drone = connect(c.host, c.port, c.vehicle, c.camera)
+            drone = self.config.connect()
             mount = drone.camera_info().mount
             drone.close()
         except (RPCError, OSError) as error:

@@ -12,15 +12,16 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from rapid_nav.airsim.drone import connect, RPCError
+from rapid_nav.airsim.drone import RPCError
 from rapid_nav.exit_colors import exit_color
 from rapid_nav.msg import ExitLevel, Outcome
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.parameters import declare
+from rapid_nav.nodes.lib.simulator import SimulatorConfig
 from rapid_nav.nodes.lib.spin import run
 from rapid_nav.nodes.lib.subscribe import subscribe
 from rapid_nav.nodes.viz.decision_markers import DecisionMarkers
-from rapid_nav.options import check, setting
+from rapid_nav.options import setting
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SHAPES = {
@@ -35,16 +36,10 @@ _TRAIL_WIDTH = 0.08  # [m]
 
 
 @dataclass(frozen=True)
-class SceneConfig:
+class SceneConfig(SimulatorConfig):
     """The simulator whose world is shown, and the length of the path."""
 
-    host: str = setting('127.0.0.1', 'Address of the simulator.')
-    port: int = setting(41451, 'Port of the simulator.', low=1, high=65535)
-    vehicle: str = setting('', 'Name of the drone in the simulator; if empty, the first one.')
     trail_length: int = setting(2000, 'Images whose positions the path shows.', low=1, high=100000)
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 class SceneMarkers(Node):
@@ -72,9 +67,8 @@ class SceneMarkers(Node):
         self.flight = message.flight
         self.path.clear()
         self.colors.clear()
-        c = self.config
         try:
-            drone = connect(c.host, c.port, c.vehicle)
+            drone = self.config.connect()
             world = drone.scene()
             drone.close()
         except (RPCError, OSError) as error:
@@ -94,6 +88,8 @@ class SceneMarkers(Node):
         red, green, blue = exit_color(message.level, message.num_levels)
         stamp = conversions.nanoseconds(message.header.stamp)
         self.colors[stamp] = ColorRGBA(r=red, g=green, b=blue, a=1.0)
+        if len(self.colors) > self.config.trail_length:
+            del self.colors[min(self.colors)]
 
     def draw_trail(self) -> None:
         """Draw the path."""

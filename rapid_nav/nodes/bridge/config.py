@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 
 from rapid_nav.drone.task import FlightTask, TASKS
-from rapid_nav.options import check, setting
+from rapid_nav.nodes.lib.simulator import SimulatorConfig
+from rapid_nav.options import setting
 
 
 @dataclass(frozen=True)
-class BridgeConfig:
+class BridgeConfig(SimulatorConfig):
     """Which drone is bridged, and how it is flown."""
 
-    host: str = setting('127.0.0.1', 'Address of the simulator.')
-    port: int = setting(41451, 'Port of the simulator.', low=1, high=65535)
-    vehicle: str = setting('', 'Name of the drone in the simulator; if empty, the first one.')
-    camera: str = setting('0', 'Name of the camera in the simulator.')
     world: str = setting(
         '', 'Worlds of the flights, separated by commas; if empty, the simulator keeps its own.'
     )
@@ -71,6 +68,3 @@ class BridgeConfig:
     recorder: str = setting(
         '', 'Nodes that must subscribe before the first image, separated by commas.'
     )
-
-    def __post_init__(self) -> None:
-        check(self)

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from rapid_nav.airsim.drone import AirSimDrone, BadImage, connect, RPCError, WrongSimulator
+from rapid_nav.airsim.drone import AirSimDrone, BadImage, RPCError, WrongSimulator
 from rapid_nav.airsim.readings import CameraInfo, Sense
 from rapid_nav.drone.actions import BodyVelocity
 from rapid_nav.drone.episode import Flights, Verdict
@@ -119,11 +119,10 @@ class ControlLoop:
                     self.commanded_ns = self.flights.now_ns
 
     def _connect(self) -> None:
-        c = self.config
-        self.drone = drone = connect(c.host, c.port, c.vehicle, c.camera)
-        drone.pause(c.lockstep)
+        self.drone = self.config.connect()
+        self.drone.pause(self.config.lockstep)
         self._begin()
-        self.camera = drone.camera_info()
+        self.camera = self.drone.camera_info()
         self.trouble = ''
 
     def _wait_for_recorder(self, recorded: Callable[[], bool]) -> None:
