@@ -14,7 +14,7 @@ PAGES = [
 ]
 PROGRAMS = ('rapid-nav', 'ros2', 'make', 'pip')
 PLACEHOLDERS = {'COMMAND', 'FILE', 'NODE', 'NAME', 'EXECUTABLE'}
-_FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r'^```(\S*)[^\n]*\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
