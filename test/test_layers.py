@@ -135,6 +135,7 @@ MAY_IMPORT = {
         'rapid_nav.drone',
         'rapid_nav.inference',
     },
+    'stack.flight': {'rapid_nav.sim'},  # which worlds there are, where one is to be started
     'stack.launch_actions': {'ament_index_python', 'launch', 'launch_ros'},
 }
 

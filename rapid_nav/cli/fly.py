@@ -9,7 +9,7 @@ from pathlib import Path
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TYPE_CHECKING
 
 from rapid_nav.cli.dashboard import Dashboard, summary
 from rapid_nav.offline.reporting.kinds import Flight
@@ -20,9 +20,8 @@ from rapid_nav.stack.processes import Processes
 
 if TYPE_CHECKING:
     from rapid_nav.nodes.lib.flight_listener import FlightListener
-_LAST_WORDS_S = 0.4  # of silence, after which nothing more of a whole flight is under way
-_LOST_WORDS_S = 3.0  # the same, when the last frame or its decision has not come
-_PATIENCE_S = 5.0  # with a thread that ends
+_QUIET_S = 0.4  # of silence, after which nothing more of a whole flight is under way
+_LOST_S = 3.0  # the same, when the last frame or its decision has not come
 _FINISH_S = 20.0  # for a bag to be finished: without its index the standard tools refuse it
 _RECORDER = 'recorder'
 _ASKED_TO_END = (0, -signal.SIGTERM, -signal.SIGINT)
@@ -30,13 +29,25 @@ _ASKED_TO_END = (0, -signal.SIGTERM, -signal.SIGINT)
 
 @dataclass(frozen=True)
 class FlyConfig(flight.StackConfig):
-    """A flight, and where its account goes."""
+    """What `rapid-nav fly` takes."""
 
-    report: Path | None = setting(None, 'The account is written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the figures of the flight.')
+
+
+class End(NamedTuple):
+    """How a flight ended, as its report tells it."""
+
+    status: str  # finished, stopped or failed
+    reason: str
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status of the command."""
+        return int(self.status == 'failed')
 
 
 def main(config: FlyConfig) -> int:
-    """Fly, show it, sum it up; return 0 unless a part of it crashed."""
+    """Fly, show it, sum it up; return 0 unless a process of it failed."""
     with stop_requested() as stop, domain_of_this_run() as domain:
         environment = flight.environment(domain)
         os.environ.update(environment)
@@ -50,46 +61,47 @@ def main(config: FlyConfig) -> int:
             with Processes(environment, dashboard.say) as processes:
                 for process in stack:
                     processes.start(process.name, process.command(config.namespace, level))
-                status = _watch(processes, recorder, dashboard, stop)
-            report = _report(config, recorder)
+                end = _watch(processes, recorder, dashboard, stop)
+            report = _report(config, recorder, end)
         dashboard.console.print(summary(report), markup=False, soft_wrap=True)
         report.write(config.report)
-    return status
+    return end.exit_status
 
 
 def _watch(
     processes: Processes, recorder: 'FlightListener', dashboard: Dashboard, stop: threading.Event
-) -> int:
-    """Show the flight until it is over or a part of it ends; return 1 if that was a crash."""
+) -> End:
+    """Show the flight until it is over or a process of it ends; return how it ended."""
     while not stop.wait(0.1):
         with recorder.lock:
             dashboard.update(recorder.stats)
         if ended := processes.ended():
             name, status = ended
             if name == 'airsim_bridge' and status == 0:
-                _hear_out(recorder)
+                _await_last_messages(recorder)
                 if 'record' in processes.running:
                     processes.end('record', _FINISH_S)
-                return 0
+                return End('finished', 'the flights are over')
             if stop.wait(0.2):
-                return 0  # so it was asked to end, as we were
-            dashboard.say(name, f'{name} ended with status {status}, and so does the flight')
-            return 0 if status in _ASKED_TO_END else 1
-    return 0
+                break  # so it was asked to end, as we were
+            reason = f'{name} ended with status {status}'
+            dashboard.say(name, f'{reason}, and so does the flight')
+            return End('stopped' if status in _ASKED_TO_END else 'failed', reason)
+    return End('stopped', 'asked to end by a signal')
 
 
-def _hear_out(recorder: 'FlightListener') -> None:
+def _await_last_messages(recorder: 'FlightListener') -> None:
     """Wait for what is still under way: the last frame ends a flight, and has its decision."""
     heard, since = -1, time.monotonic()
-    while (silence := time.monotonic() - since) < _LOST_WORDS_S:
+    while (silence := time.monotonic() - since) < _LOST_S:
         if heard != (count := recorder.heard()):
             heard, since = count, time.monotonic()
-        elif silence > _LAST_WORDS_S and recorder.complete():
+        elif silence > _QUIET_S and recorder.complete():
             return
         time.sleep(0.02)
 
 
-def _report(config: FlyConfig, recorder: 'FlightListener') -> Flight:
+def _report(config: FlyConfig, recorder: 'FlightListener', end: End) -> Flight:
     with recorder.lock:
         flown = recorder.stats.summary()
     return Flight(
@@ -97,6 +109,7 @@ def _report(config: FlyConfig, recorder: 'FlightListener') -> Flight:
         seed=config.seed,
         lockstep=config.lockstep,
         checkpoint=str(flight.checkpoint_of(config)),
+        **end._asdict(),
         **vars(flown),
     )
 

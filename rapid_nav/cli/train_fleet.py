@@ -12,24 +12,25 @@ from rapid_nav.offline.reporting.kinds import FleetTraining
 from rapid_nav.options import setting
 from rapid_nav.shutdown import stop_requested
 from rapid_nav.stack import flight
-from rapid_nav.stack.fleet import drone, FleetConfig, trainer
+from rapid_nav.stack.fleet import fleet, FleetConfig
 from rapid_nav.stack.processes import Processes
 
 _FIRST_WEIGHTS_S = 120.0  # for the trainer to come up
-_LOOK_S = 1.0
+_POLL_S = 1.0
+_REFUSED = 2  # the status of a node that refuses its parameters
 _SHOWN = ('return', 'epsilon', 'updates', 'td_error', 'lost_share')
 
 
 @dataclass(frozen=True)
 class TrainFleetConfig(FleetConfig):
-    """A training, and where its account goes."""
+    """What `rapid-nav train fleet` takes."""
 
-    report: Path | None = setting(None, 'The last figures are written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the last row of the log.')
 
 
 def main(config: TrainFleetConfig) -> int:
-    """Train until the time is over or somebody stops it; return 0."""
-    drones = [drone(config, index) for index in range(config.drones)]
+    """Train until the time is over or a signal asks for the end; return 0."""
+    trainer, *drones = fleet(config)
     with domain_of_this_run() as domain, stop_requested() as stop:
         environment = flight.environment(domain)
         print(
@@ -40,9 +41,9 @@ def main(config: TrainFleetConfig) -> int:
             environment, lambda name, line: print(f'[{name}] {line}', flush=True), patience=10.0
         ) as processes:
             started = time.time()
-            processes.keep('trainer', trainer(config).command(config.namespace))
+            processes.keep(trainer.name, trainer.command(config.namespace))
             _await_weights(config.policy, processes, stop)
-            for process in (process for stack in drones for process in stack):
+            for process in drones:
                 processes.keep(process.name, process.command(config.namespace))
             _watch(config, processes, stop, started)
     FleetTraining(figures=_figures(config)).write(config.report)
@@ -50,7 +51,7 @@ def main(config: TrainFleetConfig) -> int:
 
 
 def _await_weights(policy: Path, processes: Processes, stop: threading.Event) -> None:
-    """Wait until there is something to fly by; ValueError if the trainer cannot start."""
+    """Wait until there are weights to fly by; ValueError if the trainer cannot start."""
     deadline = time.monotonic() + _FIRST_WEIGHTS_S
     while not policy.exists() and not stop.wait(0.1):
         if processes.ended() or time.monotonic() > deadline:
@@ -60,10 +61,16 @@ def _await_weights(policy: Path, processes: Processes, stop: threading.Event) ->
 def _watch(
     config: FleetConfig, processes: Processes, stop: threading.Event, started: float
 ) -> None:
-    """Keep everybody alive and say how it goes, until it is over."""
+    """
+    Restart what ends and print how it goes, until it is over.
+
+    ValueError if a process refuses its settings: it would do so again.
+    """
     shown = None
-    while not stop.wait(_LOOK_S):
+    while not stop.wait(_POLL_S):
         for name, status in processes.revive():
+            if status == _REFUSED:
+                raise ValueError(f'{name} refuses to start; what it said stands above')
             print(f'[{name}] ended with status {status}: starting it again', flush=True)
         figures = _figures(config)
         if figures and figures != shown:
@@ -83,6 +90,7 @@ def _figures(config: FleetConfig) -> dict[str, float]:
         with (Path(config.out) / 'log.jsonl').open('rb') as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 8192))
-            return json.loads(file.read().splitlines()[-1])
+            figures: dict[str, float] = json.loads(file.read().splitlines()[-1])
+            return figures
     except (OSError, IndexError, ValueError):
         return {}  # nothing yet

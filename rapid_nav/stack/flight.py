@@ -14,8 +14,9 @@ from typing import Any
 from rapid_nav.drone.task import FlightTask, name_of, TASKS
 from rapid_nav.exit_options import ExitOptions
 from rapid_nav.options import setting
-from rapid_nav.ports import free_port
+from rapid_nav.ports import check_port, free_port
 from rapid_nav.resources import middleware_file, parameters_file, prefix, share, shipped_checkpoint
+from rapid_nav.world_names import split_names
 
 AIRSIM_PORT = 41451
 # ROS 2 maps domains to UDP ports; up to here they stay clear of Linux's ephemeral ports.
@@ -26,45 +27,43 @@ _VERBOSE = {logging.INFO: ('-v',), logging.DEBUG: ('-vv',)}
 
 @dataclass(frozen=True)
 class StackConfig(ExitOptions):
-    """What is flown, by whom and where."""
+    """What is flown, where, and what is kept of it."""
 
     simulator: str = setting(
         'embedded',
-        'The simulator is the embedded one, or an AirSim that runs already.',
+        'Simulator: embedded starts one, airsim uses one that runs already.',
         choices=('embedded', 'airsim'),
     )
-    host: str = setting('127.0.0.1', 'The simulator listens at this address.')
+    host: str = setting('127.0.0.1', 'Address of the simulator.')
     port: int = setting(
         0,
-        "The simulator's RPC has this port; 0 takes a free one if it is embedded, else AirSim's "
-        '41451.',
+        "Port of the simulator's RPC; 0 takes a free one if it is embedded, else AirSim's 41451.",
         low=0,
         high=65535,
     )
     world: str = setting(
         'corridor',
-        'The world is corridor, rooms, pillars or forest, or a scene or map_server YAML file.',
+        'World: corridor, rooms, pillars or forest, or a scene or map_server YAML file.',
     )
-    seed: int = setting(0, 'The first world has this seed; every flight takes the next.', low=0)
+    seed: int = setting(0, "Seed of the first flight's world; each flight takes the next.", low=0)
     lockstep: bool = setting(
-        False,
-        'The simulator steps one decision at a time: flights repeat exactly, as fast as it goes.',
+        False, 'Step the simulator one decision at a time: flights repeat exactly, at full speed.'
     )
     duration: float = setting(
-        0.0, 'The flights last so long together; 0 sets no end.', unit='simulated s', low=0
+        0.0, 'Time in flight after which it ends; 0 sets no limit.', unit='simulated s', low=0
     )
-    flights: int = setting(0, 'It ends after so many flights; 0 sets no end.', low=0)
-    view: bool = setting(False, 'A page in the browser shows the flight.')
+    flights: int = setting(0, 'Number of flights after which it ends; 0 sets no limit.', low=0)
+    view: bool = setting(False, 'Show the flight on a page in the browser.')
     save_view: str = setting(
-        '', 'This file (.rrd) keeps what the browser would show; if empty, none does.'
+        '', 'File (.rrd) for what the browser would show; if empty, it is not kept.'
     )
     record: str = setting(
-        '', 'This file (.mcap) keeps the flight, for ROS tools and training; if empty, none does.'
+        '', 'File (.mcap) for the messages of the flight; if empty, they are not kept.'
     )
     vehicle: str = setting(
-        '', 'The drone has this name in the simulator; if empty, its first one flies.'
+        '', 'Name of the drone in the simulator; if empty, its first one flies.'
     )
-    namespace: str = setting('rapid', 'All topics and nodes are in this namespace.')
+    namespace: str = setting('rapid', 'Namespace of all topics and nodes.')
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,8 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
     """
     Return the processes of a flight with a simulator at this port, the simulator first.
 
-    A recorder is a node that is not to miss anything of the flight: it is waited for.
+    A recorder is a node that is not to miss anything of the flight: it is waited for. ValueError
+    says what cannot be flown: whatever can be known is checked before anything starts.
     """
     if config.record:
         if Path(config.record).exists():
@@ -118,9 +118,9 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
         recorder = ','.join(filter(None, (recorder, 'record')))
     embedded = config.simulator == 'embedded'
     where = {'host': config.host, 'port': port, 'vehicle': config.vehicle}
-    world = world_of(config) if embedded else ''
+    world = ','.join(worlds_of(config.world, config.seed)) if embedded else ''
     checkpoint = checkpoint_of(config)
-    task = task_of(checkpoint)
+    task = task_of(checkpoint, config.operating_point)
     processes = [
         Process(
             'policy',
@@ -153,31 +153,33 @@ def stack(config: StackConfig, port: int, recorder: str = '') -> list[Process]:
     if config.view or config.save_view:
         processes.append(viewer(config))
     if config.record:
-        processes.append(
-            Process('record', 'record', parameters={'file': str(Path(config.record).resolve())})
-        )
+        file = str(Path(config.record).resolve())
+        processes.append(Process('record', 'record', parameters={'file': file}))
     if embedded:
+        settings = camera_of(name_of(task))
+        start = ('--paused', '--start', '1') if config.lockstep else ()
         processes.insert(
-            0,
-            Process(
-                'simulator',
-                'rapid-nav',
-                (
-                    'sim',
-                    '--host',
-                    config.host,
-                    '--port',
-                    str(port),
-                    '--world',
-                    world,
-                    '--seed',
-                    str(config.seed),
-                    *camera_of(name_of(task)),
-                    *(('--paused', '--start', '1') if config.lockstep else ()),
-                ),
-            ),
+            0, simulator('simulator', config.host, port, world, config.seed, settings, start)
         )
     return processes
+
+
+def simulator(
+    name: str,
+    host: str,
+    port: int,
+    world: str,
+    seed: int,
+    settings: str = '',
+    start: tuple[str, ...] = (),
+    respawn: bool = False,
+) -> Process:
+    """Return an embedded simulator that begins in the first of the worlds."""
+    given = {'host': host, 'port': port, 'world': split_names(world)[0], 'seed': seed}
+    if settings:
+        given['settings'] = str(share() / 'config' / settings)
+    flags = [word for key, value in given.items() for word in (f'--{key}', str(value))]
+    return Process(name, 'rapid-nav', ('sim', *flags, *start), respawn=respawn)
 
 
 def viewer(config: StackConfig) -> Process:
@@ -192,22 +194,32 @@ def viewer(config: StackConfig) -> Process:
 
 
 def port_of(config: StackConfig) -> int:
-    """Return the port that was asked for, or one that is free."""
-    if config.port:
-        return config.port
+    """Return the port that was asked for, or one that is free; ValueError if it is in use."""
     if config.simulator == 'airsim':
-        return AIRSIM_PORT
-    return free_port(config.host)
+        return config.port or AIRSIM_PORT
+    if config.port:
+        check_port(config.host, config.port)
+    return config.port or free_port(config.host)
 
 
-def world_of(config: StackConfig) -> str:
-    """Return a generator's name as it is and a file by its full path; ValueError if not there."""
-    if not config.world.endswith(('.yaml', '.yml')):
-        return config.world
-    path = Path(config.world).resolve()
-    if not path.is_file():
-        raise ValueError(f'world {config.world}: there is no such file')
-    return str(path)
+def worlds_of(names: str, seed: int) -> list[str]:
+    """
+    Return the worlds that a list names, files by their full paths.
+
+    Each is made once: ValueError says which there is not, or what is wrong with it.
+    """
+    from rapid_nav.sim.worlds.world import make_world  # an AirSim has worlds of its own
+
+    worlds = split_names(names)
+    if not worlds:
+        raise ValueError('world names none; choose corridor, rooms, pillars or forest')
+    for number, name in enumerate(worlds):
+        if name.endswith(('.yaml', '.yml')):
+            worlds[number] = str(Path(name).resolve())
+            if not Path(name).is_file():
+                raise ValueError(f'world {name}: there is no such file')
+        make_world(worlds[number], seed)
+    return worlds
 
 
 def checkpoint_of(config: StackConfig) -> Path:
@@ -218,11 +230,18 @@ def checkpoint_of(config: StackConfig) -> Path:
     return path
 
 
-def task_of(checkpoint: Path) -> FlightTask:
-    """Return what a network was trained for; ValueError if it is none, or not to fly."""
+def task_of(checkpoint: Path, operating_point: str = '') -> FlightTask:
+    """
+    Return what a network was trained for.
+
+    ValueError if it is no network, not one to fly, or has no operating point of this name.
+    """
     from rapid_nav.inference.policy_package import metadata_of
 
-    task = FlightTask.from_dict(metadata_of(checkpoint).task)
+    metadata = metadata_of(checkpoint)
+    if operating_point:
+        metadata.thresholds(operating_point)
+    task = FlightTask.from_dict(metadata.task)
     motion = TASKS[name_of(task)].actions.motion
     if task.actions.motion != motion:
         raise ValueError(
@@ -232,9 +251,9 @@ def task_of(checkpoint: Path) -> FlightTask:
     return task
 
 
-def camera_of(task: str) -> tuple[str, ...]:
-    """Return the embedded simulator's arguments for the camera of a task."""
-    return () if task == 'drone' else ('--settings', str(share() / 'config' / 'pedra.json'))
+def camera_of(task: str) -> str:
+    """Return the simulator's settings file for the camera of a task, '' for AirSim's own."""
+    return '' if task == 'drone' else 'pedra.json'
 
 
 @contextlib.contextmanager

@@ -1,8 +1,10 @@
 """The one description of the stack."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
+import socket
 from xml.etree import ElementTree
 
 import pytest
@@ -62,7 +64,13 @@ def test_a_viewer_comes_when_asked_for_and_says_what_it_needs(
 def test_a_map_is_named_by_its_full_path(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / 'map.yaml').touch()
+    primitives = [{'kind': 'plane', 'name': 'floor', 'position': [0, 0, 0]}]
+    walls = (('north', [9, 0, -1.5]), ('south', [-9, 0, -1.5]))
+    primitives += [
+        {'kind': 'box', 'name': name, 'position': where, 'size': [0.2, 20, 3]}
+        for name, where in walls
+    ]
+    (tmp_path / 'map.yaml').write_text(json.dumps({'primitives': primitives}))
     monkeypatch.chdir(tmp_path)
     config = StackConfig(checkpoint=str(checkpoint), world='map.yaml')
     assert str(tmp_path / 'map.yaml') in parts(config)['simulator'].arguments
@@ -73,6 +81,11 @@ def test_a_map_is_named_by_its_full_path(
     [
         ({'checkpoint': 'nowhere'}, 'nowhere: no such file; train'),
         ({'world': 'nowhere.yaml'}, 'nowhere.yaml: there is no such file'),
+        ({'world': 'castle'}, "unknown world 'castle'; choose one of corridor"),
+        ({'world': 'rooms,castle'}, "unknown world 'castle'"),
+        ({'world': ','}, 'world names none'),
+        ({'operating_point': 'nope'}, "no operating point 'nope' .*; it has never, full"),
+        ({'record': __file__}, 'exists already; record to another file'),
         ({'port': 70000}, r'port is 70000; it must lie in \[0, 65535\]'),
         ({'simulator': 'gazebo'}, 'choose one of embedded, airsim'),
     ],
@@ -82,6 +95,26 @@ def test_what_cannot_be_flown_is_said_before_anything_starts(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         flight.stack(StackConfig(**{'checkpoint': str(checkpoint), **changes}), port=1)
+
+
+def test_a_port_in_use_is_named_before_anything_starts() -> None:
+    with socket.create_server(('127.0.0.1', 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ValueError, match=f'port {port} of 127.0.0.1 cannot be served'):
+            flight.port_of(StackConfig(port=port))
+        assert flight.port_of(StackConfig(port=port, simulator='airsim')) == port
+    assert flight.port_of(StackConfig(port=port)) == port
+
+
+def test_a_world_file_is_read_before_anything_starts(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / 'map.yaml').write_text('walls: 3')
+    with pytest.raises(ValueError, match=r'map.yaml has neither'):
+        parts(StackConfig(checkpoint=str(checkpoint), world=str(tmp_path / 'map.yaml')))
+    assert parts(
+        StackConfig(
+            checkpoint=str(checkpoint), world=str(tmp_path / 'map.yaml'), simulator='airsim'
+        )
+    )
 
 
 def test_two_runs_never_share_a_domain() -> None:

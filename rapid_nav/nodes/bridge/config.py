@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rapid_nav.drone.task import FlightTask, TASKS
+from rapid_nav.drone.task import TASKS
 from rapid_nav.nodes.lib.simulator import SimulatorConfig
 from rapid_nav.options import setting
 
@@ -22,11 +22,7 @@ class BridgeConfig(SimulatorConfig):
     )
     lockstep: bool = setting(False, 'Step the simulator one decision at a time.')
     decision_period: float = setting(
-        FlightTask().decision_period,
-        'Time between two images.',
-        unit='simulated s',
-        low=0.003,
-        high=10.0,
+        0.0, "Time between two images; 0 takes the task's.", unit='simulated s', low=0.0, high=10.0
     )
     command_timeout: float = setting(
         0.4, 'Time that a command is flown.', unit='simulated s', low=0.003, high=0.44
@@ -68,3 +64,8 @@ class BridgeConfig(SimulatorConfig):
     recorder: str = setting(
         '', 'Nodes that must subscribe before the first image, separated by commas.'
     )
+
+    @property
+    def period(self) -> float:
+        """The time between two images [simulated s]."""
+        return self.decision_period or TASKS[self.task].decision_period

@@ -58,11 +58,7 @@ class ControlLoop:
         task = TASKS[config.task]
         self.by_pose = task.actions.motion == 'pose'
         self.flights = Flights(
-            task.reward,
-            config.cap,
-            config.duration,
-            config.flights,
-            slack=config.decision_period / 2,
+            task.reward, config.cap, config.duration, config.flights, slack=config.period / 2
         )
         self.spawner = Spawner(config)
         self.drone: AirSimDrone | None = None
@@ -193,7 +189,7 @@ class ControlLoop:
 
     def _pass_time(self, velocity: BodyVelocity) -> None:
         """Let one decision's time go by, in lockstep at this velocity, else as last commanded."""
-        drone, period = self._drone(), self.config.decision_period
+        drone, period = self._drone(), self.config.period
         if self.config.lockstep:
             if self.flying:
                 self._fly(drone, velocity, period)
@@ -212,7 +208,7 @@ class ControlLoop:
     def _fly(self, drone: AirSimDrone, velocity: BodyVelocity, duration_s: float) -> None:
         """Fly at a velocity, or go at once where it would lead until the next image."""
         if self.by_pose:
-            drone.move(velocity, self.config.decision_period)
+            drone.move(velocity, self.config.period)
             velocity = _HOVER  # there; AirSim's own hovering might draw it back
         drone.fly(velocity, duration_s)
 
