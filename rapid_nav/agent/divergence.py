@@ -8,9 +8,9 @@ from torch import nn
 
 from rapid_nav.agent.network import EarlyExitNetwork
 
-MOST_DEAD = 0.95  # share of a layer's units
-LEAST_SPREAD = 0.01  # of Q-values over states, in standard deviations of the rewards summed
-MOST_Q = 2.0  # in returns that no policy can exceed
+MAX_DEAD = 0.95  # share of a layer's units
+MIN_SPREAD = 0.01  # of Q-values over states, in standard deviations of the rewards summed
+MAX_Q = 2.0  # as a share of the largest return of any policy
 
 
 class DivergedTraining(ValueError):
@@ -93,12 +93,12 @@ class DivergenceWatch:
     ) -> list[str]:
         """Return the faults, in words that stay the same while they last."""
         found = []
-        if seen['dead_units'] >= MOST_DEAD:
-            found.append(f'at least {MOST_DEAD:.0%} of the units of a layer are dead')
-        if seen['q_spread'] < LEAST_SPREAD * reward_spread:
+        if seen['dead_units'] >= MAX_DEAD:
+            found.append(f'at least {MAX_DEAD:.0%} of the units of a layer are dead')
+        if seen['q_spread'] < MIN_SPREAD * reward_spread:
             found.append('the Q-values have collapsed: they hardly depend on the observation')
         bound = reward_max / max(1.0 - self.discount, 1e-9)
         # Not "greater": NaN has exploded, too.
-        if reward_max > 0 and not seen['q_max'] <= MOST_Q * bound:
+        if reward_max > 0 and not seen['q_max'] <= MAX_Q * bound:
             found.append(f'the Q-values have exploded beyond the {bound:.3g} that can be earned')
         return found

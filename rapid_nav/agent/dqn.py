@@ -1,4 +1,4 @@
-"""The learner: one update of the Q-network and of its exits, and how it acts meanwhile."""
+"""The learner: one update of the Q-network and its exits, and its actions meanwhile."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -13,11 +13,12 @@ from torch.nn import functional
 from rapid_nav.agent import training_state
 from rapid_nav.agent.config import AgentConfig
 from rapid_nav.agent.losses import distillation_loss, regression_loss, regret
-from rapid_nav.agent.network import Answer, EarlyExitNetwork
+from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.noisy_layers import NoisyLayers
 from rapid_nav.agent.quantile_head import QuantileHead
 from rapid_nav.agent.replay import Batch
 from rapid_nav.agent.training_state import part, with_prefix
+from rapid_nav.inference.exit_rule import Answer
 
 
 class GreedyActions(NamedTuple):
@@ -248,7 +249,7 @@ class Learner:
     def _descend(self, loss: torch.Tensor) -> dict[str, float]:
         """Take one step of the optimizer."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = self._clip_gradients()
         self.optimizer.step()
         self.updates += 1

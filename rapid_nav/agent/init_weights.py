@@ -1,4 +1,4 @@
-"""A network's first weights, for small pictures on which little stands out."""
+"""Initial weights, for small images in which little differs."""
 
 import torch
 from torch import nn
@@ -9,11 +9,12 @@ from rapid_nav.agent.network import EarlyExitNetwork
 @torch.no_grad()
 def initialise(network: EarlyExitNetwork, typical: float) -> None:
     """
-    Draw a network's weights anew so that what differs in its input reaches its answers.
+    Draw a network's weights anew so that differences in its input reach its answers.
 
-    He et al. 2015 keep the signal as strong in every layer, which PyTorch's own weights do not;
-    answers are small at first. The layers that read the picture are centred on its `typical`
-    value in [0, 1]: a background of that value gives zero, not dead or saturated units.
+    The initialisation of He et al. 2015 keeps the signal as strong in every layer, which
+    PyTorch's own does not; answers are small at first. The layers that read the image are
+    centred on its `typical` value in [0, 1]: a background of that value gives zero, not dead or
+    saturated units.
     """
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):

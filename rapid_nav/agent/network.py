@@ -38,13 +38,13 @@ class Head(nn.Module):
             value = self.value(torch.relu(self.value_dense(features)))  # (B, 1)
             q_values = value + q_values - q_values.mean(dim=1, keepdim=True)
         if self.confidence is None:
-            sure = torch.full_like(q_values[:, 0], torch.inf)
+            logit = torch.full_like(q_values[:, 0], torch.inf)
         else:
             if self.doubt is not None:
                 hidden = torch.cat([hidden, torch.relu(self.doubt(features))], dim=1)
             spread = q_values - q_values.amax(dim=1, keepdim=True)
-            sure = self.confidence(torch.cat([hidden, spread], dim=1)).squeeze(1)
-        return Answer(q_values, sure), hidden
+            logit = self.confidence(torch.cat([hidden, spread], dim=1)).squeeze(1)
+        return Answer(q_values, logit), hidden
 
 
 class EarlyExitNetwork(nn.Module):
@@ -61,7 +61,7 @@ class EarlyExitNetwork(nn.Module):
         self.trunks = nn.ModuleList()
         self.heads = nn.ModuleList()
         shapes = config.feature_shapes
-        carried = 0  # what a branch hands to the next one: hidden units and Q-values
+        carried = 0  # inputs that a branch gets from the one before: hidden units and Q-values
         for level, stage in enumerate(config.stages):
             last = level == len(config.stages) - 1
             above = config.input_shape if config.reads_input(level) else shapes[level - 1]
@@ -109,7 +109,7 @@ class EarlyExitNetwork(nn.Module):
         for level in range(self.num_levels):
             answer, features, hidden = self.stage(level, observation, features, carried, isolate)
             yield answer, hidden
-            # A branch learns from the one before, it does not teach it.
+            # No gradient flows from a branch to the one before.
             carried = torch.cat([hidden, answer.q_values], dim=1).detach()
 
     def stage(
@@ -134,7 +134,8 @@ class EarlyExitNetwork(nn.Module):
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the full network's Q-values (B, A) alone, without running side branches."""
-        return self.full_path(observation)[0].q_values
+        q_values: torch.Tensor = self.full_path(observation)[0].q_values
+        return q_values
 
     def full_path(self, observation: torch.Tensor) -> tuple[Answer, torch.Tensor]:
         """Return the last answer alone and its hidden layer (B, hidden)."""
@@ -144,7 +145,8 @@ class EarlyExitNetwork(nn.Module):
                 continue
             source = observation if self.config.reads_input(level) else features
             features = self.trunks[level](source)
-        return self.heads[-1](features.flatten(1))
+        answer: tuple[Answer, torch.Tensor] = self.heads[-1](features.flatten(1))
+        return answer
 
     def on_full_path(self, level: int) -> bool:
         """Return whether the last exit reads this stage's feature map."""
@@ -167,19 +169,19 @@ class EarlyExitNetwork(nn.Module):
         return [path, *branches]
 
     def load_plain(self, plain: 'EarlyExitNetwork') -> None:
-        """Take over the weights of the full path from a network without branches."""
+        """Copy the weights of the full path from a network without branches."""
         if plain.config != self.config.without_branches:
             raise ValueError('that plain network is not the full path of this one')
         with torch.no_grad():
-            for mine, theirs in self._shared_with(plain):
-                mine.copy_(theirs)
+            for own, other in self._shared_with(plain):
+                own.copy_(other)
 
     def plain(self) -> 'EarlyExitNetwork':
         """Return a network without branches that has the weights of the full path."""
         plain = EarlyExitNetwork(self.config.without_branches)
         with torch.no_grad():
-            for mine, theirs in self._shared_with(plain):
-                theirs.copy_(mine)
+            for own, other in self._shared_with(plain):
+                other.copy_(own)
         return plain.train(self.training)
 
     def _shared_with(

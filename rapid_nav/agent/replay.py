@@ -22,7 +22,7 @@ class Batch(NamedTuple):
 
 
 class SumTree:
-    """Priorities (size,) whose sum, and whose place at a partial sum, cost a logarithm."""
+    """Priorities (size,); their sum, and the index at a partial sum, take logarithmic time."""
 
     def __init__(self, size: int) -> None:
         self.depth = max(1, int(np.ceil(np.log2(size))))
@@ -44,7 +44,8 @@ class SumTree:
 
     def get(self, index: np.ndarray) -> np.ndarray:
         """Return the priorities (B,) at index (B,)."""
-        return self.nodes[index + self.leaves]
+        priority: np.ndarray = self.nodes[index + self.leaves]
+        return priority
 
     def find(self, partial_sum: np.ndarray) -> np.ndarray:
         """Return the index (B,) at which the running sum of priorities passes partial_sum (B,)."""
@@ -52,7 +53,7 @@ class SumTree:
         rest = partial_sum.astype(np.float64)
         for _ in range(self.depth):
             left = self.nodes[2 * node]
-            # Never walk into an empty branch: rounding may leave a rest just past the last leaf.
+            # Never into an empty branch: rounding may leave a rest just past the last leaf.
             right = (rest >= left) & (self.nodes[2 * node + 1] > 0)
             rest = np.where(right, rest - left, rest)
             node = 2 * node + right
@@ -64,7 +65,7 @@ class Replay:
     A ring of the newest steps of several environments, sampled by priority.
 
     A row holds, for every environment, the newest frame, the age of its episode, the action
-    taken and what came of it. Stacks and n-step sums never cross an episode's edge. Priorities:
+    and its outcome. Stacks and n-step sums never cross an episode's edge. Priorities:
     Schaul et al. 2015, proportional.
     """
 
@@ -129,7 +130,7 @@ class Replay:
         self.reward[row], self.terminated[row] = reward, terminated
         self.truncated[row], self.valid[row] = truncated, valid
         self.teacher_q[row] = teacher_q
-        # The overwritten row, and those whose stack reaches back into it, can't be sampled.
+        # Neither the overwritten row nor those whose stack reaches back into it are sampled.
         gone = (row + np.arange(self.history)) % self.rows
         self.tree.set(self._index(gone), np.zeros(len(gone) * self.num_envs))
         self.added += 1
@@ -147,7 +148,8 @@ class Replay:
         """Return the observations (B, C, H, W) at (row, env), oldest frame first."""
         back = np.minimum(np.arange(self.history - 1, -1, -1), self.age[row, env][:, None])
         stacked = self.frames[(row[:, None] - back) % self.rows, env[:, None]]
-        return stacked.reshape(len(row), -1, *stacked.shape[-2:])
+        observations: np.ndarray = stacked.reshape(len(row), -1, *stacked.shape[-2:])
+        return observations
 
     def sample(self, batch_size: int, importance_exponent: float) -> Batch:
         """Draw transitions by priority, with importance weights; ValueError if there are none."""
@@ -200,7 +202,7 @@ class Replay:
         self.tree.set(index, priority)
 
     def state_dict(self) -> training_state.Arrays:
-        """Return all that it holds, for training_state.save."""
+        """Return its contents, for training_state.save."""
         rows = min(self.added, self.rows)
         return {
             **{name: getattr(self, name)[:rows] for name in _COLUMNS},

@@ -6,9 +6,9 @@ accepted when "their expected loss exceeds the risk" can be rejected. They are t
 another, the most cautious first, up to the first that is not accepted (fixed-sequence testing),
 so all the accepted ones hold together. The sequence must not be made from the losses.
 
-A unit is what is drawn independently: a flight, never a decision, for the decisions of one flight
-depend on each other. A unit's loss is its decisions' mean, and the promise is about its mean over
-new units that are drawn like these.
+A unit is what is drawn independently: a flight, never a decision, since the decisions of one
+flight depend on each other. A unit's loss is its decisions' mean, and the promise is about the
+mean over new units that are drawn like these.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,15 +19,12 @@ import numpy as np
 
 from rapid_nav.inference.exit_rule import NEVER
 
-CAUTIOUS_FIRST = (0.99, *(round(0.95 - 0.05 * i, 2) for i in range(20)))
-"""One threshold for all branches, from hardly ever leaving early to always."""
-
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Of the decisions that leave at each exit, along a sequence made by `cautious_first`."""
+"""Shares of the decisions that leave at each exit, along a sequence of `cautious_first`."""
 
 
 class Calibrated(NamedTuple):
-    """The boldest thresholds that are accepted, and why."""
+    """The least cautious thresholds that are accepted, and the evidence for them."""
 
     thresholds: tuple[float, ...]
     loss: float  # measured mean over the units
@@ -45,39 +42,11 @@ def cautious_first(
     ``confidences`` (T, L - 1) must come from other units than those that are calibrated on.
     """
     return [
-        tuple(float(sure) for sure in np.quantile(confidences, 1.0 - share, axis=0))
+        tuple(map(float, np.quantile(confidences, 1.0 - share, axis=0)))
         if share < 1.0
         else (0.0,) * confidences.shape[1]
         for share in shares
     ]
-
-
-def calibrate(
-    losses: Sequence[np.ndarray],
-    confidences: Sequence[np.ndarray],
-    risk: float,
-    confidence: float,
-    sequence: Sequence[float] = CAUTIOUS_FIRST,
-) -> Calibrated:
-    """
-    Choose one threshold for all branches from logged units.
-
-    For each unit of T decisions ``losses`` has (T, L) in [0, 1], what leaving at each exit loses,
-    and ``confidences`` (T, L - 1). Whoever acts on early answers meets other situations than
-    those of the log; then fly at every threshold and use `fixed_sequence`.
-    """
-    lengths = np.array([len(unit) for unit in losses])
-    if not len(lengths) or not lengths.all() or [len(unit) for unit in confidences] != [*lengths]:
-        raise ValueError('every unit needs decisions, and each of them losses and confidences')
-    together, sure = np.concatenate(losses), np.concatenate(confidences)
-    starts = np.cumsum(lengths) - lengths
-
-    def losses_at(thresholds: tuple[float, ...]) -> np.ndarray:
-        return np.add.reduceat(taken(together, sure, thresholds), starts) / lengths
-
-    return fixed_sequence(
-        [(threshold,) * sure.shape[1] for threshold in sequence], losses_at, risk, confidence
-    )
 
 
 def fixed_sequence(
@@ -111,14 +80,6 @@ def fixed_sequence(
     if accepted is None:
         return Calibrated((NEVER,) * len(thresholds), 0.0, 0.0, len(losses), tried)
     return accepted._replace(tried=tried)
-
-
-def taken(losses: np.ndarray, confidences: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
-    """Return the loss (T,) of the exit that each of T decisions takes; see `calibrate`."""
-    sure = np.concatenate(
-        [confidences >= np.asarray(thresholds), np.ones((len(losses), 1), bool)], axis=1
-    )
-    return losses[np.arange(len(losses)), sure.argmax(axis=1)]
 
 
 def excess_p_value(losses: np.ndarray, risk: float) -> float:
@@ -160,12 +121,12 @@ def betting(losses: np.ndarray, risk: float) -> float:
 
 
 def units_needed(risk: float, confidence: float) -> int:
-    """Return how many units a promise takes even when none of them loses anything."""
+    """Return the number of units that a promise takes even if none of them has a loss."""
     return math.ceil(math.log((1.0 - confidence) / 2.0) / math.log(1.0 - risk))
 
 
 def binomial_cdf(successes: int, trials: int, chance: float) -> float:
-    """Return the probability of at most so many successes."""
+    """Return the probability of at most this number of successes."""
     logs = [
         math.lgamma(trials + 1)
         - math.lgamma(k + 1)

@@ -26,24 +26,26 @@ log = logging.getLogger(__name__)
 
 SCALE = 3  # of the console's 160x210 picture
 PANEL = 96  # height of what is written below it [px]
-KEPT = 60  # decisions that the strip of exits goes back
+KEPT = 60  # decisions in the strip of exits
 
 
 @dataclass(frozen=True)
 class PlayAtariConfig:
     """What `rapid-nav play atari` takes."""
 
-    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
-    checkpoint: Path | None = setting(None, "This policy plays; none: the game's shipped one.")
-    video: Path = setting(Path('atari.mp4'), 'The video is written to this file.')
-    operating_point: str = setting('', 'The policy plays at this point; empty: its first.')
+    game: str = setting('pong', 'Game, as Pong or space_invaders.')
+    checkpoint: Path | None = setting(
+        None, "Policy that plays; if not given, the game's shipped one."
+    )
+    video: Path = setting(Path('atari.mp4'), 'Video file to write.')
+    operating_point: str = setting('', 'Operating point; if empty, the first one.')
     protocol: str = setting(
         'nature',
-        'Games are played as by nature (no-op starts, 2015) or machado (sticky, 2018).',
+        'Protocol: nature (no-op starts, 2015) or machado (sticky actions, 2018).',
         choices=tuple(PROTOCOLS),
     )
-    seed: int = setting(TEST.start, 'The game has this seed.', low=0)
-    steps: int = setting(0, 'The video ends after so many decisions; 0: with the game.', low=0)
+    seed: int = setting(TEST.start, 'Seed of the game.', low=0)
+    steps: int = setting(0, 'Decisions in the video; 0 plays to the end of the game.', low=0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -51,7 +53,7 @@ class PlayAtariConfig:
 
 @dataclass(frozen=True)
 class Moment:
-    """One decision of a game, to be drawn."""
+    """One decision of a game, to draw."""
 
     screen: np.ndarray  # (210, 160, 3) uint8
     decision: Decision
@@ -109,22 +111,24 @@ def moments(
 
 
 class ColourTwin:
-    """The same game in colour: ale-py shows what the player sees in grey and small."""
+    """The same game in colour; the environment shows it small and in grey."""
 
     def __init__(self, task: AtariTask) -> None:
         self.ale = make_ale(task, 1, img_height=210, img_width=160, grayscale=False)
 
     def reset(self, seed: int) -> np.ndarray:
         """Start the game of a seed; return the screen (210, 160, 3)."""
-        return self.ale.reset(seed=np.array([seed]))[0][0, 0]
+        screen: np.ndarray = self.ale.reset(seed=np.array([seed]))[0][0, 0]
+        return screen
 
     def step(self, action: int) -> np.ndarray:
         """Play an action; return the screen."""
-        return self.ale.step(np.array([action]))[0][0, 0]
+        screen: np.ndarray = self.ale.step(np.array([action]))[0][0, 0]
+        return screen
 
 
 def draw(moment: Moment, point: str, exits: list[int], full_macs: int) -> Image.Image:
-    """Draw a moment: the screen, and below it who decided, how sure, and at what cost."""
+    """Draw a moment: the screen, and below it the exit, its confidence and its cost."""
     height, width = moment.screen.shape[:2]
     picture = Image.new('RGB', (width * SCALE, height * SCALE + PANEL), 'black')
     picture.paste(

@@ -26,37 +26,31 @@ _NOT_LEARNED = (
 class TrainAtariConfig:
     """What `rapid-nav train atari` takes."""
 
-    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
+    game: str = setting('pong', 'Game, as Pong or space_invaders.')
     preset: str = setting(
         'fast',
-        'Settings are fast, which learns soonest on two cores, or nature, those of 2015.',
+        'Settings: fast learns soonest on two cores, nature are those of 2015.',
         choices=tuple(PRESETS),
     )
     change: tuple[str, ...] = setting(
-        (), "These settings are not the preset's, as train.num_envs=8 agent.n_step=3."
+        (), "Settings other than the preset's, as train.num_envs=8 agent.n_step=3."
     )
-    out: Path = setting(Path('runs/atari'), 'Checkpoint and log are written to this folder.')
-    steps: int | None = setting(None, "The games make so many steps in all; none: the preset's.")
-    seed: int = setting(0, 'Network, exploration and games have this seed.', low=0)
+    out: Path = setting(Path('runs/atari'), 'Folder of checkpoint, state and log.')
+    steps: int | None = setting(None, "Environment steps in all; if not given, the preset's.")
+    seed: int = setting(0, 'Seed of network, exploration and games.', low=0)
     network: str = setting(
         'rapid',
-        'The network is rapid, with side branches, or plain, its full path alone.',
+        'Network: rapid, with side branches, or plain, its full path alone.',
         choices=('rapid', 'plain'),
     )
     teacher: Path | None = setting(
         None,
-        'This trained plain network becomes the full path as it is; from the first step on, '
-        'the branches alone learn.',
+        'Trained plain network that becomes the full path as it is; from the first step on, only '
+        'the branches learn.',
     )
-    save_seconds: float = setting(
-        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0
-    )
-    resume: bool = setting(
-        True, 'The training goes on from the state in the folder, if there is one.'
-    )
-    points: bool = setting(
-        True, 'Operating points are chosen in other games when the training is over.'
-    )
+    save_seconds: float = setting(300.0, 'Time between saved states.', unit='s', low=0.0)
+    resume: bool = setting(True, 'Go on from the state in the folder, if there is one.')
+    points: bool = setting(True, 'Choose operating points by validation games at the end.')
 
     def __post_init__(self) -> None:
         check(self)

@@ -35,49 +35,41 @@ class TrainDroneConfig:
 
     task: str = setting(
         'drone',
-        'The task is drone, or pedra or pedra-velocity, those of PEDRA with steps by pose or with '
-        'velocities; it gives the defaults of flight., agent. and train.',
+        'Task: drone, or pedra or pedra-velocity, those of PEDRA with steps by pose or with '
+        'velocities; it sets the defaults of flight., agent. and train.',
         choices=tuple(TASKS),
     )
-    out: Path = setting(Path('runs/drone'), 'Checkpoint and log are written to this folder.')
+    out: Path = setting(Path('runs/drone'), 'Folder of checkpoint, state and log.')
     worlds: str = setting(
-        ','.join(GENERATED), "Flights begin in these generators' worlds, separated by commas."
+        ','.join(GENERATED), 'Generators of the training worlds, separated by commas.'
     )
-    worlds_each: int = setting(
-        64, 'Each generator makes so many training worlds.', low=1, high=len(TRAINING)
-    )
+    worlds_each: int = setting(64, 'Training worlds of each generator.', low=1, high=len(TRAINING))
     tight_share: float = setting(
         0.0,
-        'This share of the training worlds is shrunk to 0.4 to 0.8 of its size: branches '
-        'that learn from a teacher are then of one mind with it in narrow places too.',
+        'Share of the training worlds that are shrunk to 0.4 to 0.8 of their size, so that '
+        'branches agree with their teacher in narrow places too.',
         low=0.0,
         high=1.0,
     )
     network: str = setting(
         'rapid',
-        'The network is rapid, with side branches; plain, its full path alone, the baseline; or '
-        'small, a static network of some of the operations, a control.',
+        'Network: rapid, with side branches; plain, its full path alone; small, a static network '
+        'of a seventh of the operations; or light, that of fleets.',
         choices=NETWORKS,
     )
     teacher: Path | None = setting(
         None,
-        'This trained plain network becomes the full path as it is; from the first step on, the '
-        'branches alone learn.',
+        'Trained plain network that becomes the full path as it is; from the first step on, only '
+        'the branches learn.',
     )
     bag: tuple[Path, ...] = setting(
         (),
-        'These recorded flights (.mcap) are learned from, and none are flown; the updates are '
-        'as many as train.steps / train.steps_per_update.',
+        'Recorded flights (.mcap) to learn from, in place of flying, by train.steps / '
+        'train.steps_per_update updates.',
     )
-    save_seconds: float = setting(
-        300.0, 'Checkpoint and state are saved once in this time.', unit='s', low=0.0
-    )
-    resume: bool = setting(
-        True, 'The training goes on from the state in the folder, if there is one.'
-    )
-    points: bool = setting(
-        True, 'Operating points are chosen on validation worlds when the training is over.'
-    )
+    save_seconds: float = setting(300.0, 'Time between saved states.', unit='s', low=0.0)
+    resume: bool = setting(True, 'Go on from the state in the folder, if there is one.')
+    points: bool = setting(True, 'Choose operating points in validation worlds at the end.')
     flight: FlightTask = field(default_factory=FlightTask)
     agent: AgentConfig = field(default_factory=AgentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

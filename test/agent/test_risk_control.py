@@ -6,18 +6,23 @@ import pytest
 from rapid_nav.agent.risk_control import (
     betting,
     binomial_cdf,
-    calibrate,
-    CAUTIOUS_FIRST,
     cautious_first,
     excess_p_value,
     fixed_sequence,
     hoeffding_bentkus,
-    taken,
     units_needed,
 )
 from rapid_nav.inference.exit_rule import NEVER
 
 RISK, CONFIDENCE = 0.1, 0.9
+CAUTIOUS_FIRST = (0.99, *(round(0.95 - 0.05 * i, 2) for i in range(20)))
+
+
+def losses_by(losses, sure, threshold):
+    """Return the mean loss (U,) of flights (U, T, L) at one threshold for both branches."""
+    sure = np.concatenate([sure >= threshold, np.ones((*sure.shape[:2], 1), bool)], axis=2)
+    level = sure.argmax(axis=2, keepdims=True)
+    return np.take_along_axis(losses, level, axis=2)[:, :, 0].mean(axis=1)
 
 
 def draw_flights(rng, units, decisions=30):
@@ -27,18 +32,24 @@ def draw_flights(rng, units, decisions=30):
     # What leaving loses follows the doubt, but the confidence is too bold about it.
     wrong = rng.random((units, decisions, 2)) < 0.8 * (1.0 - sure) ** 1.5
     losses = np.concatenate([wrong, np.zeros((units, decisions, 1))], axis=2).astype(float)
-    return list(losses), list(sure)
+    return losses, sure
 
 
 def test_the_promise_is_kept_as_often_as_it_says():
     rng = np.random.default_rng(0)
     losses, sure = draw_flights(rng, 20_000)
-    together = np.concatenate(losses), np.concatenate(sure)  # flights are of one length here
-    truth = {threshold: taken(*together, (threshold,) * 2).mean() for threshold in CAUTIOUS_FIRST}
+    truth = {one: losses_by(losses, sure, one).mean() for one in CAUTIOUS_FIRST}
     assert min(truth.values()) < RISK < max(truth.values())
     draws, broken, bold = 400, 0, 0
     for _ in range(draws):
-        chosen = calibrate(*draw_flights(rng, 100), RISK, CONFIDENCE).thresholds[0]
+        flights = draw_flights(rng, 100)
+        found = fixed_sequence(
+            [(one, one) for one in CAUTIOUS_FIRST],
+            lambda thresholds, flights=flights: losses_by(*flights, thresholds[0]),
+            RISK,
+            CONFIDENCE,
+        )
+        chosen = found.thresholds[0]
         broken += chosen != NEVER and truth[chosen] > RISK
         bold += chosen < 0.9
     # 0.1 of the draws may break it, give or take what chance does to 400 of them.

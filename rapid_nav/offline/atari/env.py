@@ -16,14 +16,14 @@ class AtariVectorEnv(VectorEnv):
     """
     Copies of one game on ale-py's own vector environment, on the caller's thread.
 
-    Observations (N, C, H, W) uint8, the newest picture last; an episode's first one fills the
+    Observations (N, C, H, W) uint8, the newest image last; an episode's first one fills the
     stack. With `life_loss` a lost life ends the episode for the learner, and the game goes on
     after it. `info` of a step has `score`, the unclipped points of the game so far, and `ended`,
     whether the game itself is over, each (N,).
 
-    ALE can't be saved, but it is exact: a seed and the actions since are a game's state, and
-    going on means to play them again. So that those stay few, it is seeded anew at the first
-    start behind every `RESEED` actions (not at every one: that takes a fifth of a second).
+    ALE cannot be saved, but it is deterministic: a seed and the actions since are a game's
+    state, and going on means to replay them. To keep those few, a game is seeded anew at its
+    first start after `RESEED` actions (not at every start: that takes a fifth of a second).
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (gymnasium's own declaration)
@@ -45,7 +45,7 @@ class AtariVectorEnv(VectorEnv):
         self.frames = np.zeros((num_envs, *task.shape), np.uint8)
         self.seeds = np.zeros(num_envs, np.int64)
         self.played = np.zeros((num_envs, RESEED + task.max_steps), np.uint8)
-        self.count = np.zeros(num_envs, np.int64)  # of actions since the seed
+        self.count = np.zeros(num_envs, np.int64)  # actions since the seed
         self.score = np.zeros(num_envs)
         self.lives = np.zeros(num_envs, np.int64)
         self.over = np.zeros(num_envs, bool)  # for the learner
@@ -77,7 +77,7 @@ class AtariVectorEnv(VectorEnv):
         frame, points = self._shrink(frame), points.astype(np.float32)
         lost_life = (info['lives'] < self.lives) & ~fresh
         self.lives[:] = info['lives']
-        self.score[fresh] = 0.0  # ale-py has started these anew, whatever the action
+        self.score[fresh] = 0.0  # ale-py has started these anew and ignored the action
         if (long := fresh & (self.count > RESEED)).any():
             frame = self._seed(long)
         self.score += points
@@ -99,17 +99,18 @@ class AtariVectorEnv(VectorEnv):
         return self._shrink(frame)
 
     def _shrink(self, frame: np.ndarray) -> np.ndarray:
-        """Return ale-py's pictures (N, 1, H, W) as the player sees them (N, size, size)."""
+        """Return ale-py's images (N, 1, H, W) as the agent sees them (N, size, size)."""
         size, pool = self.task.size, self.task.pool
-        # In two steps, of which numpy makes quick work.
+        # In two steps, which numpy does faster than one.
         rows = frame.reshape(self.num_envs, size, pool, size * pool).max(axis=2)
-        return rows.reshape(self.num_envs, size, size, pool).max(axis=3)
+        images: np.ndarray = rows.reshape(self.num_envs, size, size, pool).max(axis=3)
+        return images
 
     def _info(self) -> dict[str, Any]:
         return {'score': self.score.copy(), 'ended': self.ended.copy()}
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return what the games can be played again from, for saving."""
+        """Return what the games can be replayed from, for training_state.save."""
         longest = max(1, int(self.count.max()))
         return {
             **{name: getattr(self, name).copy() for name in _GAMES},
@@ -118,14 +119,14 @@ class AtariVectorEnv(VectorEnv):
         }
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `state_dict` returned, from the same games: play them again."""
+        """Take over what `state_dict` returned, from the same game, and replay it."""
         for name in _GAMES:
             getattr(self, name)[:] = arrays[name]
         played = arrays['played']
         self.played[:, : played.shape[1]] = played
         set_generator_state(self.rng, arrays['rng'])
         longest, frame = int(self.count.max()), None
-        for at in range(longest + 1):  # they begin at different times and arrive together
+        for at in range(longest + 1):  # they start at different times and end together
             starting = self.count == longest - at
             if at == 0 and not starting.all():
                 self.ale.reset(seed=0)
@@ -140,8 +141,8 @@ class AtariVectorEnv(VectorEnv):
         assert frame is not None
         if not np.array_equal(self._shrink(frame), self.frames[:, -1]):
             raise ValueError(
-                'the saved games went another way when they were played again: this is another '
-                'version of ale-py, or the files are of another game'
+                'the saved games differ when they are replayed: this is another version of '
+                'ale-py, or the files are of another game'
             )
 
 
@@ -149,7 +150,7 @@ _GAMES = ('seeds', 'count', 'frames', 'score', 'lives', 'over', 'ended')
 
 
 def make_ale(task: AtariTask, num_envs: int, **changed: Any) -> Any:
-    """Return ale-py's vector environment of a game; ValueError names what is wrong."""
+    """Return ale-py's vector environment of a game; ValueError says why there is none."""
     try:
         from ale_py import roms, vector_env
     except ModuleNotFoundError as error:

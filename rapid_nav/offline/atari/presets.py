@@ -1,4 +1,4 @@
-"""Sets of settings for Atari, as data: what the agent, its network and the training are."""
+"""Settings for Atari, as data: task, network, agent and training."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -13,7 +13,7 @@ from rapid_nav.offline.atari.task import AtariTask
 
 @dataclass(frozen=True)
 class Preset:
-    """What a training on Atari starts from."""
+    """What a training run on Atari starts from."""
 
     task: AtariTask
     stages: tuple[Stage, ...]
@@ -22,7 +22,7 @@ class Preset:
     duelling: bool = True
 
     def network(self, num_actions: int, branches: bool = True) -> NetworkConfig:
-        """Return the network for a game of so many actions."""
+        """Return the network for a game of this number of actions."""
         config = NetworkConfig(self.task.shape, num_actions, self.stages, duelling=self.duelling)
         return config if branches else config.without_branches
 
@@ -37,7 +37,7 @@ class Preset:
             if key not in names or not text:
                 known = f'; {part} has {", ".join(names)}' if names else ''
                 raise ValueError(
-                    f'{change!r} changes nothing: write task., agent. or train. and a setting, '
+                    f'{change!r} changes no setting: write task., agent. or train. and a setting, '
                     f'as train.num_envs=8{known}'
                 )
             try:
@@ -88,7 +88,7 @@ FAST = Preset(
         early_share=0.0,
     ),
 )
-"""A quarter of the picture and a tenth of the operations: what learns soonest on two cores."""
+"""A quarter of the image and a tenth of the operations: learns soonest on two cores."""
 
 NATURE = Preset(
     task=AtariTask(size=84, life_loss=True),

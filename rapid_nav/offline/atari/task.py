@@ -12,28 +12,28 @@ from rapid_nav.options import check, from_dict, setting
 class AtariTask:
     """A game of the Atari 2600 and the usual preprocessing (Mnih et al. 2015)."""
 
-    game: str = setting('pong', 'This game is played, named as Pong or space_invaders.')
-    size: int = setting(84, 'The grey picture has this side.', unit='px', low=16, high=210)
+    game: str = setting('pong', 'Game, as Pong or space_invaders.')
+    size: int = setting(84, 'Side of the grey image.', unit='px', low=16, high=210)
     pool: int = setting(
         1,
-        'A pixel is the brightest of a square of this side in a larger picture, so that small '
-        'bright things stay visible in small pictures.',
+        'Side of the square in a larger image whose brightest pixel is kept, so that small bright '
+        'things stay visible.',
         low=1,
         high=4,
     )
-    history: int = setting(4, 'An observation has so many pictures.', low=1, high=16)
+    history: int = setting(4, 'Images in an observation.', low=1, high=16)
     frame_skip: int = setting(
-        4, 'An action is held for so many frames; the last two are merged.', low=1, high=16
+        4, 'Frames that an action is held for; the last two are merged.', low=1, high=16
     )
     sticky: float = setting(
-        0.0, 'At each frame, the action before is repeated with this chance.', low=0.0, high=1.0
+        0.0, 'Probability that a frame repeats the action before.', low=0.0, high=1.0
     )
     no_ops: int = setting(
-        30, 'At most so many frames pass before the player may act.', low=0, high=1000
+        30, 'Largest number of frames without action at the start.', low=0, high=1000
     )
-    life_loss: bool = setting(False, 'A lost life ends the episode for the learner.')
-    clip_rewards: bool = setting(True, 'The learner sees only the sign of rewards.')
-    max_frames: int = setting(108_000, 'An episode is cut off after so many frames.', low=1)
+    life_loss: bool = setting(False, 'End the episode for the learner when a life is lost.')
+    clip_rewards: bool = setting(True, 'Learn from the sign of rewards alone.')
+    max_frames: int = setting(108_000, 'Frames after which an episode is cut off.', low=1)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'game', snake_case(self.game))

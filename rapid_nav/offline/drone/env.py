@@ -13,19 +13,19 @@ from rapid_nav.drone.reward import reward
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.geometry import yaw_of
 from rapid_nav.offline.drone.pose_steps import move
-from rapid_nav.offline.drone.render import eyes
+from rapid_nav.offline.drone.render import renderer_of
 from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.worlds.world import pack, World
 
-CELL = 1.0  # side of the floor's cells that coverage counts [m]
-GRID = 256  # cells a side of the floor that is kept track of
+CELL = 1.0  # side of the floor's cells for coverage [m]
+GRID = 256  # cells along each side of the floor
 
 Start = tuple[int, int]
 """A world's index and one of its start poses'."""
 
 
 def random_starts(worlds: Sequence[World], rng: np.random.Generator) -> Iterator[Start]:
-    """Yield start poses for ever, every world as often as any other."""
+    """Yield start poses without end, from every world alike."""
     while True:
         world = int(rng.integers(len(worlds)))
         yield world, int(rng.integers(len(worlds[world].start_poses)))
@@ -35,9 +35,9 @@ class DroneVectorEnv(VectorEnv):
     """
     Drones that fly by a FlightTask until they crash or have flown `cap_m`.
 
-    Observations (N, C, H, W) uint8, see flight.observation. After the last step of a flight the
-    next one starts it anew whatever the action (gymnasium's NEXT_STEP). `info` of a step has
-    `distance_m`, `cells` and `collided` of the flight so far, each (N,).
+    Observations (N, C, H, W) uint8, see drone.observation. After the last step of a flight the
+    next step starts another one and ignores the action (gymnasium's NEXT_STEP). `info` of a step
+    has `distance_m`, `cells` and `collided` of the flight so far, each (N,).
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (gymnasium's own declaration)
@@ -57,7 +57,7 @@ class DroneVectorEnv(VectorEnv):
     ) -> None:
         self.task, self.worlds, self.num_envs = task, worlds, num_envs
         self.cap_m = cap_m
-        # Several times what the full speed takes: a flight that hangs somewhere ends too.
+        # Several times what the full speed takes, so that a drone that hangs somewhere ends too.
         self.max_decisions = int(8 * cap_m / (max(task.actions.speed, 0.1) * task.decision_period))
         self.starts, self.given_starts = starts, starts is not None
         self.rng = np.random.default_rng(0)  # of start poses and of steps that err
@@ -66,7 +66,7 @@ class DroneVectorEnv(VectorEnv):
         self.velocities = np.array(
             [(v.forward, v.left, v.up, v.yaw_rate) for v in grid.velocities]
         )
-        self.look = eyes(task, render_scale)
+        self.renderer = renderer_of(task, render_scale)
         self.single_observation_space = gymnasium.spaces.Box(
             0, 255, task.observation.shape, np.uint8
         )
@@ -118,7 +118,7 @@ class DroneVectorEnv(VectorEnv):
         if len(started):
             self._start(started)
         new_cells = self._visit(np.flatnonzero(flying))
-        depth, frame = self._look()
+        depth, frame = self._render()
         self.frames = np.concatenate([self.frames[:, frame.shape[1] :], frame], axis=1)
         self.frames[started] = self._repeated(frame[started])
         collided = self.state.collided.astype(bool) & flying
@@ -133,7 +133,7 @@ class DroneVectorEnv(VectorEnv):
         return self.frames.copy(), value, terminated, truncated, self._info()
 
     def _start(self, rows: np.ndarray) -> None:
-        """Put the drones of these rows at their next start poses and look around."""
+        """Put the drones of these rows at their next start poses and render."""
         assert self.starts is not None
         poses = np.empty((len(rows), 4))
         for i, row in enumerate(rows):
@@ -144,12 +144,12 @@ class DroneVectorEnv(VectorEnv):
         self.visited[rows], self.cells[rows] = False, 0
         self.distance[rows], self.decisions[rows] = 0.0, 0
         self._visit(rows)
-        self.cells[rows] = 0  # the cell that a flight begins in is not entered
+        self.cells[rows] = 0  # the first cell does not count
         if len(rows) == self.num_envs:
-            self.frames[:] = self._repeated(self._look()[1])
+            self.frames[:] = self._repeated(self._render()[1])
 
     def _move(self, actions: np.ndarray) -> None:
-        """Let one decision's time pass, or put the drones to where it would lead."""
+        """Fly for one decision's time, or move the drones to where it leads."""
         if self.task.actions.motion == 'pose':
             errors = self.rng.uniform(-1.0, 1.0, (self.num_envs, 2))
             move(
@@ -173,20 +173,20 @@ class DroneVectorEnv(VectorEnv):
         east = velocity[:, 0] * np.sin(yaw) - velocity[:, 1] * np.cos(yaw)
         self.goal.values[:] = np.stack([north, east, -velocity[:, 2], -velocity[:, 3]], axis=1)
 
-    def _look(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the drones see: depth (N, h, w) [m], and as a frame (N, c, h, w) uint8."""
-        depth, frame = self.look(
+    def _render(self) -> tuple[np.ndarray, np.ndarray]:
+        """Render depth (N, h, w) [m] and frames (N, c, h, w) uint8."""
+        depth, frame = self.renderer(
             self.scenes, self.scene_index, self.state.position, self.state.orientation
         )
         self.free = free_way(depth)
         return depth, frame
 
     def _repeated(self, frame: np.ndarray) -> np.ndarray:
-        """Return observations (N, C, h, w) in which a flight's first frame was all there was."""
+        """Return observations (N, C, h, w) that repeat a flight's first frame."""
         return np.tile(frame, (1, self.task.observation.history, 1, 1))
 
     def _visit(self, rows: np.ndarray) -> np.ndarray:
-        """Mark the cells where the drones are; return (N,) how many are new."""
+        """Mark the cells of the drones as visited; return the number of new ones (N,)."""
         new = np.zeros(self.num_envs, np.int64)
         cell = np.floor(self.state.position[rows, :2] / CELL).astype(np.int64) % GRID
         seen = self.visited[rows, cell[:, 0], cell[:, 1]]
@@ -203,7 +203,7 @@ class DroneVectorEnv(VectorEnv):
         }
 
     def keep(self, rows: np.ndarray) -> None:
-        """Go on with these drones alone, in this order; the others are gone."""
+        """Keep these drones alone, in this order."""
         self.num_envs = len(rows)
         self.state = dynamics.State(*(array[rows] for array in self.state))
         self.goal = dynamics.Goal(*(array[rows] for array in self.goal))
@@ -215,7 +215,7 @@ class DroneVectorEnv(VectorEnv):
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, len(rows))
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the state of all the flights and of the choice of start poses, for saving."""
+        """Return the state of all flights and of the start poses, for training_state.save."""
         physics = {f'physics.{name}': array for name, array in self.state._asdict().items()}
         flights = {name: getattr(self, name).copy() for name in _FLIGHTS}
         return {**physics, **flights, 'rng': generator_state(self.rng)}

@@ -13,7 +13,7 @@ def move(state: State, scenes: Scenes, scene_index: np.ndarray, steps: np.ndarra
     """
     Put drones where steps (N, 4) lead: forward, left, up [m] and turn [rad], from a level body.
 
-    A drone on whose way something is stays where it is and has collided.
+    A drone whose way is blocked stays where it is and has collided.
     """
     yaw = yaw_of(state.orientation)
     forward, left, up, turn = steps.T

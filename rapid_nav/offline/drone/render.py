@@ -1,4 +1,4 @@
-"""What drones of the embedded simulator see, many at once: depth, and what the network gets."""
+"""Rendering for many drones of the embedded simulator at once: depth, and observations."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ from rapid_nav.sim.render import camera
 from rapid_nav.sim.render.views import make_views
 from rapid_nav.sim.worlds.primitives import Scenes
 
-Look = Callable[[Scenes, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Renderer = Callable[[Scenes, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """
-From scenes, which of them each drone is in (N,), positions (N, 3) and orientations (N, 4) to what
-they see: depth (N, h, w) [m], and the newest part of an observation (N, c, h, w) uint8.
+From scenes, the index of each drone's (N,), positions (N, 3) and orientations (N, 4) to depth
+(N, h, w) [m] and the newest image of an observation (N, c, h, w) uint8.
 """
 
 
-def eyes(task: FlightTask, render_scale: int = 2) -> Look:
-    """Return the eyes of a task; a depth image is rendered so many times as large and shrunk."""
-    about, fov = task.observation, float(np.radians(task.fov))
+def renderer_of(task: FlightTask, render_scale: int = 2) -> Renderer:
+    """Return a task's renderer; depth is rendered `render_scale` times as large and shrunk."""
+    config, fov = task.observation, float(np.radians(task.fov))
 
     def depth_only(
         scenes: Scenes, index: np.ndarray, position: np.ndarray, orientation: np.ndarray
@@ -30,23 +30,23 @@ def eyes(task: FlightTask, render_scale: int = 2) -> Look:
                 index,
                 position,
                 orientation,
-                about.width * render_scale,
-                about.height * render_scale,
+                config.width * render_scale,
+                config.height * render_scale,
                 fov,
             ),
-            about.height,
-            about.width,
+            config.height,
+            config.width,
         )
-        return depth, nearness(depth, about.half_depth)[:, None]
+        return depth, nearness(depth, config.half_depth)[:, None]
 
     def in_color(
         scenes: Scenes, index: np.ndarray, position: np.ndarray, orientation: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        # Rays through the small picture's pixels alone: a fifth of what 320 x 180 take, of which
-        # a resize to 103 x 103 keeps little more than a point of each.
-        size = about.width, about.height
+        # Rays through the small image's pixels alone take a fifth of those of 320 x 180, of
+        # which a resize to 103 x 103 keeps little more than a point of each.
+        size = config.width, config.height
         views = make_views(scenes, index, position, orientation, *size, fov, task.aspect)
         depth, picture = camera.depth_and_color(views)
         return depth, np.ascontiguousarray(picture.transpose(0, 3, 1, 2))
 
-    return in_color if about.kind == 'rgb' else depth_only
+    return in_color if config.kind == 'rgb' else depth_only

@@ -74,6 +74,7 @@ class _WholeReads:
         self.file, self.left = file, os.fstat(file.fileno()).st_size
 
     def read(self, size: int) -> bytes:
+        """Return this number of bytes."""
         self.left -= size
         if self.left < 0:
             raise EndOfFile
