@@ -1,6 +1,5 @@
 """AirSim's motions, as generators that yield the time until their next update [simulated s]."""
 
-from collections.abc import Sequence
 import math
 from typing import Any
 
@@ -127,12 +126,12 @@ def take_off(vehicle: Vehicle, timeout: float) -> Motion:
             f'Cannot perform takeoff because vehicle is already moving with velocity {speed:f} m/s'
         )
     top = vehicle.position - (0.0, 0.0, TAKEOFF_CLIMB)
-    return follow(vehicle, [top], _GENTLE, timeout, 0, NO_TURN)
+    return follow(vehicle, top[None], _GENTLE, timeout, 0, NO_TURN)
 
 
 def go_home(vehicle: Vehicle, timeout: float) -> Motion:
     """Fly to where the vehicle started."""
-    return follow(vehicle, [np.zeros(3)], _GENTLE, timeout, 0, NO_TURN)
+    return follow(vehicle, np.zeros((1, 3)), _GENTLE, timeout, 0, NO_TURN)
 
 
 def land(vehicle: Vehicle, timeout: float) -> Motion:
@@ -176,7 +175,7 @@ def rotate_to(vehicle: Vehicle, yaw: float, timeout: float, margin: float) -> Mo
 
 def to_position(vehicle: Vehicle, x: float, y: float, z: float, *how: Any) -> Motion:
     """Fly straight to a point [m; the vehicle's NED], as `follow` does."""
-    return follow(vehicle, [np.array([x, y, z])], *how)
+    return follow(vehicle, np.array([[x, y, z]]), *how)
 
 
 def to_height(
@@ -195,7 +194,7 @@ def to_height(
 
 def follow(
     vehicle: Vehicle,
-    points: Sequence[np.ndarray],
+    points: np.ndarray,
     speed: float,
     timeout: float,
     drivetrain: int,
@@ -204,7 +203,7 @@ def follow(
     adaptive: float = 1.0,
 ) -> Motion:
     """
-    Fly along points (3,) [m; the vehicle's NED] with AirSim's adaptive lookahead.
+    Fly along points (N, 3) [m; the vehicle's NED] with AirSim's adaptive lookahead.
 
     True once within ACCURACY of the last one or past it, False when time is up before.
     """
@@ -219,7 +218,7 @@ def follow(
         )
     if lookahead < 0:
         lookahead = max(speed * PERIOD * (30 if adaptive > 0 else 40), ACCURACY * 1.5)
-    path = _Path([vehicle.position, *points])
+    path = _Path(np.vstack([vehicle.position, points]))
     return _along(vehicle, path, speed, timeout, drivetrain, yaw, lookahead, adaptive)
 
 
@@ -271,8 +270,8 @@ def _towards(
 class _Path:
     """A polyline, walked by its length."""
 
-    def __init__(self, points: Sequence[np.ndarray]) -> None:
-        self.points = np.array(points)  # (N, 3) [m]
+    def __init__(self, points: np.ndarray) -> None:
+        self.points = points  # (N, 3) [m]
         steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
         self._marks = np.concatenate([[0.0], np.cumsum(steps)])  # (N,) [m] from the start
         self.length = float(self._marks[-1])

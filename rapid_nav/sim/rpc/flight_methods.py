@@ -11,12 +11,11 @@ from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.rpc.arguments import (
     boolean,
     Convert,
-    finite_vector,
     integer,
     length,
-    list_of,
     Method,
     number,
+    path,
     rpc,
     text,
     yaw_mode,
@@ -24,7 +23,6 @@ from rapid_nav.sim.rpc.arguments import (
 from rapid_nav.sim.sensors import earth
 from rapid_nav.sim.vehicle import MakeMotion
 
-MOST_POINTS = 20_000  # of a path
 _VELOCITY = (length, length, length, number, integer, yaw_mode)  # x, y, z, duration, drivetrain
 _FOLLOW = (length, number, integer, yaw_mode, number, number)  # speed, timeout, drivetrain, ...
 _ATTITUDE = (length, length, length, length, number)  # x, y, yaw, z or throttle, duration
@@ -101,9 +99,9 @@ class FlightMethods:
         with self._engine.locked(vehicle) as mine:
             self._engine.cancel(mine)
 
-    @rpc(list_of(finite_vector, MOST_POINTS), *_FOLLOW, text)
-    def moveOnPath(self, points: list[np.ndarray], *args: object) -> Future[bool] | bool:
-        return self._begin(motions.follow, points, *args) if points else True
+    @rpc(path, *_FOLLOW, text)
+    def moveOnPath(self, points: np.ndarray, *args: object) -> Future[bool] | bool:
+        return self._begin(motions.follow, points, *args) if len(points) else True
 
     @rpc(number, number, number, *_FOLLOW, text)
     def moveToGPS(self, lat: float, lon: float, alt: float, *args: object) -> Future[bool]:
