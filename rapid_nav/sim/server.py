@@ -10,7 +10,7 @@ from rapid_nav.sim.engine import Engine
 from rapid_nav.sim.rpc.arguments import anything, collect, Method
 from rapid_nav.sim.rpc.camera_methods import CameraMethods
 from rapid_nav.sim.rpc.flight_methods import FlightMethods
-from rapid_nav.sim.rpc.sensor_methods import SensorMethods
+from rapid_nav.sim.rpc.sensor_methods import sensor_methods
 from rapid_nav.sim.rpc.server import RpcServer
 from rapid_nav.sim.rpc.state_methods import StateMethods
 from rapid_nav.sim.rpc.time_methods import TimeMethods
@@ -43,11 +43,11 @@ class Server:
         self.engine = Engine(world, about, seed, start_ns)
         self.engine.pause(paused)
         flight = FlightMethods(self.engine)
-        self.methods = flight.methods() | collect(
+        self.methods = flight.methods() | sensor_methods(self.engine)
+        self.methods |= collect(
             flight,
             TimeMethods(self.engine, about),
             StateMethods(self.engine),
-            SensorMethods(self.engine),
             CameraMethods(self.engine),
             WorldMethods(self.engine),
         )
