@@ -40,14 +40,12 @@ Run = Callable[[np.ndarray, bool], tuple[np.ndarray, float]]
 class RuntimesConfig:
     """What is timed."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'This policy, with one branch, is timed.')
-    calls: int = setting(2000, 'Each exit is called so often in each runtime.', low=20)
+    checkpoint: Path = setting(shipped_checkpoint(), 'Policy with one branch that is timed.')
+    calls: int = setting(2000, 'Calls of each exit in each runtime.', low=20)
     flights: int = setting(
-        0,
-        'So many held-out flights are flown by 8-bit integers and by floats; 0 flies none.',
-        low=0,
+        0, 'Held-out flights by 8-bit integers and by floats; 0 disables.', low=0
     )
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)

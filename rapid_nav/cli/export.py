@@ -15,10 +15,8 @@ log = logging.getLogger(__name__)
 class ExportConfig:
     """What `rapid-nav export` takes."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'This policy is exported.')
-    out: Path = setting(
-        Path('drone.zip'), 'ONNX stages and settings are written to this zip file.'
-    )
+    checkpoint: Path = setting(shipped_checkpoint(), 'Policy to export.')
+    out: Path = setting(Path('drone.zip'), 'Zip file for the ONNX stages and the settings.')
 
 
 def main(config: ExportConfig) -> int:

@@ -16,18 +16,14 @@ class BudgetConfig:
     """How a budget is held."""
 
     budget: float = setting(
-        0.25, "A decision costs this in the mean, in the unit of the exits' costs.", low=0.0
+        0.25, "Mean cost of a decision, in the unit of the exits' costs.", low=0.0
     )
-    window: int = setting(200, 'The mean holds after so many decisions.', low=10)
+    window: int = setting(200, 'Decisions after which the mean holds.', low=10)
     tolerance: float = setting(
-        0.05, 'The mean may then be off by this share of the budget.', low=0.001, high=1.0
+        0.05, 'Share of the budget that the mean may then be off.', low=0.001, high=1.0
     )
-    horizon: float = setting(
-        10.0, 'A debt is to be paid within so many decisions.', low=1.0, high=1000.0
-    )
-    memory: int = setting(
-        64, 'So many confidences of each exit are remembered.', low=2, high=10_000
-    )
+    horizon: float = setting(10.0, 'Decisions within which a debt is paid.', low=1.0, high=1000.0)
+    memory: int = setting(64, 'Confidences of each exit that are remembered.', low=2, high=10_000)
 
     def __post_init__(self) -> None:
         check(self)

@@ -86,7 +86,7 @@ def decide(
         last = level == num_levels - 1
         q_values = answer.q_values[0]
         logit = 0.0 if last else float(answer.confidence_logit[0])
-        if not math.isfinite(float(q_values.max()) - float(q_values.min()) + logit):
+        if not math.isfinite(sum(q_values.tolist(), logit)):
             raise NonFiniteAnswer(f'exit {level} of the network answered NaN or infinity')
         confidence = 1.0 if last else sigmoid(logit)
         threshold = 0.0 if last else float(thresholds[level])

@@ -73,7 +73,8 @@ class OnnxStages:
             np.copyto(self.observation, observation)
         for run, q_values, raw_logit, slope in self.stages[:-1]:
             run()
-            yield Answer(q_values, (float(raw_logit) - slope * float(q_values.max()),))
+            best = q_values.item(q_values.argmax())  # a tenth of the time of max()
+            yield Answer(q_values, (raw_logit.item() - slope * best,))
         self.stages[-1].run()
         yield Answer(self.stages[-1].q_values, (inf,))
 

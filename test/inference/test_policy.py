@@ -5,6 +5,8 @@ import subprocess
 import sys
 import zipfile
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import THREE_EXITS
 import numpy as np
 import pytest
@@ -15,7 +17,14 @@ from rapid_nav.agent.checkpoint import Checkpoint, CheckpointError
 from rapid_nav.agent.config import c3f2_stages
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.inference import policy_package
-from rapid_nav.inference.exit_rule import decide
+from rapid_nav.inference.exit_rule import (
+    Answer,
+    decide,
+    levels_of,
+    NonFiniteAnswer,
+    only_exit,
+    sigmoid,
+)
 from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
 from rapid_nav.inference.policy import load_policy, Policy
 
@@ -200,6 +209,15 @@ def test_a_machine_without_pytorch_decides(files, form, missing):
     assert answer.stdout.strip() == '2', answer.stderr
 
 
+def test_an_export_of_an_earlier_version_with_more_files_decides_the_same(files):
+    trained, exported = files
+    with zipfile.ZipFile(exported, 'a') as archive:
+        archive.writestr('stage_0.npz', b'the first stage, once more')
+    ours, theirs = load_policy(exported), load_policy(trained)
+    for observation in observe(RAPID, 3):
+        assert ours.decide(observation, (0.5,)) == theirs.decide(observation, (0.5,))
+
+
 @pytest.mark.parametrize('share', [0.0, 0.3, 0.999])
 def test_a_truncated_export_is_refused_by_name(files, share):
     _, path = files
@@ -223,6 +241,60 @@ def test_an_export_with_a_damaged_stage_is_refused_by_name(files):
 def test_a_wrong_observation_is_refused_with_both_shapes():
     with pytest.raises(ValueError, match='this network reads'):
         Policy(make_checkpoint(RAPID)).decide(np.zeros((1, 1, 2, 2), np.float32), (0.5, 0.5))
+
+
+@pytest.mark.parametrize('runtime', ['onnx', 'eager'])
+def test_an_observation_of_another_kind_or_range_is_refused(runtime):
+    policy = Policy(make_checkpoint(RAPID), runtime)
+    sound = observe(RAPID, 1)[0]
+    for bad in (
+        (255 * sound).astype(np.uint8),
+        sound.astype(np.float64),
+        255 * sound,
+        -sound,
+        np.where(sound > 0.9, np.float32(np.nan), sound),
+        np.where(sound > 0.9, np.float32(np.inf), sound),
+    ):
+        with pytest.raises(ValueError, match=r'observation .* in \[0, 1\]'):
+            policy.decide(bad, (0.5, 0.5))
+
+
+@pytest.mark.parametrize('bad', [(0.5, 0.5, 0.5), (5.0,), (), 0.5, (0.5, float('nan')), (-0.1,)])
+def test_thresholds_that_are_not_one_a_branch_are_refused(bad):
+    policy = Policy(make_checkpoint(RAPID))
+    with pytest.raises(ValueError, match='threshold'):
+        policy.decide(observe(RAPID, 1)[0], bad)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_one_decision_leaves_where_its_batch_does(data):
+    levels = data.draw(st.integers(1, 5))
+    finite = st.floats(-30.0, 30.0, width=32)
+    logits = data.draw(st.lists(finite, min_size=levels - 1, max_size=levels - 1))
+    thresholds = data.draw(st.lists(st.floats(0.0, 2.0), min_size=levels - 1, max_size=levels - 1))
+    answers = [Answer(np.zeros((1, 2), np.float32), (logit,)) for logit in (*logits, np.inf)]
+    decision = decide(answers, thresholds, range(1, levels + 1))
+    sure = [sigmoid(logit) for logit in (*logits, np.inf)]
+    batched = levels_of(
+        torch.tensor(sure, dtype=torch.float64)[:, None],
+        torch.tensor(thresholds, dtype=torch.float64),
+    )
+    assert decision.level == int(batched[0])
+    assert decision.confidences == tuple(sure[: decision.level + 1])
+    for level in range(levels):
+        alone = decide(answers, only_exit(level, levels), range(1, levels + 1))
+        assert alone.level == level
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+def test_an_answer_that_is_no_number_is_no_decision(bad):
+    q_values = np.array([[0.0, bad]], np.float32)
+    for answers in ([Answer(q_values, (0.0,))], [Answer(torch.from_numpy(q_values), (0.0,))]):
+        with pytest.raises(NonFiniteAnswer):
+            decide(answers, (), (1,))
+    with pytest.raises(NonFiniteAnswer):
+        decide([Answer(np.zeros((1, 2)), (bad,))] * 2, (0.5,), (1, 2))
 
 
 def test_an_unknown_runtime_is_named(files):
