@@ -26,7 +26,7 @@ def test_a_card_names_the_operations_of_its_model_and_the_command_that_trained_i
     card = (MODELS / f'{name}.md').read_text()
     policy, macs = loaded(name)
     assert all(f'{count:,}' in card for count in macs)
-    assert ('rapid-nav train' in card and '## Doubts' in card) or name == 'drone_baseline'
+    assert ('rapid-nav train' in card and '## Limits' in card) or name == 'drone_baseline'
     for point, thresholds in policy.operating_points.items():
         assert f'`{point}`' in card
         assert all(f'{threshold:.4f}' in card for threshold in thresholds)

@@ -22,51 +22,43 @@ class BodyVelocity:
 class ActionConfig:
     """PEDRA's grid of directions (5 x 5, up to 12 and 21.3 degrees)."""
 
-    pitch_steps: int = setting(
-        5, 'The grid has so many directions from up to down.', low=1, high=15
-    )
-    yaw_steps: int = setting(
-        5, 'The grid has so many directions from left to right.', low=1, high=15
-    )
+    pitch_steps: int = setting(5, 'Number of directions from up to down.', low=1, high=15)
+    yaw_steps: int = setting(5, 'Number of directions from left to right.', low=1, high=15)
     max_pitch: float = setting(
-        12.0, 'The steepest direction has this angle.', unit='deg', low=0.0, high=80.0
+        12.0, 'Angle of the steepest direction.', unit='deg', low=0.0, high=80.0
     )
     max_yaw: float = setting(
-        21.3, 'The widest direction has this angle.', unit='deg', low=0.0, high=80.0
+        21.3, 'Angle of the widest direction.', unit='deg', low=0.0, high=80.0
     )
     speed: float = setting(
-        3.0,
-        'The drone flies at this speed along the chosen direction.',
-        unit='m/s',
-        low=0.0,
-        high=20.0,
+        3.0, 'Speed along the chosen direction.', unit='m/s', low=0.0, high=20.0
     )
     slow_distance: float = setting(
         4.0,
-        'Where less way is free ahead, the speed shrinks in proportion; at 0 it never does.',
+        'Free way ahead below which the speed shrinks in proportion; 0 for never.',
         unit='m',
         low=0.0,
         high=100.0,
     )
     slowest: float = setting(
-        0.15, 'However narrow it is, this share of the speed is flown.', low=0.0, high=1.0
+        0.15, 'Least share of the speed, however little way is free.', low=0.0, high=1.0
     )
     turn_time: float = setting(
         0.2,
-        'The nose turns into the chosen direction in this time.',
+        'Time in which the nose turns into the chosen direction.',
         unit='s',
         low=0.01,
         high=10.0,
     )
     motion: str = setting(
         'velocity',
-        'A direction is flown at its velocity, or the drone is put, by pose, to where that would '
-        'lead until the next decision.',
+        'How a decision moves the drone: velocity flies, pose sets it down where the velocity '
+        'would lead until the next decision.',
         choices=('velocity', 'pose'),
     )
     noise: float = setting(
         0.0,
-        'A step by pose errs by up to this share of what lies between two directions.',
+        'Largest error of a step by pose, as a share of the angle between two directions.',
         low=0.0,
         high=1.0,
     )
@@ -82,7 +74,7 @@ class ActionGrid:
         self.config = config
         self.num_actions = config.pitch_steps * config.yaw_steps
         rows, columns = np.divmod(np.arange(self.num_actions), config.yaw_steps)
-        # (A, 2) [rad] up and to the left, and what lies between two neighbours (2,).
+        # (A, 2) [rad] up and to the left, and the angles between two neighbours (2,).
         self.angles = np.radians(
             np.stack(
                 [
@@ -109,10 +101,10 @@ class ActionGrid:
 
     def velocity(self, action: int, free: float = math.inf) -> BodyVelocity:
         """
-        Return the velocity of an action with so much free way ahead [m].
+        Return the velocity of an action, with a free way ahead [m].
 
-        Turning is as quick as ever where flying is slow: narrow places are turned out of on the
-        spot. IndexError if there is no such action.
+        Turning is never slowed, so that a drone can turn out of a narrow place on the spot.
+        IndexError if there is no such action.
         """
         if not 0 <= action < self.num_actions:
             raise IndexError(f'action {action}: the grid has 0 to {self.num_actions - 1}')
@@ -122,9 +114,9 @@ class ActionGrid:
         )
 
     def speed_share(self, free: np.ndarray | np.float64) -> np.ndarray:
-        """Return which share of the speed is flown with so much free way ahead [m], any shape."""
+        """Return the share of the speed that is flown with a free way ahead [m], of any shape."""
         if self.config.slow_distance <= 0:
-            return np.ones_like(free)
+            return np.ones_like(np.asarray(free))
         return np.clip(free / self.config.slow_distance, self.config.slowest, 1.0)
 
     def steps(self, actions: np.ndarray, seconds: float, errors: np.ndarray) -> np.ndarray:
@@ -132,7 +124,7 @@ class ActionGrid:
         Return where actions (N,) put a drone that is moved by pose, in its own level frame.
 
         That is forward, left, up [m] and turn [rad], counter-clockwise (N, 4); `errors` (N, 2) in
-        [-1, 1] are those of pitch and yaw, in shares of what is possible.
+        [-1, 1] are those of pitch and yaw, as shares of the largest.
         """
         angles = self.angles[actions] + errors * self.config.noise * self.cell
         return self._along(angles) * seconds
@@ -153,10 +145,11 @@ class ActionGrid:
 
 
 def free_way(depth: np.ndarray) -> np.ndarray:
-    """Return the nearest thing ahead (...) [m], in the middle of depth images (..., H, W) [m]."""
+    """Return the least depth (...) [m] in the middle of depth images (..., H, W) [m]."""
     height, width = depth.shape[-2:]
     ahead = depth[..., height // 3 : height - height // 3, width // 4 : width - width // 4]
-    return ahead.min(axis=(-2, -1))
+    nearest: np.ndarray = ahead.min(axis=(-2, -1))
+    return nearest
 
 
 def _spread(index: np.ndarray, steps: int) -> np.ndarray:

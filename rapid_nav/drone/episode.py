@@ -1,4 +1,4 @@
-"""Flights while they last: how far one has come, what it earns, and when it or all is over."""
+"""Flights under way: how far each has come, its rewards, and when it and all of them end."""
 
 from dataclasses import dataclass, field, replace
 import math
@@ -17,7 +17,7 @@ class Progress:
     last: tuple[float, float] | None = None
 
     def to(self, position: np.ndarray | tuple[float, float, float]) -> int:
-        """Move on to a position (3,) [m]; return how many cells were entered the first time."""
+        """Move on to a position (3,) [m]; return how many new cells were entered, 0 or 1."""
         x, y = float(position[0]), float(position[1])
         if self.last is not None:
             self.distance += math.dist(self.last, (x, y))
@@ -35,7 +35,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one look says about the flight."""
+    """The outcome of one step of a flight."""
 
     reward: float
     terminal: bool
@@ -51,7 +51,7 @@ class Episode:
         self.progress = Progress()
 
     def judge(self, depth: np.ndarray, position: np.ndarray, collided: bool) -> Verdict:
-        """Judge a look: depth (H, W) [m], position (3,) [m], collided since the last one."""
+        """Return the outcome of a step: depth (H, W) [m], position (3,) [m], collided since."""
         fresh = self.progress.to(position)
         value, crashed = reward(self.config, depth[None], np.array([collided]), np.array([fresh]))
         ahead = float(clearance(depth, self.config.depth_clip)) * self.config.depth_clip
@@ -60,7 +60,7 @@ class Episode:
 
 
 class Flights:
-    """Flights one after another, until there were enough or they have lasted long enough."""
+    """Consecutive flights, until their number or their duration is reached."""
 
     def __init__(
         self, config: RewardConfig, cap: float, duration: float, count: int, slack: float
@@ -68,7 +68,7 @@ class Flights:
         self.config, self.cap = config, cap  # [m] of one flight, 0: no end
         self.duration, self.count = duration, count  # [s], of all flights; 0: no end
         self.slack = slack  # [s], since stamps are whole physics steps and a duration is anything
-        self.number = -1  # of the flight under way, counted from 0
+        self.number = -1  # of the flight under way, from 0
         self.flown_ns = 0  # in all flights
         self.now_ns: int | None = None  # the stamp seen last in this flight
 
@@ -81,7 +81,7 @@ class Flights:
     def judge(
         self, stamp_ns: int, depth: np.ndarray, position: np.ndarray, collided: bool
     ) -> tuple[Verdict, bool]:
-        """Judge a look as Episode does; return the verdict and whether it is the last of all."""
+        """Return a step's outcome, as Episode does, and whether it is the last of all flights."""
         self.flown_ns += stamp_ns - (self.now_ns or stamp_ns)
         self.now_ns = stamp_ns
         verdict = self.episode.judge(depth, position, collided)

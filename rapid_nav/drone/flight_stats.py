@@ -1,4 +1,4 @@
-"""The account of some flights: how far, how much of it new, how they ended, what deciding cost."""
+"""Statistics of flights: distance, coverage, how they ended, what decisions cost."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class FlightSummary:
 
 
 class FlightStats:
-    """Takes frames and decisions as they come and sums them up at any time."""
+    """Collects frames and decisions as they come, for figures at any time."""
 
     def __init__(self) -> None:
         self.flights: dict[int, Progress] = {}

@@ -1,11 +1,11 @@
-"""From an image to what the network sees: small, depth nearest first, with a short history."""
+"""From images to an observation: small, depth as nearness, with a short history."""
 
 from dataclasses import dataclass
 import functools
 
 import numpy as np
 
-from rapid_nav.drone.rgb import check_picture, resize
+from rapid_nav.drone.rgb import check_rgb, resize
 from rapid_nav.options import check, setting
 
 
@@ -18,19 +18,13 @@ class ObservationConfig:
     """How an image becomes an observation (C, H, W) uint8."""
 
     kind: str = setting(
-        'depth',
-        'An image is depth, seen as nearness, or rgb, a colour picture.',
-        choices=('depth', 'rgb'),
+        'depth', 'Kind of image: depth, seen as nearness, or rgb.', choices=('depth', 'rgb')
     )
-    width: int = setting(64, 'The observation is so wide.', unit='px', low=4, high=512)
-    height: int = setting(36, 'The observation is so high.', unit='px', low=4, high=512)
-    history: int = setting(3, 'An observation holds so many images.', low=1, high=16)
+    width: int = setting(64, 'Width of the observation.', unit='px', low=4, high=512)
+    height: int = setting(36, 'Height of the observation.', unit='px', low=4, high=512)
+    history: int = setting(3, 'Number of images in an observation.', low=1, high=16)
     half_depth: float = setting(
-        2.0,
-        'This depth is seen as half-way between touching and infinity.',
-        unit='m',
-        low=0.05,
-        high=100.0,
+        2.0, 'Depth whose nearness is half of that of touching.', unit='m', low=0.05, high=100.0
     )
 
     def __post_init__(self) -> None:
@@ -70,7 +64,10 @@ def shrink(depth: np.ndarray, height: int, width: int) -> np.ndarray:
         # Whole slices against each other: many times faster than a reduction over short axes.
         down, across = rows // height, columns // width
         tall = functools.reduce(np.minimum, [depth[..., i::down, :] for i in range(down)])
-        return functools.reduce(np.minimum, [tall[..., i::across] for i in range(across)])
+        least: np.ndarray = functools.reduce(
+            np.minimum, [tall[..., i::across] for i in range(across)]
+        )
+        return least
     if rows < height or columns < width:
         # A camera with fewer pixels than the observation: each is seen several times.
         row = np.arange(height) * rows // height
@@ -82,18 +79,19 @@ def shrink(depth: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def nearness(depth: np.ndarray, half_depth: float) -> np.ndarray:
     """Map depth [m] to uint8: 255 touching, 128 at half_depth, 0 at infinity."""
-    return np.rint(255.0 / (1.0 + np.maximum(depth, 0.0) / half_depth)).astype(np.uint8)
+    seen: np.ndarray = np.rint(255.0 / (1.0 + np.maximum(depth, 0.0) / half_depth))
+    return seen.astype(np.uint8)
 
 
 def frame_of(image: np.ndarray, config: ObservationConfig) -> np.ndarray:
     """
     Return an image as the network sees it (c, h, w) uint8.
 
-    The image is depth (H, W) [m], or RGB (H, W, 3) uint8. Raises BadDepth or BadPicture for one
+    The image is depth (H, W) [m], or RGB (H, W, 3) uint8. Raises BadDepth or BadRgb for one
     that must not be flown by.
     """
     if config.kind == 'rgb':
-        check_picture(image)
+        check_rgb(image)
         return resize(image, config.height, config.width).transpose(2, 0, 1)
     check_depth(image)
     return nearness(shrink(image, config.height, config.width), config.half_depth)[None]
@@ -114,11 +112,13 @@ class History:
         """
         Take an image, see `frame_of`, and return the observation (1, C, h, w) in [0, 1], float32.
 
-        It is written to `out`, if there is one. Raises as `frame_of` does, and then keeps what it
-        had.
+        It is written to `out`, if there is one. Raises as `frame_of` does, and changes nothing
+        then.
         """
         frame = frame_of(image, self.config)
         if not self.frames:
             self.frames = [frame] * self.config.history
         self.frames = [*self.frames[1:], frame]
-        return np.divide(np.concatenate(self.frames)[None], np.float32(255), out=out)
+        frames = np.concatenate(self.frames)[None]
+        observation: np.ndarray = np.divide(frames, np.float32(255), out=out)
+        return observation

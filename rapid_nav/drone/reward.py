@@ -11,14 +11,14 @@ from rapid_nav.options import check, setting
 class RewardConfig:
     """The reward's weights; ``pedra()`` has those of PEDRA."""
 
-    clearance: float = setting(0.1, 'The clearance ahead has this weight.', low=0.0)
-    new_ground: float = setting(0.1, 'Each new 1 m cell of the floor earns this.', low=0.0)
-    crash: float = setting(-1.0, 'A collision earns this.', high=0.0)
+    clearance: float = setting(0.1, 'Weight of the clearance ahead.', low=0.0)
+    new_ground: float = setting(0.1, 'Reward of each new 1 m cell of the floor.', low=0.0)
+    crash: float = setting(-1.0, 'Reward of a collision.', high=0.0)
     depth_clip: float = setting(
-        19.6, 'From this depth on, the way counts as free.', unit='m', low=0.1
+        19.6, 'Depth from which on the way counts as free.', unit='m', low=0.1
     )
     near: float = setting(
-        0.0, 'A clearance below this share of depth_clip counts as a crash.', low=0.0, high=1.0
+        0.0, 'Share of depth_clip below which a clearance counts as a crash.', low=0.0, high=1.0
     )
 
     def __post_init__(self) -> None:

@@ -21,13 +21,13 @@ class FlightTask:
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     decision_steps: int = setting(
-        34, 'So many physics steps of 3 ms lie between two decisions.', low=1, high=1000
+        34, 'Physics steps of 3 ms between two decisions.', low=1, high=1000
     )
     fov: float = setting(
-        90.0, 'The camera has this horizontal field of view.', unit='deg', low=20.0, high=150.0
+        90.0, 'Horizontal field of view of the camera.', unit='deg', low=20.0, high=150.0
     )
     aspect: float = setting(
-        16 / 9, "The camera's colour image is so many times as wide as high.", low=0.2, high=5.0
+        16 / 9, "Width of the camera's colour image by its height.", low=0.2, high=5.0
     )
 
     def __post_init__(self) -> None:
@@ -58,8 +58,8 @@ def _pedra(motion: str) -> FlightTask:
     """
     Return PEDRA's task: one RGB image, 25 directions, its reward and its end near a wall.
 
-    Steps by pose come as often as the drone's decisions: time means nothing to them. How long a
-    velocity is flown is ours, as long as a free running bridge lets a command last.
+    Steps by pose take no time and come as often as the drone's decisions. A velocity is flown for
+    as long as a free running bridge lets a command last, which is our choice.
     """
     pose = motion == 'pose'
     steps = FlightTask().decision_steps if pose else 133

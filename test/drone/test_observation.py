@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rapid_nav.drone.observation import BadDepth, History, nearness, ObservationConfig, shrink
-from rapid_nav.drone.rgb import BadPicture
+from rapid_nav.drone.rgb import BadRgb
 
 CONFIG = ObservationConfig()
 
@@ -76,5 +76,5 @@ def test_a_colour_image_is_seen_small_its_channels_first():
     seen = history.push(np.full((180, 320, 3), (0, 102, 255), np.uint8))
     assert seen.shape == (1, 6, 103, 103) == (1, *config.shape)
     assert seen[0, :, 5, 7].tolist() == pytest.approx([1.0, 0.0, 0.2, 0.0, 0.4, 1.0])
-    with pytest.raises(BadPicture, match='all black'):
+    with pytest.raises(BadRgb, match='all black'):
         history.push(np.zeros((180, 320, 3), np.uint8))

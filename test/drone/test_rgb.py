@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rapid_nav.drone.rgb import BadPicture, check_picture, resize
+from rapid_nav.drone.rgb import BadRgb, check_rgb, resize
 
 
 @pytest.mark.parametrize('size', [(103, 103), (36, 64), (180, 320), (200, 400)])
@@ -29,5 +29,5 @@ def test_a_plain_colour_stays_what_it_is():
     ],
 )
 def test_what_must_not_be_flown_by_is_refused(picture, why):
-    with pytest.raises(BadPicture, match=why):
-        check_picture(picture)
+    with pytest.raises(BadRgb, match=why):
+        check_rgb(picture)

@@ -111,7 +111,7 @@ class DecisionMaker:
         """
         Decide on depth (H, W) [m], or RGB (H, W, 3) uint8, that arrived so long ago [s].
 
-        Raises BadDepth or BadPicture for an image that must not be flown by.
+        Raises BadDepth or BadRgb for an image that must not be flown by.
         """
         began = self.clock()
         observation = self.history.push(image, self.network.observation)

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 import itertools
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from rapid_nav.offline.experiments.exit_training import settings_of, summary
 from rapid_nav.offline.experiments.play import evaluate
-from rapid_nav.offline.experiments.runs import Change, Lengths, PLAIN, Run, train
-from rapid_nav.offline.minatar.env import GAMES
+from rapid_nav.offline.experiments.runs import Change, ComparisonConfig, Lengths, PLAIN, Run, train
 from rapid_nav.offline.reporting.kinds import SettingsComparison
 from rapid_nav.offline.training.worker_pool import workers
 from rapid_nav.options import check, setting
@@ -30,26 +28,12 @@ Scores = dict[tuple[str, str, int], float]
 
 
 @dataclass(frozen=True)
-class CompareSettingsConfig:
+class CompareSettingsConfig(ComparisonConfig):
     """What `rapid-nav compare settings` takes."""
 
-    out: Path = setting(
-        Path('runs/minatar'),
-        'Folder of the runs, which `compare minatar` may share; finished runs are kept.',
-    )
-    games: tuple[str, ...] = setting(GAMES, 'Games of MinAtar.')
     changes: tuple[str, ...] = setting(
         tuple(CHANGES), 'Changes to compare with the unchanged learner.'
     )
-    seeds: int = setting(5, 'Number of training runs for each game and change.', low=1, high=1000)
-    steps: int = setting(
-        500_000, 'Environment steps of a training run, over all environments.', low=100
-    )
-    episodes: int = setting(100, 'Number of episodes that evaluate a network.', low=1)
-    jobs: int = setting(
-        2, 'Number of training runs at the same time, one thread each.', low=1, high=256
-    )
-    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)

@@ -18,8 +18,7 @@ from rapid_nav.offline.experiments.play import (
     Played,
     THRESHOLDS,
 )
-from rapid_nav.offline.experiments.runs import Lengths, MODES, PLAIN, Run, train
-from rapid_nav.offline.minatar.env import GAMES
+from rapid_nav.offline.experiments.runs import ComparisonConfig, Lengths, MODES, PLAIN, Run, train
 from rapid_nav.offline.reporting.kinds import ExitTrainingComparison, GameMean, Settings, Summary
 from rapid_nav.offline.training.worker_pool import workers
 from rapid_nav.options import check, setting
@@ -38,27 +37,19 @@ Curves = dict[tuple[str, str, int], list[Played]]
 
 
 @dataclass(frozen=True)
-class CompareConfig:
+class CompareConfig(ComparisonConfig):
     """What `rapid-nav compare minatar` takes."""
 
-    out: Path = setting(Path('runs/minatar'), 'Folder of the runs; finished ones are kept.')
-    games: tuple[str, ...] = setting(GAMES, 'Games of MinAtar.')
     modes: tuple[str, ...] = setting(MODES, 'Ways of training exits.')
-    seeds: int = setting(5, 'Number of training runs for each game and mode.', low=2, high=1000)
-    steps: int = setting(
-        500_000, 'Environment steps of the plain network, over all environments.', low=100
+    seeds: int = setting(
+        5,
+        'Number of training runs of each kind and game; each is chosen for by the others.',
+        low=2,
     )
     branch_steps: int = setting(
-        100_000,
-        'Further steps of the branches; `joint` trains everything for the sum of both.',
-        low=100,
+        100_000, 'Further steps of the branches; `joint` trains everything for the sum.', low=100
     )
     tuning_episodes: int = setting(30, 'Number of validation episodes at each threshold.', low=1)
-    episodes: int = setting(100, 'Number of test episodes at the chosen threshold.', low=1)
-    jobs: int = setting(
-        2, 'Number of training runs at the same time, one thread each.', low=1, high=256
-    )
-    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)

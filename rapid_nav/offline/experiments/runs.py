@@ -13,14 +13,35 @@ from rapid_nav.agent.config import AgentConfig, to_dict, TrainConfig
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.run_directory import check_same, flat
 from rapid_nav.inference.network_config import Conv, NetworkConfig, Stage
-from rapid_nav.offline.minatar.env import MinAtarVectorEnv
+from rapid_nav.offline.minatar.env import GAMES, MinAtarVectorEnv
 from rapid_nav.offline.training.loop import EnvironmentLoop, make_loop, only_distilling
+from rapid_nav.options import setting
 
 log = logging.getLogger(__name__)
 
 MODES = ('rapid', 'paper', 'joint')
 PLAIN = 'plain'
 NUM_ENVS = 16  # that a run learns in, side by side
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """What every comparison takes."""
+
+    out: Path = setting(
+        Path('runs/minatar'),
+        'Folder of the runs, which comparisons share; finished ones are kept.',
+    )
+    games: tuple[str, ...] = setting(GAMES, 'Games of MinAtar.')
+    seeds: int = setting(5, 'Number of training runs of each kind and game.', low=1, high=1000)
+    steps: int = setting(
+        500_000, 'Environment steps of the plain network, over all environments.', low=100
+    )
+    episodes: int = setting(100, 'Number of test episodes of each network.', low=1)
+    jobs: int = setting(
+        2, 'Number of training runs at the same time, one thread each.', low=1, high=256
+    )
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
 
 @dataclass(frozen=True)
