@@ -15,7 +15,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from rapid_nav.drone.observation import BadDepth
-from rapid_nav.drone.rgb import BadPicture
+from rapid_nav.drone.rgb import BadRgb
 from rapid_nav.inference.exit_rule import NonFiniteAnswer
 from rapid_nav.msg import ExitLevel
 from rapid_nav.nodes.deciding.decision_maker import (
@@ -95,7 +95,7 @@ class Policy(Node):
             made = self.decide(image, stamp, partial(_since, arrived))
         except Refusal as refusal:
             self.faults.add(refusal.kind, f'No command: {refusal}')
-        except (conversions.BadMessage, BadDepth, BadPicture) as error:
+        except (conversions.BadMessage, BadDepth, BadRgb) as error:
             self.faults.add('bad_images', f'No command: {error}')
         except NonFiniteAnswer as error:
             self.faults.add('non_finite_answers', f'No command: {error}; load another checkpoint')
