@@ -96,7 +96,7 @@ image = np.zeros((1, *policy.metadata.network.input_shape), np.float32)
 decision = policy.decide(image, policy.metadata.thresholds('balanced'))
 print(int(decision.action))
 """
-    missing = {'torch', 'numba', 'gymnasium', 'rclpy', 'tyro', 'rich', 'airsim', 'yaml', 'PIL'}
+    missing = {'torch', 'numba', 'gymnasium', 'rclpy', 'rich', 'airsim', 'yaml', 'PIL'}
     assert 0 <= int(run_without(missing, script)) < 25
 
 
@@ -151,7 +151,7 @@ def test_a_wheel_brings_pytorch_to_who_trains_and_to_nobody_else(wheel: zipfile.
     extras = set(re.findall(r'^Provides-Extra: (.+)$', metadata, re.MULTILINE))
     assert {'fly', 'train', 'sim', 'atari', 'view'} <= extras
     required = re.findall(r'^Requires-Dist: ([\w-]+)[^;\n]*(?:; (.*))?$', metadata, re.MULTILINE)
-    assert {name for name, when in required if not when} == {'numpy', 'tyro', 'rich'}
+    assert {name for name, when in required if not when} == {'numpy', 'rich'}
     assert {when for name, when in required if name == 'torch'} == {'extra == "train"'}
     fly = {name for name, when in required if 'fly' in when}
     assert fly == {'onnxruntime', 'onnx', 'safetensors', 'msgpack'}

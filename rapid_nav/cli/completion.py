@@ -1,11 +1,11 @@
 """`rapid-nav completion`: what makes a shell complete commands, flags and choices."""
 
 from collections.abc import Iterator
-import dataclasses
 from dataclasses import dataclass
 import importlib
 from typing import Any, get_type_hints
 
+from rapid_nav.cli.arguments import flags_for, settings_of
 from rapid_nav.options import check, setting
 
 BASH = """\
@@ -35,12 +35,16 @@ complete -o default -F _rapid_nav rapid-nav
 ZSH = 'autoload -U +X bashcompinit && bashcompinit\n'
 
 
+SWITCH: list[str] = []
+"""The values of a flag that takes none."""
+
+
 @dataclass(frozen=True)
 class CompletionConfig:
     """What `rapid-nav completion` takes."""
 
     shell: str = setting(
-        'bash', 'This shell is to complete.', choices=('bash', 'zsh'), positional=True
+        'bash', 'Shell to print the script for.', choices=('bash', 'zsh'), positional=True
     )
 
     def __post_init__(self) -> None:
@@ -68,12 +72,7 @@ def script() -> str:
         names = ' '.join(
             ['--help', *(word for flag, values in given for word in ([flag] if flag else values))]
         )
-        switches |= {
-            word
-            for flag, _ in given
-            if negative(flag) in dict(given)
-            for word in (flag, negative(flag))
-        }
+        switches |= {flag for flag, values in given if values is SWITCH}
         flags.append(f"    {pattern}) flags='{names}' ;;")
         choices += [
             f"    {pattern}{'*' * (len(words) == 2)}' {flag}') "
@@ -99,28 +98,13 @@ def flags_of(module: str) -> Iterator[tuple[str, list[str]]]:
         command = importlib.import_module(module).main
     except ImportError:
         return  # something that it needs is not installed
-    yield from fields_of(get_type_hints(command)['config'], '')
+    yield from fields_of(get_type_hints(command)['config'])
 
 
-def fields_of(config_class: type[Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
-    """
-    Yield the flags of a settings class, whose own settings classes have dotted names.
-
-    What is positional has none: '' stands for it.
-    """
-    hints = get_type_hints(config_class)
-    for field in dataclasses.fields(config_class):
-        name = prefix + field.name.replace('_', '-')
-        if dataclasses.is_dataclass(hints[field.name]):
-            yield from fields_of(hints[field.name], f'{name}.')
-            continue
+def fields_of(config_class: type[Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the flags of a settings class; what is positional has none: '' stands for it."""
+    for name, field, kind in settings_of(config_class):
         choices = [str(choice) for choice in field.metadata.get('choices') or ()]
-        yield '' if field.metadata.get('positional') else f'--{name}', choices
-        if hints[field.name] is bool:
-            yield negative(f'--{name}'), []
-
-
-def negative(flag: str) -> str:
-    """Return the flag that says no where this one says yes."""
-    prefix, dot, name = flag.removeprefix('--').rpartition('.')
-    return f'--{prefix}{dot}no-{name}'
+        for flag in flags_for(name, kind):
+            positional = field.metadata.get('positional')
+            yield '' if positional else flag, SWITCH if kind is bool else choices

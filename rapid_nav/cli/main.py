@@ -1,20 +1,13 @@
 """The command line, the same after colcon and after pip: rapid-nav fly, sim, train drone, ..."""
 
-import argparse
-import contextlib
-import dataclasses
 import difflib
 import importlib
-import io
 import logging
 import os
-from pathlib import Path
-import re
 import sys
-from typing import Annotated, Any, get_type_hints
+from typing import get_type_hints
 
-import tyro
-
+from rapid_nav.cli.arguments import parse
 from rapid_nav.options import is_refusal
 from rapid_nav.shutdown import interruptible
 from rapid_nav.version import VERSION
@@ -143,7 +136,6 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
     try:
         command = importlib.import_module(module).main
         config_class = get_type_hints(command)['config']
-        describe(config_class)
         config = parse(name, about, config_class, arguments)
         with interruptible():
             result = command(config)
@@ -166,83 +158,10 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def parse(name: str, about: str, config_class: type[Any], arguments: list[str]) -> Any:
-    """Return the settings that the arguments give; ValueError says in one line what is wrong."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                config_class,
-                prog=f'rapid-nav {name}',
-                description=about,
-                args=arguments,
-                **defaults_of(config_class, arguments),
-            )
-    except SystemExit as end:
-        if not end.code:
-            raise
-        raise ValueError(f'{one_line(said.getvalue())}; see rapid-nav {name} --help') from None
-
-
-def defaults_of(config_class: type[Any], arguments: list[str]) -> dict[str, Any]:
-    """Return what the flags change, as `default`, where a --task brings settings `of` its own."""
-    if not hasattr(config_class, 'of'):
-        return {}
-    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    field = next(one for one in dataclasses.fields(config_class) if one.name == 'task')
-    reader.add_argument('--task', nargs='?', default=field.default)
-    named = reader.parse_known_args(arguments)[0].task
-    known = named in field.metadata['choices']  # if not, it is told with the other mistakes
-    return {'default': config_class.of(named if known else field.default)}
-
-
-def one_line(box: str) -> str:
-    """Return what tyro complains of in a box, and the flags that it proposes, as one line."""
-    lines = [line.strip('│╭╮╰╯ ') for line in box.splitlines()[1:]]  # without the title
-    lines = [line if any(map(str.isalnum, line)) else '' for line in lines]
-    lines = lines[next((i for i, line in enumerate(lines) if line), 0) :]
-    end = lines.index('') if '' in lines else len(lines)
-    why = re.sub(r'^Error parsing \w+: ', '', ' '.join(lines[:end])).rstrip('.')
-    flags = [line.split()[0] for line in lines[end:] if line.startswith('--')]
-    near = [flag.rstrip(',') for flag in flags if flag.rstrip(',') not in why]
-    return why + (f'; did you mean {" or ".join(near[:2])}?' if near else '')
-
-
 def complain(words: str, why: str) -> int:
     """Say why a command cannot be done; return its exit status."""
     print(f'rapid-nav {words}: {why}', file=sys.stderr)
     return 2
-
-
-def describe(config_class: type[Any]) -> None:
-    """Make the flags' help from the settings' own: meaning, unit, range and choices."""
-    hints = get_type_hints(config_class)
-    for field in dataclasses.fields(config_class):
-        if dataclasses.is_dataclass(hints[field.name]):
-            describe(hints[field.name])
-        elif 'help' in field.metadata:
-            # tyro would write {None}|PATH
-            named = 'PATH' if hints[field.name] == (Path | None) else None
-            marks = [tyro.conf.arg(help=help_of(field.metadata), metavar=named)]
-            if field.metadata['positional']:
-                marks.append(tyro.conf.Positional)
-            config_class.__annotations__[field.name] = Annotated[(hints[field.name], *marks)]
-
-
-def help_of(about: Any) -> str:
-    """Return a setting's meaning, unit, range and choices in one line."""
-    text = about['help'].rstrip('.')
-    words = [f'{text[:1].upper()}{text[1:]}.']
-    if about['unit']:
-        words.append(f'[{about["unit"]}]')
-    if about['choices']:
-        words.append(f'{{{",".join(map(str, about["choices"]))}}}')
-    elif about['low'] is not None or about['high'] is not None:
-        low, high = (
-            '' if bound is None else f'{bound:g}' for bound in (about['low'], about['high'])
-        )
-        words.append(f'{{{low}..{high}}}')
-    return ' '.join(words)
 
 
 if __name__ == '__main__':

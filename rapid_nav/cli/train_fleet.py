@@ -75,22 +75,25 @@ def _watch(
         figures = _figures(config)
         if figures and figures != shown:
             shown = figures
-            print(
-                f'{figures["step"]:,} transitions, {figures["steps_per_second"]:.0f}/s  '
-                + '  '.join(f'{name} {figures[name]:.4g}' for name in _SHOWN if name in figures),
-                flush=True,
-            )
+            print(_shown(figures), flush=True)
         if config.duration and time.time() - started >= config.duration:
             return
 
 
-def _figures(config: FleetConfig) -> dict[str, float]:
+def _shown(figures: dict[str, float | None]) -> str:
+    """Return a row of the trainer's log as one line."""
+    named = [f'{name} {value:.4g}' for name in _SHOWN if (value := figures.get(name)) is not None]
+    speed = figures['steps_per_second'] or 0.0
+    return f'{figures["step"]:,} transitions, {speed:.0f}/s  ' + '  '.join(named)
+
+
+def _figures(config: FleetConfig) -> dict[str, float | None]:
     """Return the last line of the trainer's log."""
     try:
         with (Path(config.out) / 'log.jsonl').open('rb') as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 8192))
-            figures: dict[str, float] = json.loads(file.read().splitlines()[-1])
+            figures: dict[str, float | None] = json.loads(file.read().splitlines()[-1])
             return figures
     except (OSError, IndexError, ValueError):
         return {}  # nothing yet

@@ -25,7 +25,7 @@ def arguments(config: type[Any]) -> list[DeclareLaunchArgument]:
     return [argument(field) for field in dataclasses.fields(config)]
 
 
-def argument(field: dataclasses.Field) -> DeclareLaunchArgument:
+def argument(field: 'dataclasses.Field[Any]') -> DeclareLaunchArgument:
     """Return the launch argument of one setting."""
     about = field.metadata
     flag = isinstance(field.default, bool)

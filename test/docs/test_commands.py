@@ -109,7 +109,6 @@ def parse_rapid_nav(words: list[str]) -> None:
     except ImportError as error:
         pytest.skip(str(error))
     config = get_type_hints(command)['config']
-    main.describe(config)
     if rest != ['--help']:
         main.parse(' '.join(name), about, config, rest)
 

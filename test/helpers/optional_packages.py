@@ -22,5 +22,4 @@ MAY_BE_MISSING = {
     'safetensors',
     'scipy',
     'torch',
-    'tyro',
 }
