@@ -93,7 +93,7 @@ class AgentConfig:
     learning_rate_end: float = setting(
         0.1, 'Learning rate at the end, as a share of that at the start.', low=0.0, high=1.0
     )
-    adam_epsilon: float = setting(1e-5, "Adam's epsilon.", low=0.0, high=1.0)
+    adam_epsilon: float = setting(1e-5, 'Epsilon of the Adam optimizer.', low=0.0, high=1.0)
     batch_size: int = setting(64, 'Transitions per update.', low=1, high=65536)
     max_grad_norm: float = setting(10.0, 'Norm that gradients are clipped to.', low=0.0)
     target_period: int = setting(500, 'Updates between copies to the target network.', low=1)
