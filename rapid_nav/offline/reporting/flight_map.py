@@ -39,19 +39,17 @@ _OVERHEAD = 2.0  # [m] what hangs higher is drawn fainter
 class DrawConfig:
     """What `rapid-nav draw` takes."""
 
-    checkpoint: Path = setting(shipped_checkpoint(), 'This policy flies.')
-    point: str = setting('balanced', "It flies at this operating point, or 'full'.")
+    checkpoint: Path = setting(shipped_checkpoint(), 'Policy that flies.')
+    point: str = setting('balanced', "Operating point, or 'full'.")
     threshold: float = setting(
         -1.0,
-        'An exit answers from this confidence on; below 0, the operating point decides.',
+        'Confidence from which on an exit answers; below 0, that of the operating point.',
         low=-1.0,
         high=2.0,
     )
-    world: str = setting(
-        'rooms', "It flies in this generator's world, or a scene or map_server YAML file."
-    )
-    seed: int = setting(TEST.start, 'The world has this seed.', low=0)
-    cap_m: float = setting(100.0, 'The flight ends after this distance.', unit='m', low=1.0)
+    world: str = setting('rooms', 'Generator of the world, or a scene or map_server YAML file.')
+    seed: int = setting(TEST.start, 'Seed of the world.', low=0)
+    cap_m: float = setting(100.0, 'Distance after which the flight ends.', unit='m', low=1.0)
     out: Path = setting(
         Path('flight.png'), 'File of the picture; with the suffix .gif the picture moves.'
     )
