@@ -12,7 +12,7 @@ def take_terminal() -> None:
         terminal = os.open('/dev/tty', os.O_RDWR)
         if os.tcgetpgrp(terminal) == os.getpgrp() != os.getpid():
             os.setpgid(0, 0)
-            # Who takes the terminal from the background is stopped, unless it ignores that.
+            # A background process that takes the terminal is stopped unless it ignores SIGTTOU.
             before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
             os.tcsetpgrp(terminal, os.getpgrp())
             signal.signal(signal.SIGTTOU, before)

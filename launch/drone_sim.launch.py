@@ -1,4 +1,4 @@
-"""Fly: the simulator, the bridge to it, the policy and what shows them, as bringup.py says."""
+"""Fly: starts the simulator, the bridge to it, the policy and what shows the flight."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def generate_launch_description() -> LaunchDescription:
                 'rviz',
                 default_value='false',
                 choices=['true', 'false'],
-                description='A window of rviz2 shows the flight.',
+                description='Show the flight in rviz2.',
             ),
             SetEnvironmentVariable('PYTHONUNBUFFERED', '1'),
             *launch_actions.middleware(),

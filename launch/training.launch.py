@@ -1,4 +1,4 @@
-"""Train: drones in namespaces of their own, and a trainer that learns from them as they fly."""
+"""Train: starts drones in namespaces of their own, and a trainer that learns from them."""
 
 from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import EmitEvent, OpaqueFunction, SetEnvironmentVariable, TimerAction
@@ -8,11 +8,11 @@ from rapid_nav.stack import launch_actions
 from rapid_nav.stack.fleet import fleet, FleetConfig
 from rapid_nav.stack.flight import Process
 
-_LOOK_S = 0.5  # between two looks for weights
+_POLL_S = 0.5  # between two looks for weights
 
 
 def start(context: LaunchContext) -> list[Action]:
-    """Start the fleet; who dies is started again, until the time is over."""
+    """Start the fleet, whose processes are restarted until the time is over."""
     config = launch_actions.settings(FleetConfig, context)
     trainer, *drones = fleet(config)
     actions = [*launch_actions.actions([trainer], config.namespace), *fly(context, config, drones)]
@@ -23,11 +23,11 @@ def start(context: LaunchContext) -> list[Action]:
 
 
 def fly(context: LaunchContext, config: FleetConfig, drones: list[Process]) -> list[Action]:
-    """Start the drones as soon as the trainer has made weights to fly by."""
+    """Start the drones as soon as the trainer has written weights to fly by."""
     if config.policy.exists():
         return launch_actions.actions(drones, config.namespace)
     again = OpaqueFunction(function=fly, args=[config, drones])
-    return [TimerAction(period=_LOOK_S, actions=[again])]
+    return [TimerAction(period=_POLL_S, actions=[again])]
 
 
 def generate_launch_description() -> LaunchDescription:

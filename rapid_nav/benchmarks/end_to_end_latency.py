@@ -25,17 +25,15 @@ _TURNS = 4  # of a trainer that is stopped, and one that learns
 
 @dataclass(frozen=True)
 class LatencyConfig:
-    """What is timed, and where the figures go."""
+    """What `rapid-nav bench latency` takes."""
 
-    checkpoint: str = setting('', 'The file of the network; if empty, the shipped one is timed.')
-    rate: float = setting(
-        20.0, 'The camera shows images at this rate.', unit='Hz', low=0.1, high=1000.0
-    )
-    images: int = setting(400, 'So many images are timed.', low=2, high=1000000)
+    checkpoint: str = setting('', 'File of the network; if empty, the shipped one.')
+    rate: float = setting(20.0, 'Rate of the images.', unit='Hz', low=0.1, high=1000.0)
+    images: int = setting(400, 'Number of images that are timed.', low=2, high=1000000)
     trainer: bool = setting(
-        False, 'As many are timed beside a trainer that learns from them without a rest.'
+        False, 'Time as many again beside a trainer that learns from them all the time.'
     )
-    report: Path | None = setting(None, 'The figures are written to this JSON file.')
+    report: Path | None = setting(None, 'JSON file for the figures.')
 
     def __post_init__(self) -> None:
         check(self)
@@ -140,8 +138,7 @@ def percentiles_ms(waits: list[float]) -> Percentiles:
 def _policy(
     config: LatencyConfig, **parameters: str
 ) -> Iterator[tuple[Processes, 'LatencyProbe']]:
-    """Yield a running policy and who shows it images."""
-    # Nobody tells the time here but the wall.
+    """Yield a running policy, and the camera that times it."""
     policy = flight.Process(
         'policy',
         'policy',

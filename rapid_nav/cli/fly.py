@@ -91,7 +91,7 @@ def _watch(
 
 
 def _await_last_messages(recorder: 'FlightListener') -> None:
-    """Wait for what is still under way: the last frame ends a flight, and has its decision."""
+    """Wait for messages under way: the last frame ends a flight, and has its decision."""
     heard, since = -1, time.monotonic()
     while (silence := time.monotonic() - since) < _LOST_S:
         if heard != (count := recorder.heard()):

@@ -130,7 +130,7 @@ def usage(arguments: list[str]) -> str:
 
 
 def run(words: tuple[str, ...], arguments: list[str]) -> int:
-    """Parse the flags of a command and call it; what the user can mend is one line, no trace."""
+    """Parse the flags of a command and call it; what it refuses is one line, without traceback."""
     module, about = COMMANDS[words]
     name = ' '.join(words)
     try:
@@ -146,7 +146,7 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
             f'{error.name} is not installed, and this command needs it'
             + ('; build the package again' if ours else ''),
         )
-    except BrokenPipeError:  # whoever read the output has gone
+    except BrokenPipeError:  # the reader of the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, OSError) as error:

@@ -38,7 +38,7 @@ def main(config: TrainFleetConfig) -> int:
             flush=True,
         )
         with Processes(
-            environment, lambda name, line: print(f'[{name}] {line}', flush=True), patience=10.0
+            environment, lambda name, line: print(f'[{name}] {line}', flush=True), timeout=10.0
         ) as processes:
             started = time.time()
             processes.keep(trainer.name, trainer.command(config.namespace))

@@ -72,7 +72,7 @@ def require(package: str, why: str) -> None:
 
 
 def actions(processes: Iterable[Process], namespace: str) -> list[Action]:
-    """Return what starts the processes of a stack, and those again that are to live on."""
+    """Return what starts the processes of a stack, and restarts those that respawn."""
     return [
         Node(
             package='rapid_nav',
@@ -98,7 +98,7 @@ def actions(processes: Iterable[Process], namespace: str) -> list[Action]:
 
 
 def middleware() -> list[Action]:
-    """Return what has Fast DDS hand on messages as a fleet needs it, unless somebody chose."""
+    """Return what configures Fast DDS for a fleet, unless the environment does."""
     if MIDDLEWARE in os.environ:
         return []
     return [SetEnvironmentVariable(MIDDLEWARE, str(resources.middleware_file()))]

@@ -1,4 +1,4 @@
-"""Processes that live and die together: whoever ends first, none is left behind."""
+"""Processes that live and end together: whichever ends first, none is left behind."""
 
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
@@ -22,11 +22,11 @@ class Processes:
         self,
         environment: Mapping[str, str],
         hear: Callable[[str, str], None],
-        patience: float = _KINDLY,
+        timeout: float = _KINDLY,
     ) -> None:
         self.environment, self.hear = environment, hear  # hear(name, line) from any thread
-        self.patience = patience  # [s] with those that are asked to end
-        self.kept: dict[str, Sequence[str]] = {}  # the commands of those that are to live on
+        self.timeout = timeout  # [s] for processes that are asked to end
+        self.kept: dict[str, Sequence[str]] = {}  # commands of those that are restarted
         self.dead_since: dict[str, float] = {}
         self.running: dict[str, subprocess.Popen[str]] = {}
         self.listeners: list[threading.Thread] = []
@@ -36,11 +36,11 @@ class Processes:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """End them all, kindly first."""
-        for number, patience in ((signal.SIGTERM, self.patience), (signal.SIGKILL, _FORCIBLY)):
+        """Ask all of them to end, and kill those that do not."""
+        for number, timeout in ((signal.SIGTERM, self.timeout), (signal.SIGKILL, _FORCIBLY)):
             for process in self.running.values():
                 _signal_group(process, number)
-            _wait(list(self.running.values()), patience)
+            _wait(list(self.running.values()), timeout)
         for listener in self.listeners:
             listener.join(0.2)
 
@@ -66,14 +66,14 @@ class Processes:
         self.kept[name] = command
         self.start(name, command)
 
-    def end(self, name: str, patience: float) -> None:
-        """End one before the others, so that they cannot hurry it; at most so long [s]."""
+    def end(self, name: str, timeout: float) -> None:
+        """End one before the others, and wait for it, at most this long [s]."""
         process = self.running[name]
         _signal_group(process, signal.SIGTERM)
-        _wait([process], patience)
+        _wait([process], timeout)
 
     def revive(self) -> list[tuple[str, int]]:
-        """Start again who ended a moment ago; return their names and exit statuses."""
+        """Restart those that ended a moment ago; return their names and exit statuses."""
         revived = []
         for name, command in self.kept.items():
             status = self.running[name].poll()
@@ -107,7 +107,7 @@ def _signal_group(process: 'subprocess.Popen[str]', number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _wait(processes: Sequence['subprocess.Popen[str]'], patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _wait(processes: Sequence['subprocess.Popen[str]'], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and any(process.poll() is None for process in processes):
         time.sleep(0.02)

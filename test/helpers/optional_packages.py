@@ -17,6 +17,7 @@ MAY_BE_MISSING = {
     'numba',
     'onnx',
     'onnxruntime',
+    're2',
     'rclpy',
     'rerun',
     'safetensors',

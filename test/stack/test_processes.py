@@ -18,7 +18,7 @@ SLOW_TO_FINISH = (
 def processes(tmp_path: Path) -> Iterator[Processes]:
     """Run a writer that needs 3 s to finish its file."""
     ready = threading.Event()
-    with Processes(os.environ, lambda _name, _line: ready.set(), patience=0.1) as running:
+    with Processes(os.environ, lambda _name, _line: ready.set(), timeout=0.1) as running:
         running.start('writer', ['bash', '-c', SLOW_TO_FINISH.format(tmp_path / 'file')])
         assert ready.wait(20.0)
         yield running
