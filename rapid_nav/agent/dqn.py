@@ -249,7 +249,7 @@ class Learner:
     def _descend(self, loss: torch.Tensor) -> dict[str, float]:
         """Take one step of the optimizer."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = self._clip_gradients()
         self.optimizer.step()
         self.updates += 1

@@ -88,9 +88,9 @@ class BagRecorder(Node):
 
     def destroy_node(self) -> None:
         """Finish the file with its index, which players and readers want."""
-        self.writer.finish()  # type: ignore[no-untyped-call]
+        self.writer.finish()
         self.file.close()
-        super().destroy_node()  # type: ignore[no-untyped-call]
+        super().destroy_node()
 
 
 def main() -> int:

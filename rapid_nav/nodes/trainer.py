@@ -137,7 +137,7 @@ class Trainer(Node):
         """Stop the evaluator, and unlock the folder."""
         self.evaluator.end()
         self.learner.__exit__()
-        super().destroy_node()  # type: ignore[no-untyped-call]
+        super().destroy_node()
 
 
 def learn(trainer: Trainer) -> None:
