@@ -166,7 +166,7 @@ class Viewer(Node):
             self.server.close()
         self.stream.flush()
         self.stream.disconnect()
-        super().destroy_node()  # type: ignore[no-untyped-call]
+        super().destroy_node()
 
 
 def main() -> int:
