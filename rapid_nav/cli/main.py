@@ -78,6 +78,20 @@ COMMANDS = {
         'Print what makes a shell complete these words.',
     ),
 }
+# The extra of pyproject.toml that brings a package.
+EXTRAS = {
+    'onnxruntime': 'fly',
+    'numba': 'sim',
+    'yaml': 'sim',
+    'torch': 'train',
+    'gymnasium': 'train',
+    'mcap': 'train',
+    'mcap_ros2': 'train',
+    'ale_py': 'atari',
+    'minatar': 'minatar',
+    'rerun': 'view',
+    'stable_baselines3': 'bench',
+}
 _VERBOSE = {'-v': logging.INFO, '--verbose': logging.INFO, '-vv': logging.DEBUG}
 
 
@@ -140,11 +154,14 @@ def run(words: tuple[str, ...], arguments: list[str]) -> int:
         with interruptible():
             result = command(config)
     except ModuleNotFoundError as error:
-        ours = str(error.name).startswith('rapid_nav')
+        package = str(error.name).split('.')[0]
+        extra = EXTRAS.get(package)
+        remedy = f"pip install 'rapid_nav[{extra}]'" if extra else ''
+        remedy = 'build the package again' if package == 'rapid_nav' else remedy
         return complain(
             name,
             f'{error.name} is not installed, and this command needs it'
-            + ('; build the package again' if ours else ''),
+            + (f'; {remedy}' if remedy else ''),
         )
     except BrokenPipeError:  # the reader of the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -78,9 +78,9 @@ def read_weights(path: Path) -> tuple[CheckpointMetadata, dict[str, np.ndarray]]
     """Read a checkpoint's settings and weights (float32); CheckpointError if it is not whole."""
     with _opened(path) as file:
         metadata = _metadata_in(file)
+        names = file.keys()
         _check_shapes(
-            metadata.network,
-            {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()},  # noqa: SIM118
+            metadata.network, {name: tuple(file.get_slice(name).get_shape()) for name in names}
         )
         weights = {}
         for name in file.keys():  # noqa: SIM118  (it is no dict)

@@ -9,8 +9,9 @@ import torch
 from rapid_nav.agent.config import AgentConfig, TrainConfig
 from rapid_nav.agent.dqn import Learner
 from rapid_nav.agent.losses import distillation_loss
-from rapid_nav.agent.network import Answer, EarlyExitNetwork
+from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.agent.replay import Batch
+from rapid_nav.inference.exit_rule import Answer
 from rapid_nav.inference.network_config import NetworkConfig, Stage
 
 TINY = NetworkConfig((1, 1, 4), 2, (Stage((), 8, 'input'), Stage((), 16, 'input')))

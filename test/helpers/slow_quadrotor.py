@@ -32,7 +32,7 @@ def matrix(q: np.ndarray) -> np.ndarray:
     """Rotation of a quaternion, built from its own product with the axes."""
     w, v = q[0], q[1:]
     cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-    return np.eye(3) + 2 * w * cross + 2 * cross @ cross
+    return np.asarray(np.eye(3) + 2 * w * cross + 2 * cross @ cross)
 
 
 def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class SlowQuadrotor:
         x, y, z = (saturate(0.25 * e) for e in rates - self.w)
         mixed = throttle + np.array([-x + y + z, x - y + z, x + y - z, -x - y - z])
         mixed -= min(mixed.min(), 0)
-        return mixed / max(mixed.max(), 1)
+        return np.asarray(mixed / max(mixed.max(), 1))
 
     def step(self, goal: np.ndarray, yaw_is_rate: bool) -> None:
         """Advance by 3 ms."""

@@ -1,5 +1,7 @@
 """Learners of networks so small that a test computes them by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ DEVICES = [
 ]
 
 
-def batch_of(rng, size=6):
+def batch_of(rng: np.random.Generator, size: int = 6) -> Batch:
     return Batch(
         rng.normal(size=(size, 1, 1, 4)).astype(np.float32),
         rng.integers(2, size=size),
@@ -33,7 +35,9 @@ def batch_of(rng, size=6):
     )
 
 
-def learner_of(network=PLAIN, device='cpu', seed=0, **settings):
+def learner_of(
+    network: NetworkConfig = PLAIN, device: str = 'cpu', seed: int = 0, **settings: Any
+) -> Learner:
     torch.manual_seed(seed)
     learner = Learner(
         EarlyExitNetwork(network), AgentConfig(**{'learning_rate': 1e-2, **settings}), device

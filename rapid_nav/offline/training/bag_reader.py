@@ -88,7 +88,8 @@ def _messages(path: Path) -> Iterator[tuple[Channel, Callable[[bytes], Any], Mes
     decoders = DecoderFactory()
     with path.open('rb') as file:
         # Not by its index, which a file without an end does not have.
-        for record in StreamReader(_WholeReads(file), validate_crcs=True).records:  # type: ignore[arg-type]
+        whole: Any = _WholeReads(file)
+        for record in StreamReader(whole, validate_crcs=True).records:
             if isinstance(record, Schema):
                 schemas[record.id] = record
             elif isinstance(record, Channel):

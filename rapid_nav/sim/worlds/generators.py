@@ -54,7 +54,7 @@ def generate(name: str, seed: int) -> Plan:
 
 def parse(name: str, config_class: type[Any], text: str) -> Any:
     """Return the parameters that a world's name gives, as its generator's settings."""
-    fields = {field.name: field for field in dataclasses.fields(config_class)}
+    fields: dict[str, Any] = {field.name: field for field in dataclasses.fields(config_class)}
     values: dict[str, float] = {}
     for part in filter(None, text.split(',')):
         key, _, value = part.partition('=')

@@ -40,6 +40,7 @@ def spheres(plan: Plan, config: SpheresConfig) -> None:
         apart = np.linalg.norm(balls[:, :3] - ball[:3], axis=1) - balls[:, 3] - radius
         if (apart >= GAP).all():
             balls = np.vstack([balls, ball])
-            plan.ball('ball', *ball, BALL)
+            x, y, height, _ = ball
+            plan.ball('ball', x, y, height, radius, BALL)
     plan.start_area = (0.0, 0.0, size, size)
     plan.start_heights = (1.0, 3.0)

@@ -10,8 +10,9 @@ from rapid_nav.geometry import UPSIDE_DOWN
 from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.physics.dynamics import DRONE_RADIUS, Goal, make_goal, make_state, State
 from rapid_nav.sim.physics.signed_distance import clearance
+from rapid_nav.sim.worlds.generators import GENERATORS
 from rapid_nav.sim.worlds.primitives import Primitive, Scenes
-from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
+from rapid_nav.sim.worlds.world import make_world, pack, World
 from rapid_nav.simulated_time import PHYSICS_STEP
 
 GROUND = Primitive('plane', 'ground', (0, 0, 0), (1, 0, 0, 0), (100, 100, 0.1), (90, 90, 90))

@@ -11,8 +11,9 @@ from rapid_nav.geometry import from_euler, rotation_matrices
 from rapid_nav.sim.render.camera import depth_and_color, render, render_depth
 from rapid_nav.sim.render.raycast import cast_rays
 from rapid_nav.sim.render.views import make_views, slopes
+from rapid_nav.sim.worlds.generators import GENERATORS
 from rapid_nav.sim.worlds.primitives import Primitive
-from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
+from rapid_nav.sim.worlds.world import make_world, pack, World
 
 WIDE = np.pi / 2
 FORWARD = np.array([[1.0, 0, 0, 0]])

@@ -8,8 +8,9 @@ import pytest
 from rapid_nav.geometry import from_z_axis, LEVEL, rotate, UPSIDE_DOWN
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.render.raycast import cast_rays
+from rapid_nav.sim.worlds.generators import GENERATORS
 from rapid_nav.sim.worlds.primitives import Primitive, Scenes
-from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack, World
+from rapid_nav.sim.worlds.world import make_world, pack, World
 
 
 def scene_of(*primitives: Primitive) -> Scenes:

@@ -10,8 +10,9 @@ from rapid_nav.sim.physics import dynamics
 from rapid_nav.sim.physics.signed_distance import clearance
 from rapid_nav.sim.render.camera import render_depth
 from rapid_nav.sim.render.raycast import cast_rays
+from rapid_nav.sim.worlds.generators import GENERATORS
 from rapid_nav.sim.worlds.primitives import pack_primitives, Primitive
-from rapid_nav.sim.worlds.world import GENERATORS, make_world, pack
+from rapid_nav.sim.worlds.world import make_world, pack
 
 EACH = pytest.mark.parametrize('name', GENERATORS)
 HELD_OUT = 10_000  # seeds from here on are as good as any
