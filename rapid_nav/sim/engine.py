@@ -48,6 +48,8 @@ class Engine:
         self.paused = False
         self._runs: list[tuple[int, Future[None]]] = []  # steps to go, and their end
         self._stopping = False
+        self.fault: Exception | None = None  # that ended the thread
+        self.on_fault: Callable[[], object] = lambda: None  # called by the thread as it ends
         self._thread = threading.Thread(target=self._live, name='physics', daemon=True)
         self._realtime = RealtimeClock(settings.clock_speed / PHYSICS_STEP)
         self.vehicles: dict[str, Vehicle] = {}
@@ -227,15 +229,20 @@ class Engine:
         self._runs.clear()
 
     def _live(self) -> None:
-        while not self._stopping:
-            with self.lock:
-                steps, wait = self._wanted()
+        try:
+            while not self._stopping:
+                with self.lock:
+                    steps, wait = self._wanted()
+                    if steps:
+                        self._advance(steps)
+                    else:
+                        self._changed.wait(wait)
                 if steps:
-                    self._advance(steps)
-                else:
-                    self._changed.wait(wait)
-            if steps:
-                time.sleep(0)  # else this thread would take the lock again before any other can
+                    time.sleep(0)  # else this thread would have the lock again before any other
+        except Exception as error:
+            log.exception('the physics cannot go on')
+            self.fault = error
+            self.on_fault()
 
     def _wanted(self) -> tuple[int, float | None]:
         """Return how many steps to make now, or else how long to wait [s]."""

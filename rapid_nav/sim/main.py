@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import logging
 import os
 import sys
+from threading import Event
 from typing import NoReturn
 
 from rapid_nav.options import check, setting
@@ -40,7 +41,7 @@ class SimConfig:
 
 
 def main(config: SimConfig) -> NoReturn:
-    """Serve until SIGINT or SIGTERM, with which the process ends."""
+    """Serve until SIGINT or SIGTERM, or a fault of the physics, with which the process ends."""
     logging.basicConfig(format='%(levelname)s %(message)s', level=logging.INFO)
     with stop_requested() as stop:
         server = Server(
@@ -52,11 +53,15 @@ def main(config: SimConfig) -> NoReturn:
             None if config.start < 0 else round(config.start * 1e9),
             config.paused,
         )
-        with server:
-            print(
-                f'Simulating {config.world}, seed {config.seed}, on {config.host}:{server.port}',
-                flush=True,
-            )
-            stop.wait()
+        status = serve(server, stop, f'{config.world}, seed {config.seed}, on {config.host}')
         sys.stderr.flush()
-        os._exit(0)  # nothing is left to tidy up, and the compiler's own end takes a second
+        os._exit(status)  # nothing is left to tidy up, and the compiler's own end takes a second
+
+
+def serve(server: Server, stop: Event, what: str) -> int:
+    """Serve `what` until `stop` is set; return the exit status, 1 after a fault."""
+    server.engine.on_fault = stop.set
+    with server:
+        print(f'Simulating {what}:{server.port}', flush=True)
+        stop.wait()
+    return 0 if server.engine.fault is None else 1

@@ -4,11 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from rapid_nav.airsim.drone import connect
 from rapid_nav.benchmarks import rpc
+from rapid_nav.sim.main import serve
+from rapid_nav.sim.server import Server
+from rapid_nav.sim.worlds.world import make_world
 
 SERVE = 'from rapid_nav.sim.main import main, SimConfig; main(SimConfig(port=0, paused=True))'
 
@@ -27,6 +31,16 @@ def test_the_simulator_says_where_it_is_and_ends_when_told(number):
     process.stdout.close()
     with pytest.raises(ConnectionError):
         drone.sense()
+
+
+def test_a_fault_of_the_physics_is_logged_and_ends_the_simulator_with_status_1(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, stop = Server(make_world('corridor', 0), port=0), threading.Event()
+    server.engine.goal = None
+    assert serve(server, stop, 'corridor') == 1
+    assert stop.is_set()
+    assert 'the physics cannot go on' in caplog.text and 'Traceback' in caplog.text
 
 
 def test_the_benchmark_has_our_transport_beside_the_stock_one():
