@@ -142,6 +142,7 @@ class AsImage(gymnasium.ObservationWrapper):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # [s], for a machine that is busy; some 60 on an idle one
 def test_cartpole_is_solved_and_its_first_exit_balances_too():
     from rapid_nav.offline.training.loop import make_loop
 
@@ -172,20 +173,20 @@ def test_cartpole_is_solved_and_its_first_exit_balances_too():
         for _ in range(500):
             loop.advance()
         for level in best:
-            best[level] = max(best[level], mean_return(loop.trainer.learner, make(), level))
+            if best[level] < SOLVED:
+                best[level] = max(best[level], mean_return(loop.trainer.learner, make, level))
     assert min(best.values()) >= SOLVED, best
 
 
-def mean_return(learner, env, level, episodes=5):
-    total = 0.0
-    for episode in range(episodes):
-        observation, _ = env.reset(seed=1000 + episode)
-        over = False
-        while not over:
-            action = learner.act(observation[None]).actions[level, 0]
-            observation, reward, terminated, truncated, _ = env.step(int(action))
-            total += float(reward)
-            over = terminated or truncated
+def mean_return(learner, make, level, episodes=5):
+    env = SyncVectorEnv([make] * episodes, autoreset_mode=AutoresetMode.NEXT_STEP)
+    observation, _ = env.reset(seed=1000)
+    over, total = np.zeros(episodes, bool), 0.0
+    while not over.all():
+        actions = learner.act(observation).actions[level]
+        observation, reward, terminated, truncated, _ = env.step(actions)
+        total += float(reward[~over].sum())
+        over |= terminated | truncated
     return total / episodes
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 import math
 from pathlib import Path
 import signal
-import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_simulator import FakeSimulator, POSE
@@ -229,8 +228,6 @@ def test_a_wrong_dialect_ends_the_bridge_with_the_reason(
 ) -> None:
     with FakeSimulator(**answers) as simulator:
         bridge = start('airsim_bridge', port=simulator.port)
-        began = time.monotonic()
         assert bridge.process.wait(120) != 0
-        assert time.monotonic() - began < 120
     assert words in bridge.output()
     assert 'Traceback' not in bridge.output()

@@ -9,28 +9,28 @@ import pytest
 
 from rapid_nav.stack.processes import Processes
 
-SLOW_TO_FINISH = (
-    'trap "sleep 3; echo whole > {}; exit" TERM; echo ready; while :; do sleep .05; done'
-)
+FINISH = 'trap "sleep {}; echo whole > {}; exit" TERM; echo ready; while :; do sleep .05; done'
 
 
 @pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    """Run a writer that needs 3 s to finish its file."""
+def processes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Processes]:
+    """Run a writer that needs some seconds to finish its file."""
     ready = threading.Event()
     with Processes(os.environ, lambda _name, _line: ready.set(), timeout=0.1) as running:
-        running.start('writer', ['bash', '-c', SLOW_TO_FINISH.format(tmp_path / 'file')])
-        assert ready.wait(20.0)
+        running.start('writer', ['bash', '-c', FINISH.format(request.param, tmp_path / 'file')])
+        assert ready.wait(120.0)
         yield running
 
 
+@pytest.mark.parametrize('processes', [1], indirect=True)
 def test_one_that_is_ended_first_has_all_the_time_it_was_given(
     processes: Processes, tmp_path: Path
 ) -> None:
-    processes.end('writer', 20.0)
+    processes.end('writer', 120.0)
     assert (tmp_path / 'file').read_text() == 'whole\n'
 
 
+@pytest.mark.parametrize('processes', [30], indirect=True)
 def test_one_that_does_not_end_in_its_time_holds_nobody_up(
     processes: Processes, tmp_path: Path
 ) -> None:

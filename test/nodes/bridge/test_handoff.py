@@ -68,7 +68,7 @@ def test_a_request_wakes_the_thread_that_flies(wait) -> None:
     waiting = threading.Thread(target=wait, args=[handoff])
     waiting.start()
     handoff.submit('land')
-    waiting.join(20)
+    waiting.join(50)
     assert not waiting.is_alive()
 
 

@@ -138,6 +138,7 @@ def test_no_drone_gets_through_the_canopy_of_the_forest() -> None:
     assert (room < 0.35).all()
 
 
+@pytest.mark.figures
 @EACH
 def test_a_world_is_made_quickly(name: str) -> None:
     make_world(name, 0)
