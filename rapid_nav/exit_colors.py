@@ -10,7 +10,7 @@ _ANCHORS = (BLUE, ORANGE, CRIMSON)
 
 
 def exit_color(level: int, num_levels: int) -> Color:
-    """Return the colour of an exit, counted from 0, of a network that has so many."""
+    """Return the colour of an exit, counted from 0, of a network with `num_levels` exits."""
     if num_levels < 2:
         return CRIMSON
     place = min(max(level / (num_levels - 1), 0.0), 1.0) * (len(_ANCHORS) - 1)

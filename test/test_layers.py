@@ -165,9 +165,9 @@ def imports(tree: ast.AST) -> set[str]:
     return found - {'rapid_nav'}
 
 
-def belongs(name: str, rooms: set[str]) -> bool:
-    """Return whether a module is one of the rooms or lies inside one."""
-    return any(name == room or name.startswith(f'{room}.') for room in rooms)
+def belongs(name: str, folders: set[str]) -> bool:
+    """Return whether a module is one of the folders or lies inside one."""
+    return any(name == folder or name.startswith(f'{folder}.') for folder in folders)
 
 
 def allowed_for(name: str) -> set[str]:
@@ -185,12 +185,12 @@ def test_every_module_imports_only_what_its_folder_may(path: Path) -> None:
     tree = ast.parse(path.read_text())
     if name.split('.')[0] == 'cli':  # a command imports what it needs when it runs
         return
-    strangers = {
+    foreign = {
         module
         for module in imports(tree)
         if module.split('.')[0] not in STDLIB and not belongs(module, allowed_for(name))
     }
-    assert not strangers, f'{name} imports {", ".join(sorted(strangers))}'
+    assert not foreign, f'{name} imports {", ".join(sorted(foreign))}'
 
 
 def test_nothing_but_nodes_stack_and_commands_needs_ros() -> None:

@@ -136,11 +136,11 @@ class Learner:
             s_t = self.to_float(batch.s_t)
             with self.target.noisy():
                 answer, hidden = self.target.network.full_path(s_t)
-            chooser = answer.q_values  # (B, A)
+            selector = answer.q_values  # (B, A)
             if self.config.double:
                 with self.online.noisy():
-                    chooser = self.network(s_t)
-            returns = self.target.returns(answer.q_values, hidden, chooser.argmax(dim=1))
+                    selector = self.network(s_t)
+            returns = self.target.returns(answer.q_values, hidden, selector.argmax(dim=1))
             r_t = torch.from_numpy(batch.r_t).to(self.device)
             discount_t = torch.from_numpy(batch.discount_t).to(self.device)
             return r_t[:, None] + discount_t[:, None] * returns

@@ -20,10 +20,14 @@ def regression_loss(returns: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     return (weight * huber).mean(dim=2).sum(dim=1)
 
 
+def regrets(q_values: torch.Tensor) -> torch.Tensor:
+    """Return the Q-value (B, A) that each action loses against the best of Q-values (B, A)."""
+    return q_values.amax(dim=1, keepdim=True) - q_values
+
+
 def regret(q_values: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
     """Return the Q-value (B,) that actions (B,) lose against the best ones of Q-values (B, A)."""
-    chosen = q_values.gather(1, actions[:, None].long())
-    return q_values.amax(dim=1) - chosen.squeeze(1)
+    return regrets(q_values).gather(1, actions[:, None].long()).squeeze(1)
 
 
 def distillation_loss(
@@ -47,6 +51,5 @@ def distillation_loss(
         log_target=True,
         reduction='batchmean',
     )
-    regret = (teacher.amax(dim=1, keepdim=True) - teacher) / scale  # (B, A)
-    cost = (log_policy.exp() * regret).sum(dim=1).mean()
+    cost = (log_policy.exp() * (regrets(teacher) / scale)).sum(dim=1).mean()
     return divergence + cost + functional.smooth_l1_loss(student / scale, teacher / scale)

@@ -98,7 +98,7 @@ def beside_trainer(config: LatencyConfig, figures: LatencyBenchmark) -> LatencyB
         _policy(config, operating_point='full') as (processes, probe),
     ):
         probe.measure(1, period, _START_S)
-        lesson = OnlineConfig(
+        learning = OnlineConfig(
             out=out,
             start=str(checkpoint_of(config)),
             learning_starts=50,
@@ -110,7 +110,7 @@ def beside_trainer(config: LatencyConfig, figures: LatencyBenchmark) -> LatencyB
             flight.Process(
                 'trainer',
                 'trainer',
-                parameters={**dataclasses.asdict(lesson), 'use_sim_time': False},
+                parameters={**dataclasses.asdict(learning), 'use_sim_time': False},
             ).command('rapid'),
         )
         # The file it was given, that of the trainer's start, and one of what it has learned.

@@ -92,10 +92,10 @@ def _watch(
 
 def _await_last_messages(recorder: 'FlightListener') -> None:
     """Wait for messages under way: the last frame ends a flight, and has its decision."""
-    heard, since = -1, time.monotonic()
+    received, since = -1, time.monotonic()
     while (silence := time.monotonic() - since) < _LOST_S:
-        if heard != (count := recorder.heard()):
-            heard, since = count, time.monotonic()
+        if received != (count := recorder.received()):
+            received, since = count, time.monotonic()
         elif silence > _QUIET_S and recorder.complete():
             return
         time.sleep(0.02)

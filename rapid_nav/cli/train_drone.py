@@ -85,7 +85,7 @@ class TrainDroneConfig:
 
     @classmethod
     def of(cls, task: str) -> 'TrainDroneConfig':
-        """Return the settings that a training of a task has unless told otherwise."""
+        """Return the settings that a run of a task has unless told otherwise."""
         preset = PRESETS[task]
         return cls(task=task, flight=TASKS[task], agent=preset.agent, train=preset.train)
 

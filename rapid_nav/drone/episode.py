@@ -34,7 +34,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StepResult:
     """The outcome of one step of a flight."""
 
     reward: float
@@ -50,13 +50,13 @@ class Episode:
         self.config, self.cap = config, cap or math.inf  # [m], 0: no end
         self.progress = Progress()
 
-    def judge(self, depth: np.ndarray, position: np.ndarray, collided: bool) -> Verdict:
+    def step(self, depth: np.ndarray, position: np.ndarray, collided: bool) -> StepResult:
         """Return the outcome of a step: depth (H, W) [m], position (3,) [m], collided since."""
         fresh = self.progress.to(position)
         value, crashed = reward(self.config, depth[None], np.array([collided]), np.array([fresh]))
         ahead = float(clearance(depth, self.config.depth_clip)) * self.config.depth_clip
         terminal = bool(crashed[0]) or self.progress.distance >= self.cap
-        return Verdict(float(value[0]), terminal, bool(crashed[0]), ahead)
+        return StepResult(float(value[0]), terminal, bool(crashed[0]), ahead)
 
 
 class Flights:
@@ -78,14 +78,14 @@ class Flights:
         self.episode = Episode(self.config, self.cap)
         self.now_ns = None
 
-    def judge(
+    def step(
         self, stamp_ns: int, depth: np.ndarray, position: np.ndarray, collided: bool
-    ) -> tuple[Verdict, bool]:
+    ) -> tuple[StepResult, bool]:
         """Return a step's outcome, as Episode does, and whether it is the last of all flights."""
         self.flown_ns += stamp_ns - (self.now_ns or stamp_ns)
         self.now_ns = stamp_ns
-        verdict = self.episode.judge(depth, position, collided)
+        result = self.episode.step(depth, position, collided)
         late = bool(self.duration) and self.flown_ns / 1e9 + self.slack >= self.duration
         if late:
-            verdict = replace(verdict, terminal=True)
-        return verdict, late or (verdict.terminal and self.number + 1 == self.count)
+            result = replace(result, terminal=True)
+        return result, late or (result.terminal and self.number + 1 == self.count)

@@ -1,4 +1,4 @@
-"""The one split of seeds, of worlds and of games: what trains never judges or chooses."""
+"""The split of seeds, of worlds and of games, between training, selection and evaluation."""
 
 from typing import Final
 
@@ -37,7 +37,7 @@ def seed_of_flight(first: int, flight: int) -> int:
     """
     Return the seed of a flight, counted from 0: the next after `first` for each, in its split.
 
-    After the last seed of a split its first one follows, so that a long training never flies in
+    After the last seed of a split its first one follows, so that a long run never flies in
     held-out worlds. Seeds beyond all splits just count on.
     """
     split = next((one for one in _SPLITS if first in one), None)

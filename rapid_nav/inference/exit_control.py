@@ -137,14 +137,14 @@ class Deadline:
     """
 
     FADING = 0.95  # what is left of a peak after a decision
-    PATIENCE = 64.0  # how much slower it fades at most
+    MAX_SLOWDOWN = 64.0  # of the fading
 
     def __init__(self, limit: float, num_levels: int, clock: Callable[[], float]) -> None:
         if limit <= 0.0:
             raise ValueError(f'a deadline of {limit} s cannot be met; give a positive one')
         self.limit, self.clock = limit, clock
         self.expected = [0.0] * num_levels  # [s] of each stage
-        self.patience = [1.0] * num_levels
+        self.slowdown = [1.0] * num_levels
         self.began = self.stage_began = clock()
         self.measured = -1  # the newest stage whose end was seen
 
@@ -158,7 +158,7 @@ class Deadline:
         """Return whether this stage can be run in time; the one before it has just ended."""
         if self._ended(level - 1) + self.expected[level] <= self.limit:
             return True
-        self.expected[level] *= self.FADING ** (1.0 / self.patience[level])
+        self.expected[level] *= self.FADING ** (1.0 / self.slowdown[level])
         return False
 
     def end(self, level: int) -> float:
@@ -172,6 +172,6 @@ class Deadline:
             spent, self.stage_began, self.measured = now - self.stage_began, now, level
             self.expected[level] = max(spent, self.expected[level] * self.FADING)
             late = now - self.began > self.limit
-            patience = self.patience[level] * (2.0 if late else 0.5)
-            self.patience[level] = min(max(patience, 1.0), self.PATIENCE)
+            slowdown = self.slowdown[level] * (2.0 if late else 0.5)
+            self.slowdown[level] = min(max(slowdown, 1.0), self.MAX_SLOWDOWN)
         return now - self.began

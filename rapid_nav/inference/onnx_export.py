@@ -66,8 +66,8 @@ def _branch_head(head: Weights) -> tuple[Dense, Dense, float]:
 
     The logit reads hidden h and Q - max(Q): w h + v (Q - max(Q)) + b. All of it but max(Q) is
     linear in h, so the layer gives it too; the reader, which takes the maximum for the greedy
-    action anyway, subtracts slope * max(Q), slope = sum(v). Units of doubt are hidden ones that
-    Q does not read.
+    action anyway, subtracts slope * max(Q), slope = sum(v). Confidence features (`doubt`)
+    are hidden units that Q does not read.
     """
     dense, (q, q_bias) = _layer(head, 'dense'), _layer(head, 'q')
     sure, sure_bias = _layer(head, 'confidence')

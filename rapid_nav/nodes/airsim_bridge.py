@@ -28,7 +28,7 @@ from rapid_nav.nodes.bridge.sensors import SensorConfig, Sensors
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.diagnostics import Condition, Diagnostics, Faults, foreign_publishers
 from rapid_nav.nodes.lib.parameters import declare
-from rapid_nav.nodes.lib.qos import hears, IMAGES, RECORD
+from rapid_nav.nodes.lib.qos import IMAGES, RECORD, subscribed
 from rapid_nav.nodes.lib.spin import Refused, run, until_shutdown
 
 SERVICES = ('takeoff', 'land', 'reset')
@@ -83,7 +83,7 @@ class AirSimBridge(Node):
     def is_recorded(self) -> bool:
         """Return whether the nodes that must miss nothing have subscribed."""
         recorder = self.config.recorder
-        return not recorder or hears(recorder, self, self.odom, self.outcome)
+        return not recorder or subscribed(recorder, self, self.odom, self.outcome)
 
     def wants_rgb(self) -> bool:
         """Return whether the colour image is decided on or has subscribers."""
@@ -91,7 +91,7 @@ class AirSimBridge(Node):
 
     def publish(self, frame: Frame) -> None:
         """Publish a frame under one stamp, the image that is decided on last."""
-        sense, verdict = frame.sense, frame.verdict
+        sense, result = frame.sense, frame.result
         stamp = sense.stamp_ns
         depth = None if sense.depth is None else conversions.image(sense.depth, stamp)
         rgb = None if sense.rgb is None else conversions.image(sense.rgb, stamp)
@@ -107,11 +107,11 @@ class AirSimBridge(Node):
             self.outcome.publish(
                 Outcome(
                     header=conversions.header(stamp, conversions.CAMERA_OPTICAL),
-                    reward=verdict.reward,
-                    terminal=verdict.terminal,
-                    collision=verdict.collision,
-                    clearance=verdict.clearance,
-                    collided_with=sense.collision_name if verdict.collision else '',
+                    reward=result.reward,
+                    terminal=result.terminal,
+                    collision=result.collision,
+                    clearance=result.clearance,
+                    collided_with=sense.collision_name if result.collision else '',
                     flight=frame.flight,
                     image=frame.sequence,
                 )
@@ -125,10 +125,10 @@ class AirSimBridge(Node):
     def count(self, frame: Frame) -> None:
         """Count a frame, and the flight that it ends."""
         self.counts['images'] += 1
-        if frame.verdict.terminal:
+        if frame.result.terminal:
             self.counts['flights'] += 1
-            self.counts['collisions'] += frame.verdict.collision
-            touched = f': {frame.sense.collision_name}' if frame.verdict.collision else ''
+            self.counts['collisions'] += frame.result.collision
+            touched = f': {frame.sense.collision_name}' if frame.result.collision else ''
             self.get_logger().debug(f'Flight {frame.flight} is over{touched}')
 
     def on_command(self, message: TwistStamped) -> None:

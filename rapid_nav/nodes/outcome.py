@@ -74,7 +74,7 @@ class OutcomeNode(Node):
         """Store the position."""
         stamp = conversions.nanoseconds(message.header.stamp)
         self.positions.append((stamp, conversions.position(message)))
-        self.judge_waiting()
+        self.evaluate_waiting()
 
     def on_collision(self, message: Bool) -> None:
         """Store whether it touches something."""
@@ -84,20 +84,20 @@ class OutcomeNode(Node):
     def on_depth(self, message: Image) -> None:
         """Store an image until its position is known."""
         self.waiting.append(message)
-        self.judge_waiting()
+        self.evaluate_waiting()
 
-    def judge_waiting(self) -> None:
-        """Judge the images up to the newest odometry, or all if there is none."""
+    def evaluate_waiting(self) -> None:
+        """Evaluate the images up to the newest odometry, or all if there is none."""
         newest = self.positions[-1][0] if self.positions else None
         while self.waiting:
             stamp = conversions.nanoseconds(self.waiting[0].header.stamp)
             if newest is not None and newest < stamp and len(self.waiting) <= _MAX_WAITING:
                 return
             before = [place for when, place in self.positions if when <= stamp]
-            self.judge(self.waiting.popleft(), before[-1] if before else np.zeros(3))
+            self.evaluate(self.waiting.popleft(), before[-1] if before else np.zeros(3))
 
-    def judge(self, message: Image, position: np.ndarray) -> None:
-        """Judge what the last command led to."""
+    def evaluate(self, message: Image, position: np.ndarray) -> None:
+        """Publish the outcome of the last command."""
         stamp = conversions.nanoseconds(message.header.stamp)
         if stamp == self.last:
             return  # sent again
@@ -114,23 +114,23 @@ class OutcomeNode(Node):
         if self.episode is None:
             self.flight += 1
             self.episode = Episode(self.config, self.config.cap)
-        verdict = self.episode.judge(depth, position, self.touched)
+        result = self.episode.step(depth, position, self.touched)
         self.touched = self.touching
         self.outcomes.publish(
             Outcome(
                 header=conversions.header(stamp, message.header.frame_id),
-                reward=verdict.reward,
-                terminal=verdict.terminal,
-                collision=verdict.collision,
-                clearance=verdict.clearance,
+                reward=result.reward,
+                terminal=result.terminal,
+                collision=result.collision,
+                clearance=result.clearance,
                 flight=self.flight,
                 image=self.sequence,
             )
         )
-        if verdict.terminal:
+        if result.terminal:
             self.episode = None
 
 
 def main() -> int:
-    """Judge flights until told to stop."""
+    """Publish outcomes until told to stop."""
     return run(OutcomeNode)

@@ -30,7 +30,7 @@ from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.async_parameters import AsyncParameterService
 from rapid_nav.nodes.lib.diagnostics import Condition, Diagnostics, ERROR, Faults, STALE, WARN
 from rapid_nav.nodes.lib.parameters import declare
-from rapid_nav.nodes.lib.qos import hears, RECORD
+from rapid_nav.nodes.lib.qos import RECORD, subscribed
 from rapid_nav.nodes.lib.spin import run
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -81,7 +81,7 @@ class Policy(Node):
     def on_image(self, image: Image, info: dict[str, int]) -> None:
         """Decide on an image, unless it must not be flown by: then there is no command."""
         self.seen_at = time.monotonic()
-        self.recorded = self.recorded or hears(self.config.recorder, self, self.levels)
+        self.recorded = self.recorded or subscribed(self.config.recorder, self, self.levels)
         now = self.get_clock().now().nanoseconds
         if not self.recorded or now == 0:  # simulated time has not begun
             return

@@ -150,6 +150,6 @@ def main() -> int:
     """Learn from all that fly until told to stop."""
     logging.basicConfig(level=logging.INFO, format='%(levelname)s %(message)s')
     status = run(Trainer, learn)
-    # All is saved. PyTorch's clean-up would take longer than who stopped it waits.
+    # All is saved. PyTorch's clean-up would take longer than a supervisor waits.
     gc.freeze()
     return status

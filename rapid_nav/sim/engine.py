@@ -43,7 +43,7 @@ class Engine:
         self.settings, self.seed, self.start_ns = settings, seed, start_ns
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
-        self._editing = threading.Lock()  # of the world; never taken by who holds `lock`
+        self._editing = threading.Lock()  # of the world; never taken while `lock` is held
         self.steps = 0  # since start_ns
         self.paused = False
         self._runs: list[tuple[int, Future[None]]] = []  # steps to go, and their end

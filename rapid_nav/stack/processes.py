@@ -21,10 +21,11 @@ class Processes:
     def __init__(
         self,
         environment: Mapping[str, str],
-        hear: Callable[[str, str], None],
+        on_line: Callable[[str, str], None],
         timeout: float = _KINDLY,
     ) -> None:
-        self.environment, self.hear = environment, hear  # hear(name, line) from any thread
+        self.environment = environment
+        self.on_line = on_line  # called with name and line from any thread
         self.timeout = timeout  # [s] for processes that are asked to end
         self.kept: dict[str, Sequence[str]] = {}  # commands of those that are restarted
         self.dead_since: dict[str, float] = {}
@@ -98,7 +99,7 @@ class Processes:
     def _listen(self, name: str, process: 'subprocess.Popen[str]') -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            self.hear(name, line.rstrip())
+            self.on_line(name, line.rstrip())
 
 
 def _signal_group(process: 'subprocess.Popen[str]', number: int) -> None:

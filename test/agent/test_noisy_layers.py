@@ -238,6 +238,6 @@ def test_a_chain_of_two_states_is_solved_by_what_explores(settings):
                 np.arange(16),
             )
         )
-    judged = learner.act(states)
-    assert judged.actions[-1].tolist() == [1, 1]
-    np.testing.assert_allclose(judged.q_values[:, 1], [0.9, 1.0], atol=0.1)
+    greedy = learner.act(states)
+    assert greedy.actions[-1].tolist() == [1, 1]
+    np.testing.assert_allclose(greedy.q_values[:, 1], [0.9, 1.0], atol=0.1)

@@ -34,7 +34,7 @@ def image(**changes):
     }
 
 
-def look(*images, rgb=False):
+def sensed(*images, rgb=False):
     with FakeSimulator(simGetImages=list(images)) as simulator:
         drone = connect(port=simulator.port)
         try:
@@ -44,7 +44,7 @@ def look(*images, rgb=False):
 
 
 def test_a_good_depth_image_is_metres_with_inf_for_the_sky():
-    sense = look(image(image_data_float=[1.0, 2.0, 65504.0, 4.0] * 2))
+    sense = sensed(image(image_data_float=[1.0, 2.0, 65504.0, 4.0] * 2))
     np.testing.assert_array_equal(sense.depth, [[1, 2, np.inf, 4]] * 2)
     assert sense.stamp_ns == 7
     assert sense.depth.dtype == np.float32
@@ -52,12 +52,12 @@ def test_a_good_depth_image_is_metres_with_inf_for_the_sky():
 
 def test_a_good_colour_image_is_rgb():
     bgr = bytes([1, 2, 3] * 8)
-    sense = look(image(image_data_float=[], image_data_uint8=bgr, image_type=0), rgb=True)
+    sense = sensed(image(image_data_float=[], image_data_uint8=bgr, image_type=0), rgb=True)
     np.testing.assert_array_equal(sense.rgb[0, 0], [3, 2, 1])
 
 
 def test_nan_in_a_depth_image_stays_for_the_policy_to_judge():
-    assert math.isnan(look(image(image_data_float=[math.nan] * 7 + [1.0])).depth[0, 0])
+    assert math.isnan(sensed(image(image_data_float=[math.nan] * 7 + [1.0])).depth[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,23 @@ def test_nan_in_a_depth_image_stays_for_the_policy_to_judge():
 )
 def test_what_is_no_depth_image_raises_bad_image(bad):
     with pytest.raises(BadImage):
-        look(bad)
+        sensed(bad)
 
 
 @pytest.mark.parametrize('data', [b'', b'\0', b'\xff' * 23, b'\0' * 24, b'\xff' * 25])
 def test_what_is_no_colour_image_raises_bad_image(data):
     with pytest.raises(BadImage):
-        look(image(image_data_float=[], image_data_uint8=data), rgb=True)
+        sensed(image(image_data_float=[], image_data_uint8=data), rgb=True)
 
 
 def test_too_few_images_raise_bad_image():
     with pytest.raises(BadImage, match='1 images asked, 0 came'):
-        look()
+        sensed()
 
 
 def test_the_simulators_own_words_are_in_the_error():
     with pytest.raises(BadImage, match='camera is on fire'):
-        look(image(image_data_float=[], message='camera is on fire'))
+        sensed(image(image_data_float=[], message='camera is on fire'))
 
 
 def test_a_collision_seen_beside_a_bad_image_is_not_forgotten():

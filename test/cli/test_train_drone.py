@@ -83,21 +83,23 @@ def test_the_baseline_without_branches_trains_to_its_end(tmp_path):
 
 def test_branches_learn_from_a_teacher_that_stays_as_it_was(tmp_path):
     main(dataclasses.replace(SHORT, out=tmp_path / 'plain', network='plain'))
-    taught = dataclasses.replace(
-        SHORT, out=tmp_path / 'taught', teacher=tmp_path / 'plain' / 'policy.safetensors'
+    distilled = dataclasses.replace(
+        SHORT, out=tmp_path / 'distilled', teacher=tmp_path / 'plain' / 'policy.safetensors'
     )
-    assert main(taught) == 0
+    assert main(distilled) == 0
     teacher = checkpoint.load(tmp_path / 'plain' / 'policy.safetensors').network
-    policy = checkpoint.load(tmp_path / 'taught' / 'policy.safetensors')
+    policy = checkpoint.load(tmp_path / 'distilled' / 'policy.safetensors')
     observation = torch.rand(4, *teacher.config.input_shape)
     torch.testing.assert_close(policy.network(observation), teacher(observation))
     assert policy.card['teacher']['steps'] == 640
-    rows = [json.loads(line) for line in (tmp_path / 'taught/log.jsonl').read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / 'distilled/log.jsonl').read_text().splitlines()
+    ]
     assert 'regret_0' in rows[-1] and 'td_error' not in rows[-1]
     with pytest.raises(ValueError, match='no branches'):
-        main(dataclasses.replace(taught, network='small'))
+        main(dataclasses.replace(distilled, network='small'))
     with pytest.raises(ValueError, match='another task'):
-        main(dataclasses.replace(taught, flight=FlightTask(fov=60.0)))
+        main(dataclasses.replace(distilled, flight=FlightTask(fov=60.0)))
 
 
 def test_a_teacher_from_before_a_setting_was_there_still_teaches(tmp_path):

@@ -14,43 +14,43 @@ def flights(cap: float = 0.0, duration: float = 0.0, count: int = 0) -> Flights:
     return started
 
 
-def look(under_way: Flights, seconds: float, x: float = 0.0, collided: bool = False) -> tuple:
-    verdict, over = under_way.judge(
+def step(under_way: Flights, seconds: float, x: float = 0.0, collided: bool = False) -> tuple:
+    result, over = under_way.step(
         round(1e9 + seconds * 1e9), FAR, np.array([x, 0.0, 1.0]), collided
     )
-    return verdict.terminal, over
+    return result.terminal, over
 
 
 def test_a_collision_or_the_cap_ends_a_flight_but_not_all() -> None:
     under_way = flights(cap=10.0)
-    assert look(under_way, 0.0) == (False, False)
-    assert look(under_way, 1.0, x=9.0) == (False, False)
-    assert look(under_way, 2.0, x=10.5) == (True, False)
+    assert step(under_way, 0.0) == (False, False)
+    assert step(under_way, 1.0, x=9.0) == (False, False)
+    assert step(under_way, 2.0, x=10.5) == (True, False)
     under_way.begin()
-    assert look(under_way, 3.0, collided=True) == (True, False)
+    assert step(under_way, 3.0, collided=True) == (True, False)
     assert under_way.number == 1
 
 
 def test_so_many_flights_are_all() -> None:
     under_way = flights(count=2)
-    assert look(under_way, 0.0, collided=True) == (True, False)
+    assert step(under_way, 0.0, collided=True) == (True, False)
     under_way.begin()
-    assert look(under_way, 1.0) == (False, False)
-    assert look(under_way, 2.0, collided=True) == (True, True)
+    assert step(under_way, 1.0) == (False, False)
+    assert step(under_way, 2.0, collided=True) == (True, True)
 
 
 def test_the_time_between_two_flights_does_not_count() -> None:
     under_way = flights(duration=2.0)
-    assert look(under_way, 0.0) == (False, False)
-    assert look(under_way, 1.0, collided=True) == (True, False)
+    assert step(under_way, 0.0) == (False, False)
+    assert step(under_way, 1.0, collided=True) == (True, False)
     under_way.begin()
-    assert look(under_way, 60.0) == (False, False)
-    assert look(under_way, 60.9) == (False, False)
-    assert look(under_way, 60.96) == (True, True)
+    assert step(under_way, 60.0) == (False, False)
+    assert step(under_way, 60.9) == (False, False)
+    assert step(under_way, 60.96) == (True, True)
 
 
 def test_what_is_too_near_counts_as_a_collision():
-    near = Episode(pedra(), cap=100.0).judge(np.full((36, 64), 1.3), np.zeros(3), collided=False)
+    near = Episode(pedra(), cap=100.0).step(np.full((36, 64), 1.3), np.zeros(3), collided=False)
     assert near.terminal and near.collision and near.reward == -1.0
-    far = Episode(pedra(), cap=100.0).judge(np.full((36, 64), 1.4), np.zeros(3), collided=False)
+    far = Episode(pedra(), cap=100.0).step(np.full((36, 64), 1.4), np.zeros(3), collided=False)
     assert not far.terminal and not far.collision

@@ -96,8 +96,8 @@ def test_a_flight_that_never_was_has_a_summary_too() -> None:
 def test_a_flight_ends_with_a_collision_or_with_its_cap() -> None:
     clear = np.full((36, 64), 10.0, np.float32)
     episode = Episode(RewardConfig(), cap=3.0)
-    looks = [episode.judge(clear, np.array([x, 0.0, 1.5]), False) for x in (0.0, 1.6, 3.2)]
-    assert [look.terminal for look in looks] == [False, False, True]
-    crash = Episode(RewardConfig(), cap=0.0).judge(clear, np.zeros(3), True)
+    results = [episode.step(clear, np.array([x, 0.0, 1.5]), False) for x in (0.0, 1.6, 3.2)]
+    assert [result.terminal for result in results] == [False, False, True]
+    crash = Episode(RewardConfig(), cap=0.0).step(clear, np.zeros(3), True)
     assert (crash.terminal, crash.collision, crash.reward) == (True, True, -1.0)
-    assert looks[0].clearance == pytest.approx(10.0, rel=0.01)
+    assert results[0].clearance == pytest.approx(10.0, rel=0.01)

@@ -75,7 +75,7 @@ def told(fleet: dict[str, list[Truth]]) -> list[tuple[Truth, str]]:
 
 
 def unknown(images: list[Truth]) -> set[int]:
-    """Return those in whose stack may lie what nobody heard of: the first ones of every run."""
+    """Return those in whose stack may lie what nobody received of: the first ones of every run."""
     firsts = [k for k, image in enumerate(images) if k == 0 or image.run != images[k - 1].run]
     return {
         k
@@ -142,11 +142,11 @@ def test_nothing_mixes_when_messages_are_shuffled_dropped_repeated_and_late(flee
     spread = data.draw(st.sampled_from([0, 3, 12, 60]))
     drop, repeat = data.draw(st.sampled_from([(0.0, 0.0), (0.1, 0.1), (0.4, 0.3)]))
     order = np.arange(len(messages)) + rng.uniform(0, spread + 1e-9, len(messages))
-    heard = [messages[k] for k in np.argsort(order, kind='stable') if rng.random() >= drop]
-    for _ in range(int(repeat * len(heard))):
-        k = int(rng.integers(len(heard)))
-        heard.insert(min(k + int(rng.integers(40)), len(heard)), heard[k])
-    check(fleet, assemble(heard)[1])
+    received = [messages[k] for k in np.argsort(order, kind='stable') if rng.random() >= drop]
+    for _ in range(int(repeat * len(received))):
+        k = int(rng.integers(len(received)))
+        received.insert(min(k + int(rng.integers(40)), len(received)), received[k])
+    check(fleet, assemble(received)[1])
 
 
 def test_a_flight_in_little_disorder_loses_nothing() -> None:

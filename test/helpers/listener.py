@@ -1,4 +1,4 @@
-"""Somebody who listens to topics, and patience."""
+"""A listener to topics, and a wait for conditions."""
 
 from collections.abc import Callable
 import time
@@ -8,17 +8,17 @@ from rclpy.node import Node
 
 
 class Listener:
-    """Hears topics and keeps what it heard."""
+    """Subscribes to topics and keeps what it received."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.heard: dict[str, list[Any]] = {}
+        self.received: dict[str, list[Any]] = {}
 
     def listen(self, kind: type, topic: str, qos: Any = 100) -> list[Any]:
         """Return the list that everything said on a topic goes to."""
-        heard: list[Any] = self.heard.setdefault(topic, [])
-        self.node.create_subscription(kind, topic, heard.append, qos)
-        return heard
+        received: list[Any] = self.received.setdefault(topic, [])
+        self.node.create_subscription(kind, topic, received.append, qos)
+        return received
 
 
 def wait_until(true: Callable[[], Any], timeout: float = 120.0) -> Any:

@@ -31,15 +31,15 @@ def leave(sure, thresholds, costs=COSTS):
     return Decision(0, level, len(costs), seen[-1], 0.0, 0, costs[level], seen)
 
 
-def fly(governor, scene, decisions, rng, dangerous=lambda step: False):
-    """Let a governor steer; return the level of each decision and the running mean after it."""
+def fly(controller, scene, decisions, rng, dangerous=lambda step: False):
+    """Let a controller set thresholds; return levels and running means."""
     levels, means = [], []
     for step in range(decisions):
         deep = dangerous(step)
-        decision = leave(SCENES[scene](rng), governor.thresholds(deep))
-        governor.record(decision, COSTS[decision.level], deep)
+        decision = leave(SCENES[scene](rng), controller.thresholds(deep))
+        controller.record(decision, COSTS[decision.level], deep)
         levels.append(decision.level)
-        means.append(governor.mean)
+        means.append(controller.mean)
     return np.array(levels), np.array(means)
 
 
@@ -47,67 +47,67 @@ def fly(governor, scene, decisions, rng, dangerous=lambda step: False):
 def test_the_running_mean_holds_the_budget_across_changes_of_scene(budget):
     for order in itertools.permutations(SCENES, 2):
         rng = np.random.default_rng(0)
-        governor = BudgetController(BudgetConfig(budget=budget), COSTS)
-        means = np.concatenate([fly(governor, scene, 300, rng)[1] for scene in order])
+        controller = BudgetController(BudgetConfig(budget=budget), COSTS)
+        means = np.concatenate([fly(controller, scene, 300, rng)[1] for scene in order])
         assert np.all(np.abs(means[199:] - budget) <= 0.05 * budget), order
 
 
 def test_every_scene_for_itself_holds_the_budget_too():
     rng = np.random.default_rng(0)
-    governor = BudgetController(BudgetConfig(budget=0.25), COSTS)
+    controller = BudgetController(BudgetConfig(budget=0.25), COSTS)
     for scene in [*SCENES, *reversed(SCENES)]:
-        levels, _ = fly(governor, scene, 400, rng)
+        levels, _ = fly(controller, scene, 400, rng)
         assert np.take(COSTS, levels).mean() == pytest.approx(0.25, rel=0.05), scene
 
 
 @pytest.mark.parametrize('budget, level', [(0.0, 0), (0.01, 0), (1.0, 2), (7.0, 2)])
 def test_a_budget_out_of_reach_gets_what_is_nearest(budget, level):
-    governor = BudgetController(BudgetConfig(budget=budget), COSTS)
-    levels, _ = fly(governor, 'mixed', 300, np.random.default_rng(0))
+    controller = BudgetController(BudgetConfig(budget=budget), COSTS)
+    levels, _ = fly(controller, 'mixed', 300, np.random.default_rng(0))
     assert (levels[1:] == level).mean() > 0.98
 
 
 def test_the_budget_is_spent_on_the_doubtful():
     rng = np.random.default_rng(0)
-    governor = BudgetController(BudgetConfig(budget=0.4), COSTS)
+    controller = BudgetController(BudgetConfig(budget=0.4), COSTS)
     early, late = [], []
     for _ in range(1000):
         sure = SCENES['mixed'](rng)
-        decision = leave(sure, governor.thresholds())
-        governor.record(decision, COSTS[decision.level])
+        decision = leave(sure, controller.thresholds())
+        controller.record(decision, COSTS[decision.level])
         (late if decision.level == 2 else early).append(sure[0])
     assert np.mean(late) < np.mean(early) - 0.2
 
 
 def test_danger_goes_deep_however_much_is_owed():
-    governor = BudgetController(BudgetConfig(budget=0.1), COSTS)
+    controller = BudgetController(BudgetConfig(budget=0.1), COSTS)
     rng = np.random.default_rng(0)
-    levels, _ = fly(governor, 'easy', 100, rng, dangerous=lambda step: True)
+    levels, _ = fly(controller, 'easy', 100, rng, dangerous=lambda step: True)
     assert np.all(levels == 2)
-    assert governor.forced == 100
+    assert controller.forced == 100
 
 
 def test_danger_is_paid_back_and_then_forgotten():
-    governor = BudgetController(BudgetConfig(budget=0.25), COSTS)
+    controller = BudgetController(BudgetConfig(budget=0.25), COSTS)
     rng = np.random.default_rng(0)
-    _, means = fly(governor, 'mixed', 1000, rng, dangerous=lambda step: step % 10 == 0)
+    _, means = fly(controller, 'mixed', 1000, rng, dangerous=lambda step: step % 10 == 0)
     assert means[-1] == pytest.approx(0.25, rel=0.05)
-    fly(governor, 'mixed', 1000, rng, dangerous=lambda step: True)
-    levels, _ = fly(governor, 'mixed', 110, rng)
+    fly(controller, 'mixed', 1000, rng, dangerous=lambda step: True)
+    levels, _ = fly(controller, 'mixed', 110, rng)
     assert np.all(levels[:50] == 0)
     assert levels[-10:].max() > 0  # half a window later it thinks again
 
 
 def test_milliseconds_are_learnt_as_they_change():
     rng = np.random.default_rng(0)
-    governor = BudgetController(BudgetConfig(budget=0.1), (0.03, 0.05, 0.2))
+    controller = BudgetController(BudgetConfig(budget=0.1), (0.03, 0.05, 0.2))
     truth = np.array([0.03, 0.05, 0.2])
     for scale in (1.0, 2.5, 0.8):  # another process comes and goes
         spent = []
         for _ in range(600):
-            decision = leave(SCENES['mixed'](rng), governor.thresholds())
+            decision = leave(SCENES['mixed'](rng), controller.thresholds())
             cost = float(truth[decision.level] * scale * rng.lognormal(0, 0.2))
-            governor.record(decision, cost)
+            controller.record(decision, cost)
             spent.append(cost)
         assert np.mean(spent[200:]) == pytest.approx(0.1, rel=0.05)
 

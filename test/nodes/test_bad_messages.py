@@ -90,20 +90,20 @@ def test_a_node_outlives_every_message_that_it_subscribes_to(
         topic: mean.create_publisher(kind, topic, latched if kind is MarkerArray else 100)
         for topic, kind in TOPICS.items()
     }
-    heard = {topic for topic in TOPICS if node.count_subscribers(topic)}
+    received = {topic for topic in TOPICS if node.count_subscribers(topic)}
     for drawn in ('trail', 'decision_markers'):
         mean.create_subscription(MarkerArray, drawn, lambda _: None, 10)
         wait_until(lambda drawn=drawn: node.count_subscribers(drawn))
-    assert heard
-    for topic in heard:
+    assert received
+    for topic in received:
         wait_until(publishers[topic].get_subscription_count)
     # All topics by turns: some nodes join the messages of one stamp.
     for number in (math.nan, math.inf, -math.inf, 1e38, 0.0):
         for wide in (True, False):
-            for topic in sorted(heard):
+            for topic in sorted(received):
                 publishers[topic].publish(filled(TOPICS[topic], number, wide))
         for image in images():
-            for topic in heard & {'camera/depth', 'camera/image'}:
+            for topic in received & {'camera/depth', 'camera/image'}:
                 publishers[topic].publish(image)
     # It answers, after the messages: one thread does both.
     client = mean.create_client(ListParameters, f'{node.get_name()}/list_parameters')

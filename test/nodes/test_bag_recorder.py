@@ -1,4 +1,4 @@
-"""A recorded flight: other tools read it, it judges as it was judged, and it is learned from."""
+"""A recorded flight: other tools read it, its outcomes repeat, and it is learned from."""
 
 from collections.abc import Iterator
 import json
@@ -217,8 +217,8 @@ class Player:
         self.odom = self.node.create_publisher(Odometry, 'odom', 100)
         self.bumper = self.node.create_publisher(Bool, 'collision', 10)
 
-    def play(self, bag: Path, heard: list[Outcome]) -> list[Outcome]:
-        """Play it, image by image as outcomes are heard; return what the bridge said of them."""
+    def play(self, bag: Path, received: list[Outcome]) -> list[Outcome]:
+        """Play it, image by image as outcomes arrive; return what the bridge said of them."""
         images: dict[int, dict] = {}
         for topic, data in recorded(bag):
             if topic in KINDS:
@@ -234,7 +234,7 @@ class Player:
                 time.sleep(0.3)  # nothing but time says that it was felt
             for topic, publisher in self.topics.items():
                 publisher.publish(said[topic])
-            wait_until(lambda count=count: len(heard) >= count)
+            wait_until(lambda count=count: len(received) >= count)
         return [said['outcome'] for _, said in sorted(images.items())]
 
 
@@ -244,7 +244,7 @@ def test_depth_and_a_bumper_alone_earn_what_the_bridge_said_and_are_learned_from
     running = ros(out=tmp_path / 'fleet', learning_starts=20, steps_per_update=8, cap=100.0)
     judge, trainer = running.spin(OutcomeNode()), Trainer()
     player = Player()
-    heard = Listener(player.node).listen(Outcome, 'outcome', 300)
+    received = Listener(player.node).listen(Outcome, 'outcome', 300)
     running.spin(player.node)
     running.spin(trainer)
     running.run(lambda: trainer.learner.run(rclpy.ok))
@@ -257,13 +257,13 @@ def test_depth_and_a_bumper_alone_earn_what_the_bridge_said_and_are_learned_from
         )
     )
     time.sleep(0.3)
-    bridge = player.play(flown.bag, heard)
-    wait_until(lambda: len(heard) == len(bridge))
+    bridge = player.play(flown.bag, received)
+    wait_until(lambda: len(received) == len(bridge))
     np.testing.assert_allclose(
-        [one.reward for one in heard], [one.reward for one in bridge], atol=1e-6
+        [one.reward for one in received], [one.reward for one in bridge], atol=1e-6
     )
     last_of_all = len(bridge) - 1  # which the bridge ended for its duration alone
-    assert [one.terminal for one in heard[:last_of_all]] == [
+    assert [one.terminal for one in received[:last_of_all]] == [
         one.terminal for one in bridge[:last_of_all]
     ]
     wait_until(lambda: trainer.assembler.counts()['joined'] == len(bridge))

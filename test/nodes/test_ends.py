@@ -69,7 +69,7 @@ def writes(name: str) -> Moment:
 
 
 def has_children(count: int) -> Moment:
-    """Return the moment at which it works through so many processes of its own."""
+    """Return the moment at which a command has more than `count` processes of its own."""
     return lambda run, _: len(run.alive()) > count
 
 

@@ -1,4 +1,4 @@
-"""`rapid-nav train fleet` from outside: it learns while it flies, whoever is killed."""
+"""`rapid-nav train fleet` from outside: it learns while it flies, whichever process is killed."""
 
 from collections.abc import Callable, Iterator
 import os

@@ -54,9 +54,11 @@ def test_new_weights_decide_on_every_image_after_those_that_the_old_ones_did(
             assert camera.set(checkpoint=str(newer)) == ''
         time.sleep(1 / 15)
     wait_until(lambda: conversions.nanoseconds(camera.levels[-1].header.stamp) == stamps[-1])
-    heard = {conversions.nanoseconds(level.header.stamp): level.weights for level in camera.levels}
-    assert set(stamps) <= heard.keys()  # not one image was missed
-    flown = [heard[stamp] for stamp in stamps]
+    received = {
+        conversions.nanoseconds(level.header.stamp): level.weights for level in camera.levels
+    }
+    assert set(stamps) <= received.keys()  # not one image was missed
+    flown = [received[stamp] for stamp in stamps]
     assert flown == sorted(flown, key=[version(checkpoint), version(newer)].index)
     assert flown[-1] == version(newer)
     wait_until(lambda: camera.told('updates') == '7')

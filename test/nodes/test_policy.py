@@ -167,10 +167,10 @@ def is_ok(camera: Camera) -> bool:
 def test_a_policy_without_a_camera_says_so(ros, checkpoint: Path) -> None:
     running = ros(checkpoint=checkpoint, recorder='late')
     node = rclpy.create_node('watcher')
-    heard = Listener(node).listen(DiagnosticArray, '/diagnostics')
+    received = Listener(node).listen(DiagnosticArray, '/diagnostics')
     running.spin(Policy())
     running.spin(node)
-    status = wait_until(lambda: heard and heard[-1].status[0])
+    status = wait_until(lambda: received and received[-1].status[0])
     assert status.level == WARN
     assert 'Waiting for images on camera/depth' in status.message
     assert 'Waiting for late to subscribe' in status.message
@@ -180,13 +180,13 @@ def test_a_policy_waits_for_the_time_of_a_simulator(ros, checkpoint: Path) -> No
     running = ros(checkpoint=checkpoint, use_sim_time=True)
     policy, node = Policy(), rclpy.create_node('watcher')
     ear = Listener(node)
-    heard = ear.listen(DiagnosticArray, '/diagnostics')
+    received = ear.listen(DiagnosticArray, '/diagnostics')
     commands = ear.listen(TwistStamped, 'cmd_vel')
     images = node.create_publisher(Image, 'camera/depth', 1)
     running.spin(policy)
     running.spin(node)
     wait_until(lambda: images.publish(conversions.image(SOUND, 10**12)) or policy.seen_at)
-    status = wait_until(lambda: heard and heard[-1].status[0])
+    status = wait_until(lambda: received and received[-1].status[0])
     assert status.level == WARN and 'Waiting for /clock' in status.message
     assert not commands
 

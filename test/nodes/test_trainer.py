@@ -1,4 +1,4 @@
-"""The trainer and a policy: what is learned is flown, and who says no is heard."""
+"""The trainer and a policy: what is learned is flown, and a refusal is reported."""
 
 import dataclasses
 from pathlib import Path

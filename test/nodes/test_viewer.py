@@ -66,7 +66,7 @@ def line() -> MarkerArray:
 
 
 def show_flight(viewer: Viewer, frames: int) -> None:
-    """Show a flight of so many frames at 20 Hz, without the middleware between."""
+    """Show a flight of `frames` frames at 20 Hz, without the middleware between."""
     viewer.on_scene(world_markers(WORLD))
     depth = np.full((144, 256), 3.0, np.float32)
     depth[:9] = np.inf

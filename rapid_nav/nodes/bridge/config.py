@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rapid_nav.drone.task import TASKS
 from rapid_nav.nodes.lib.simulator import SimulatorConfig
 from rapid_nav.options import setting
+from rapid_nav.simulated_time import PHYSICS_STEP
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class BridgeConfig(SimulatorConfig):
         0.0, "Time between two images; 0 takes the task's.", unit='simulated s', low=0.0, high=10.0
     )
     command_timeout: float = setting(
-        0.4, 'Time that a command is flown.', unit='simulated s', low=0.003, high=0.44
+        0.4, 'Time that a command is flown.', unit='simulated s', low=PHYSICS_STEP, high=0.44
     )
     max_command_age: float = setting(
         1.0,
         'Commands whose stamp differs more than this from the newest image are refused.',
         unit='simulated s',
-        low=0.003,
+        low=PHYSICS_STEP,
         high=60.0,
     )
     max_speed: float = setting(

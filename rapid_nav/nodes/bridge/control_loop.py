@@ -9,14 +9,14 @@ from typing import NamedTuple
 from rapid_nav.airsim.drone import AirSimDrone, BadImage, RPCError, WrongSimulator
 from rapid_nav.airsim.readings import CameraInfo, Sense
 from rapid_nav.drone.actions import BodyVelocity
-from rapid_nav.drone.episode import Flights, Verdict
+from rapid_nav.drone.episode import Flights, StepResult
 from rapid_nav.drone.task import TASKS
 from rapid_nav.nodes.bridge.config import BridgeConfig
 from rapid_nav.nodes.bridge.handoff import Handoff, ServiceRequest
 from rapid_nav.nodes.bridge.spawn import Spawner
 from rapid_nav.nodes.lib.diagnostics import Faults
 
-_RETRY_S = 0.5  # between attempts to reach a lost simulator, or to be heard by the policy
+_RETRY_S = 0.5  # between attempts to reach a lost simulator, or until the policy subscribes
 _POLL_S = 0.02
 _HOVER = BodyVelocity()
 _FAILED = {
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
     sense: Sense
     camera: CameraInfo
-    verdict: Verdict
+    result: StepResult
     flight: int  # counted from 0
     sequence: int  # image sequence number
     repeated: bool = False  # no command came: only the image that is decided on goes out again
@@ -160,16 +160,16 @@ class ControlLoop:
             self._pass_time(_HOVER)
             return False
         assert sense.depth is not None, 'it was asked for'
-        verdict, over = self.flights.judge(
+        result, over = self.flights.step(
             sense.stamp_ns, sense.depth, sense.position, sense.collided and self.flying
         )
         with self._flying:
             if self.flying and self.opened_ns is None:
                 self.opened_ns = sense.stamp_ns
-        frame = Frame(sense, self.camera, verdict, self.flights.number, self.sequence)
+        frame = Frame(sense, self.camera, result, self.flights.number, self.sequence)
         yield frame
         velocity = (yield from self._wait_for_command(frame)) if self.config.lockstep else _HOVER
-        if not verdict.terminal:
+        if not result.terminal:
             self._pass_time(velocity)
         elif not over:
             self._begin()

@@ -1,4 +1,4 @@
-"""What the thread that hears ROS hands to the thread that flies: commands and service requests."""
+"""What the executor's thread hands to the thread that flies: commands and service requests."""
 
 from concurrent.futures import Future
 import threading

@@ -80,25 +80,25 @@ class DecisionMaker:
         config: PolicyConfig,
         loaded: Loaded,
         history: History,
-        explorer: EpsilonGreedy,
+        exploration: EpsilonGreedy,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.config, self.loaded, self.history = config, loaded, history
-        self.explorer, self.clock = explorer, clock
+        self.exploration, self.clock = exploration, clock
         self.network, self.grid = loaded.network, ActionGrid(loaded.task.actions)
         network = self.network
         point = config.operating_point or next(iter(network.metadata.operating_points), 'full')
         self.thresholds = network.metadata.thresholds(point)  # refused, too, if it is not used
         if config.threshold >= 0:
             self.thresholds = check_thresholds((config.threshold,), network.num_levels)
-        self.governor: BudgetController | None = None
+        self.controller: BudgetController | None = None
         self.deadline: Deadline | None = None
         self.late = 0
         if config.budget > 0:
             shares = [macs / network.macs[-1] for macs in network.macs]
-            self.governor = BudgetController(BudgetConfig(budget=config.budget), shares)
+            self.controller = BudgetController(BudgetConfig(budget=config.budget), shares)
         elif config.budget_ms > 0:
-            self.governor = BudgetController(BudgetConfig(budget=config.budget_ms), loaded.times)
+            self.controller = BudgetController(BudgetConfig(budget=config.budget_ms), loaded.times)
         if config.deadline_ms > 0:
             self.deadline = Deadline(config.deadline_ms / 1e3, network.num_levels, clock)
 
@@ -117,9 +117,9 @@ class DecisionMaker:
         observation = self.history.push(image, self.network.observation)
         ahead = math.inf if self.sees_rgb else float(free_way(image))
         deep, thresholds = False, self.thresholds
-        if self.governor:
+        if self.controller:
             deep = ahead < self.config.clearance
-            thresholds = self.governor.thresholds(deep)
+            thresholds = self.controller.thresholds(deep)
         started = self.clock()
         if self.deadline:
             self.deadline.begin(waited + started - began)
@@ -129,10 +129,10 @@ class DecisionMaker:
         spent = self.clock() - started
         if self.deadline:
             self.late += self.deadline.end(decision.level) > self.deadline.limit
-        if self.governor:
+        if self.controller:
             cost = decision.macs_ratio if self.config.budget > 0 else 1e3 * spent
-            self.governor.record(decision, cost, deep)
-        explored = self.explorer.choose(self.config.epsilon)
+            self.controller.record(decision, cost, deep)
+        explored = self.exploration.choose(self.config.epsilon)
         if explored is not None:
             decision = decision._replace(action=explored)
         velocity = self.grid.velocity(decision.action, ahead)
@@ -147,13 +147,13 @@ class DecisionMaker:
         }
         if self.config.epsilon > 0:
             state['epsilon'] = f'{self.config.epsilon:g}'
-        if self.governor:
+        if self.controller:
             unit = '' if self.config.budget > 0 else ' ms'
-            thresholds = ', '.join(f'{one:.3f}' for one in self.governor.thresholds())
+            thresholds = ', '.join(f'{one:.3f}' for one in self.controller.thresholds())
             state |= {
-                'budget': f'{self.governor.config.budget:g}{unit}',
-                'budget_spent': f'{self.governor.mean:.4f}{unit}',
-                'deep_for_safety': str(self.governor.forced),
+                'budget': f'{self.controller.config.budget:g}{unit}',
+                'budget_spent': f'{self.controller.mean:.4f}{unit}',
+                'deep_for_safety': str(self.controller.forced),
                 'thresholds': thresholds,
             }
         else:
@@ -174,13 +174,15 @@ def make_decision_maker(
     """
     if before is None:
         loaded = loaded or load(config.checkpoint)
-        explorer = EpsilonGreedy(config.explore_seed, ActionGrid(loaded.task.actions).num_actions)
-        return DecisionMaker(config, loaded, History(loaded.task.observation), explorer)
+        exploration = EpsilonGreedy(
+            config.explore_seed, ActionGrid(loaded.task.actions).num_actions
+        )
+        return DecisionMaker(config, loaded, History(loaded.task.observation), exploration)
     if config == replace(before.config, epsilon=config.epsilon):
-        before.config = config  # a governor goes on with what it has counted
+        before.config = config  # a controller goes on with what it has counted
         return before
     if config.checkpoint == before.config.checkpoint:
         loaded = before.loaded
     elif loaded is None or loaded.checkpoint != config.checkpoint:
         loaded = load(config.checkpoint, before.loaded.task)
-    return DecisionMaker(config, loaded, before.history, before.explorer, before.clock)
+    return DecisionMaker(config, loaded, before.history, before.exploration, before.clock)

@@ -43,7 +43,7 @@ class DroneClient:
         self.request: Future | None = None
         self.requested_at = -_REFRESH_S
         self.offered: int | None = None  # checkpoint_id of the newest offer
-        self.heard_at = time.monotonic()
+        self.last_message_at = time.monotonic()
         self.rgb = task.observation.kind == 'rgb'
         for kind, topic, callback in (
             (Image, 'camera/image' if self.rgb else 'camera/depth', self.on_image),
@@ -58,7 +58,7 @@ class DroneClient:
     @property
     def gone(self) -> bool:
         """Whether no message has come for a while."""
-        return time.monotonic() - self.heard_at > _GONE_S
+        return time.monotonic() - self.last_message_at > _GONE_S
 
     def on_image(self, message: Image) -> None:
         """Take an image, as the policy sees it."""
@@ -92,7 +92,7 @@ class DroneClient:
         )
 
     def _hand_on(self, trajectories: Iterable[Trajectory]) -> None:
-        self.heard_at = time.monotonic()
+        self.last_message_at = time.monotonic()
         for trajectory in trajectories:
             self.learn(trajectory)
 

@@ -53,7 +53,7 @@ class FlightListener(Node):
                 )
             )
 
-    def heard(self) -> int:
+    def received(self) -> int:
         """Return the number of frames and decisions so far."""
         with self.lock:
             return len(self.stats.frames) + len(self.stats.decisions)

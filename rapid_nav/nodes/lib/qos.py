@@ -13,7 +13,7 @@ RECORD = QoSProfile(depth=100)
 IMAGES = QoSProfile(depth=10)
 
 
-def hears(listeners: str, node: Node, *publishers: Publisher) -> bool:
+def subscribed(listeners: str, node: Node, *publishers: Publisher) -> bool:
     """Return whether the nodes of these names, separated by commas, subscribe to all of them."""
     return all(
         {end.node_name for end in node.get_subscriptions_info_by_topic(one.topic_name)}

@@ -14,7 +14,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 AnyNode = TypeVar('AnyNode', bound=Node)
-_JOIN_S = 20.0  # for the thread that hears ROS to end
+_JOIN_S = 20.0  # for the thread that spins to end
 _REFUSALS = (ValueError, OSError, InvalidParameterTypeException, InvalidParameterValueException)
 
 

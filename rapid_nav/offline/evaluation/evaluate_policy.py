@@ -61,22 +61,24 @@ def evaluate_controls(
     network, macs = policy.network, policy.network.config.macs
     matched = point_with_controls(points)
     shares = matched.exit_shares
-    choosers = {
+    control_policies = {
         f'exit {level} alone': early_exit_policy(network, only_exit(level, len(macs)))
         for level in range(len(macs) - 1)
     }
-    choosers['random exits'] = baselines.random_exits(network, np.array(shares) / np.sum(shares))
+    control_policies['random exits'] = baselines.random_exits(
+        network, np.array(shares) / np.sum(shares)
+    )
     for name, score in baselines.RULES.items():
         thresholds = baselines.matched_thresholds(network, score, seen, shares)
-        choosers[name] = scored_policy(network, score, thresholds)
-    choosers['perfect gate'] = baselines.perfect_gate(
+        control_policies[name] = scored_policy(network, score, thresholds)
+    control_policies['perfect gate'] = baselines.perfect_gate(
         network, baselines.matched_tolerance(network, seen, macs, matched.macs_ratio)
     )
     with torch.inference_mode():
         values = answers_of(network, seen)[-1].q_values
 
-    def with_regret(row: Row, chooser: BatchPolicy) -> Row:
-        action, level = chooser(seen, np.random.default_rng(0))
+    def with_regret(row: Row, decide: BatchPolicy) -> Row:
+        action, level = decide(seen, np.random.default_rng(0))
         return replace(
             row,
             regret=float(regret(values, torch.from_numpy(action)).mean()),
@@ -91,7 +93,7 @@ def evaluate_controls(
             for row in points
         ],
         [
-            with_regret(suite.evaluate(name, chooser, macs), chooser)
-            for name, chooser in choosers.items()
+            with_regret(suite.evaluate(name, decide, macs), decide)
+            for name, decide in control_policies.items()
         ],
     )

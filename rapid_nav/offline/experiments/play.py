@@ -74,10 +74,10 @@ def play_curve(run: Run, lengths: Lengths) -> list[Played]:
 def evaluate(run: Run, lengths: Lengths, threshold: float = THRESHOLDS[-1]) -> Evaluated:
     """Play test episodes at a threshold; if there are exits, by what stands beside them too."""
     torch.set_num_threads(1)
-    path, network, seed = run.file('judged.json'), run.network(), TEST[run.seed]
+    path, network, seed = run.file('evaluation.json'), run.network(), TEST[run.seed]
     wanted = {'threshold': threshold, 'episodes': lengths.episodes, 'seed': seed}
-    if path.exists():
-        known = json.loads(path.read_text())
+    for earlier in filter(Path.exists, (path, run.file('judged.json'))):  # its name before 0.2
+        known = json.loads(earlier.read_text())
         if wanted.items() <= known.items():
             players = {name: Played(**played) for name, played in known['players'].items()}
             return Evaluated(threshold, lengths.episodes, seed, players)

@@ -49,7 +49,7 @@ class Lengths:
     """How long a run trains and plays; without branches, the last two are of no account."""
 
     steps: int  # of the plain network
-    episodes: int  # by which a point is judged
+    episodes: int  # by which a point is evaluated
     branch_steps: int = 0  # of the branches behind it; `joint` trains everything for both together
     tuning_episodes: int = 0  # by which a threshold is chosen, each
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from rapid_nav.drone.task import FlightTask
 from rapid_nav.exit_colors import exit_color
-from rapid_nav.offline.reporting.flight_map import floor, look, Track
+from rapid_nav.offline.reporting.flight_map import camera_views, floor, Track
 from rapid_nav.sim.worlds.world import World
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def frames(world: World, track: Track, task: FlightTask) -> Iterator[Image.Image
     lamps = _exits(figure, track)
     spent = figure.text(0.57, 0.035, '', fontsize=10)
     moments = np.linspace(0, len(path) - 1, min(_FRAMES, len(path))).astype(int)
-    for moment, _, depth in look(world, track, task, moments):
+    for moment, _, depth in camera_views(world, track, task, moments):
         flown.set_segments(list(np.stack([path[:moment], path[1 : moment + 1]], axis=1)))
         flown.set_color(list(colors[:moment]))
         drone.set_data([path[moment, 0]], [path[moment, 1]])

@@ -138,7 +138,7 @@ def picture(world: World, track: Track, task: FlightTask) -> 'Figure':
     grid = figure.add_gridspec(VIEWS, 3, width_ratios=(2.6, 1, 1))
     moments = np.linspace(0, len(track.level) - 1, VIEWS + 2).astype(int)[1:-1]
     above(figure.add_subplot(grid[:, 0]), world, track, moments)
-    views = look(world, track, task, moments)
+    views = camera_views(world, track, task, moments)
     for row, (moment, color, depth) in enumerate(views):
         level = track.level[moment]
         seen = figure.add_subplot(grid[row, 1])
@@ -160,7 +160,7 @@ def picture(world: World, track: Track, task: FlightTask) -> 'Figure':
     return figure
 
 
-def look(
+def camera_views(
     world: World, track: Track, task: FlightTask, moments: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield moment, colours (H, W, 3) and depth (H, W) [m] of what the camera saw."""

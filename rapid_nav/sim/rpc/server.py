@@ -215,12 +215,12 @@ class _Connection:
     async def _read(self) -> bytes:
         if not self._requests.unfinished or self.began is None:
             return await self._reader.read(_READ_BYTES)
-        patience = self._server.limits.unfinished
-        left = self.began + patience - self._server.loop.time()
+        timeout = self._server.limits.unfinished
+        left = self.began + timeout - self._server.loop.time()
         try:
             return await asyncio.wait_for(self._reader.read(_READ_BYTES), max(left, 0.0))
         except asyncio.TimeoutError:
-            raise Malformed(f'a request was not whole after {patience:g} s') from None
+            raise Malformed(f'a request was not whole after {timeout:g} s') from None
 
     async def _taken(self, size: int = 0) -> None:
         """Wait until the client has taken most of what was written; hang up if it does not."""

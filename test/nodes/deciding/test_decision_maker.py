@@ -58,7 +58,7 @@ def test_new_settings_keep_the_network_and_the_history(checkpoint: Path) -> None
     changed = make_decision_maker(dataclasses.replace(config, budget=0.2), maker)
     assert changed.network is maker.network
     assert changed.history.frames == maker.history.frames
-    assert changed.governor is not None
+    assert changed.controller is not None
 
 
 def test_two_budgets_are_one_too_many() -> None:

@@ -61,7 +61,7 @@ def test_the_markers_are_on_their_topic_and_on_its_old_name(ros) -> None:
     running = ros()
     node = rclpy.create_node('scene')
     decisions = DecisionMarkers(node)
-    heard = [
+    received = [
         Listener(node).listen(MarkerArray, topic) for topic in ('decision_markers', 'thought')
     ]
     running.spin(node)
@@ -70,4 +70,4 @@ def test_the_markers_are_on_their_topic_and_on_its_old_name(ros) -> None:
     message = level(0)
     message.header = conversions.header(7, conversions.CAMERA_OPTICAL)
     decisions.on_exit_level(message)
-    wait_until(lambda: all(heard))
+    wait_until(lambda: all(received))

@@ -61,7 +61,10 @@ def trained(tmp_path_factory):
     assert (
         main(
             dataclasses.replace(
-                SHORT, steps=400, out=out / 'taught', teacher=out / 'plain' / 'policy.safetensors'
+                SHORT,
+                steps=400,
+                out=out / 'distilled',
+                teacher=out / 'plain' / 'policy.safetensors',
             )
         )
         == 0
@@ -81,10 +84,10 @@ def test_a_short_training_leaves_a_policy_that_says_where_it_comes_from(trained)
 
 def test_branches_learn_from_the_plain_network_and_leave_it_as_it_was(trained):
     plain = checkpoint.load(trained / 'plain' / 'policy.safetensors')
-    taught = checkpoint.load(trained / 'taught' / 'policy.safetensors')
+    distilled = checkpoint.load(trained / 'distilled' / 'policy.safetensors')
     seen = torch.rand(4, *plain.network.config.input_shape)
-    torch.testing.assert_close(taught.network(seen), plain.network(seen))
-    assert taught.card['teacher']['steps'] == 1200 and taught.network.num_levels == 2
+    torch.testing.assert_close(distilled.network(seen), plain.network(seen))
+    assert distilled.card['teacher']['steps'] == 1200 and distilled.network.num_levels == 2
 
 
 def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(tmp_path):
@@ -111,7 +114,7 @@ def test_a_training_that_was_saved_ends_exactly_as_one_that_never_stopped(tmp_pa
 def test_an_evaluation_has_its_keys_in_both_protocols_and_makes_the_tables_rows(
     trained, tmp_path, capsys
 ):
-    path, base = (trained / name / 'policy.safetensors' for name in ('taught', 'plain'))
+    path, base = (trained / name / 'policy.safetensors' for name in ('distilled', 'plain'))
     policy = dataclasses.replace(checkpoint.load(path), operating_points={'balanced': (0.4,)})
     checkpoint.save(tmp_path / 'policy.safetensors', policy)
     for protocol in PROTOCOLS:
@@ -147,7 +150,7 @@ def test_an_evaluation_has_its_keys_in_both_protocols_and_makes_the_tables_rows(
 
 
 def test_operating_points_keep_to_their_share_of_the_operations(trained):
-    policy = checkpoint.load(trained / 'taught' / 'policy.safetensors')
+    policy = checkpoint.load(trained / 'distilled' / 'policy.safetensors')
     chosen = operating_points.choose_for_atari(policy, {'balanced': 0.5}, episodes=1, candidates=4)
     assert len(chosen.thresholds('balanced')) == 1
     with pytest.raises(ValueError, match='no threshold keeps to 0.001'):
@@ -247,7 +250,7 @@ def test_the_interquartile_mean_is_given_where_there_are_several_games_or_seeds(
 
 def test_playing_writes_a_video_whose_screen_is_the_games(trained, tmp_path, capsys):
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg', reason='an optional extra')
-    policy = checkpoint.load(trained / 'taught' / 'policy.safetensors')
+    policy = checkpoint.load(trained / 'distilled' / 'policy.safetensors')
     checkpoint.save(
         tmp_path / 'p.safetensors',
         Checkpoint(policy.network, policy.task, {'balanced': (0.4,)}, policy.card),

@@ -79,7 +79,7 @@ def test_tiny_runs_are_compared_and_not_run_twice_and_the_plain_one_is_that_of_t
     assert list(report.changes) == list(CHANGES)
     assert len(report.scores['plain']['breakout']) == 2
     files = {path: path.stat().st_mtime_ns for path in config.out.iterdir()}
-    assert len(files) == 2 * 2 * (1 + len(CHANGES))  # networks, what was judged
+    assert len(files) == 2 * 2 * (1 + len(CHANGES))  # networks, evaluations
     main(config)
     assert files == {path: path.stat().st_mtime_ns for path in files}
     assert 'interquartile_mean' in capsys.readouterr().out

@@ -124,17 +124,17 @@ def test_a_tiny_comparison_runs_from_end_to_end_and_is_not_run_twice(tmp_path, c
     assert set(report.modes) == {'rapid', 'paper', 'joint'}
     assert report.modes['rapid']['macs_ratio'].interquartile_mean <= 0.34
     for mode in ('rapid', 'paper'):  # whose full path is the plain network; `joint` has its own
-        judged = Run(tmp_path, 'breakout', mode, 0).file('judged.json')
-        plain = Run(tmp_path, 'breakout', PLAIN, 0).file('judged.json')
-        full = json.loads(judged.read_text())['players']['full path']
+        evaluated = Run(tmp_path, 'breakout', mode, 0).file('evaluation.json')
+        plain = Run(tmp_path, 'breakout', PLAIN, 0).file('evaluation.json')
+        full = json.loads(evaluated.read_text())['players']['full path']
         alone = json.loads(plain.read_text())['players']['learned']
         assert full == alone | {'exit_shares': [0.0, 0.0, 1.0]}
     for seed in range(2):  # what chooses a threshold is not what it is tested by
         chosen = json.loads((tmp_path / f'breakout-rapid-{seed}.json').read_text())
-        tested = json.loads((tmp_path / f'breakout-rapid-{seed}.judged.json').read_text())
+        tested = json.loads((tmp_path / f'breakout-rapid-{seed}.evaluation.json').read_text())
         assert chosen['seed'] in VALIDATION and tested['seed'] in TEST
     files = {path: path.stat().st_mtime_ns for path in tmp_path.glob('breakout-*')}
-    assert len(files) == 2 * (4 + 3 + 4)  # networks, curves, what was judged
+    assert len(files) == 2 * (4 + 3 + 4)  # networks, curves, evaluations
     main(config)
     assert files == {path: path.stat().st_mtime_ns for path in files}
     assert 'interquartile_mean' in capsys.readouterr().out

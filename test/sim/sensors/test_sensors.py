@@ -10,7 +10,7 @@ from rapid_nav.sim.server import Server
 
 
 def read_often(client, read, count=300):
-    """Return what a sensor says at so many different moments."""
+    """Return the readings of a sensor at different moments."""
     values = []
     for _ in range(count):
         client.simContinueForTime(0.003)
