@@ -16,6 +16,7 @@ Weights = Mapping[str, np.ndarray]
 """Weights (float32) by the names that EarlyExitNetwork gives them."""
 
 
+@np.errstate(over='ignore', invalid='ignore')  # the stages' answers are checked, in one line
 def build(config: NetworkConfig, weights: Weights) -> tuple[bytes, ...]:
     """
     Return each stage as a serialised ONNX model.

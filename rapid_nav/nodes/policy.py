@@ -28,7 +28,15 @@ from rapid_nav.nodes.deciding.image_check import ImageCheck, Refusal
 from rapid_nav.nodes.deciding.loading import load, Loaded
 from rapid_nav.nodes.lib import conversions
 from rapid_nav.nodes.lib.async_parameters import AsyncParameterService
-from rapid_nav.nodes.lib.diagnostics import Condition, Diagnostics, ERROR, Faults, STALE, WARN
+from rapid_nav.nodes.lib.diagnostics import (
+    Condition,
+    Diagnostics,
+    ERROR,
+    Faults,
+    foreign_publishers,
+    STALE,
+    WARN,
+)
 from rapid_nav.nodes.lib.parameters import declare
 from rapid_nav.nodes.lib.qos import RECORD, subscribed
 from rapid_nav.nodes.lib.spin import run
@@ -142,6 +150,7 @@ class Policy(Node):
         for condition in self.faults.conditions():
             error = condition.kind in _ERRORS
             yield condition._replace(level=ERROR) if error else condition
+        yield from foreign_publishers(self, (self.commands, self.levels))
 
     def state(self) -> dict[str, object]:
         """Return what was counted since the start, and the latency of the last decisions."""

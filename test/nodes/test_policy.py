@@ -164,6 +164,14 @@ def is_ok(camera: Camera) -> bool:
     return (status := camera.status()) is not None and status.level == OK
 
 
+def test_another_commander_of_its_drone_is_named_as_an_error(camera: Camera) -> None:
+    rival = rclpy.create_node('rival')
+    rival.create_publisher(TwistStamped, 'cmd_vel', 1)
+    camera.wait_for(ERROR, '/rapid/cmd_vel is published by /rapid/rival too')
+    rival.destroy_node()
+    wait_until(lambda: camera.show(SOUND) and is_ok(camera))
+
+
 def test_a_policy_without_a_camera_says_so(ros, checkpoint: Path) -> None:
     running = ros(checkpoint=checkpoint, recorder='late')
     node = rclpy.create_node('watcher')

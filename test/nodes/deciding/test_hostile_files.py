@@ -172,9 +172,13 @@ def test_one_weight_that_is_no_number_grounds_a_policy(trained: Path, tmp_path: 
     assert not (tmp_path / 'offer.safetensors').exists()
 
 
+@pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize('runtime', ['onnx', 'eager'])
 def test_weights_whose_answers_are_no_numbers_ground_a_policy(trained: Path, runtime: str):
-    huge = {'heads.0.q.weight': np.full((25, 32), 3e38, np.float32)}
+    huge = {
+        'heads.0.q.weight': np.full((25, 32), 3e38, np.float32),
+        'heads.0.confidence.weight': np.full((1, 73), 1e37, np.float32),
+    }
     path = rewritten(trained, json.dumps(settings_of(trained)), **huge)
     with pytest.raises(CheckpointError, match='exit 0 of the network answered NaN or infinity'):
         load_policy(path, runtime)
