@@ -32,6 +32,8 @@ include cmake/setup.mk
 
 ENVIRONMENT := source install/setup.bash
 PYTEST := -n $(WORKERS) --dist worksteal --durations 20 -rs
+# Of the whole suite; processes that tests start are not counted.
+COVERAGE := $(if $(ARGS),,--cov rapid_nav --cov-report= --cov-fail-under 80)
 
 .PHONY: help fly train test bench docs pictures lint build clean
 help:
@@ -49,7 +51,7 @@ train: $(BUILT)
 		python cmake/foreground.py rapid-nav train fleet $(ARGS)
 
 test: $(BUILT) $(DEV) $(VIEW) $(DOCS)
-	@$(ENVIRONMENT); $(VENV)/bin/pytest $(PYTEST) $(ARGS)
+	@$(ENVIRONMENT); $(VENV)/bin/pytest $(PYTEST) $(COVERAGE) $(ARGS)
 
 bench: $(BUILT) $(DEV)
 	@$(ENVIRONMENT); mkdir -p runs
@@ -88,4 +90,4 @@ lint: $(BUILT) $(DEV)
 	@$(VENV)/bin/flake8 --config test/ament_flake8.ini rapid_nav launch test setup.py
 
 clean:
-	rm -rf .venv build install log .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv build install log .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis
