@@ -72,11 +72,12 @@ class Camera:
     def answer(self, depth: np.ndarray) -> ExitLevel:
         """Show an image and return how it was decided on."""
         stamp = self.show(depth)
-        return wait_until(
+        level: ExitLevel = wait_until(
             lambda: next(
                 (m for m in self.levels if conversions.nanoseconds(m.header.stamp) == stamp), None
             )
         )
+        return level
 
     def set(self, **values: Any) -> str:
         """Set parameters as `ros2 param set` does; return why it was refused, or ''."""
