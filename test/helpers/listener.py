@@ -21,8 +21,8 @@ class Listener:
         return received
 
 
-def wait_until(true: Callable[[], Any], timeout: float = 120.0) -> Any:
-    """Return what becomes true in time, or fail."""
+def wait_until(true: Callable[[], Any], timeout: float = 400.0) -> Any:
+    """Return what becomes true in time [s], or fail; a busy machine takes minutes."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if found := true():

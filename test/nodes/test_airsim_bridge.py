@@ -88,7 +88,7 @@ class BridgeClient:
     def take_off(self) -> 'BridgeClient':
         """Let the bridge work until images come."""
         self.ros.run(lambda: work(self.bridge))
-        wait_until(lambda: self.depth and self.commands.get_subscription_count(), 60)
+        wait_until(lambda: self.depth and self.commands.get_subscription_count())
         return self
 
     def command(self, velocity: BodyVelocity) -> int:
@@ -126,7 +126,7 @@ class BridgeClient:
         client = self.node.create_client(Trigger, service)
         assert client.wait_for_service(10)
         answer = client.call_async(Trigger.Request())
-        wait_until(answer.done, 60)
+        wait_until(answer.done)
         return answer.result()
 
     def complaint(self) -> str:
@@ -158,7 +158,7 @@ def test_a_late_subscriber_receives_nothing_old(ros, simulator: Server) -> None:
 def test_a_recorder_is_waited_for(ros, simulator: Server) -> None:
     bridge_client = BridgeClient(ros, simulator.port, lockstep=True, recorder='late')
     bridge_client.ros.run(lambda: work(bridge_client.bridge))
-    wait_until(lambda: bridge_client.bridge.loop.waits_for_recorder, 60)
+    wait_until(lambda: bridge_client.bridge.loop.waits_for_recorder)
     time.sleep(0.3)
     assert not bridge_client.outcomes
     ear = Listener(rclpy.create_node('late'))
@@ -184,7 +184,7 @@ def test_a_silent_policy_stops_the_drone(ros, simulator: Server, lockstep: bool)
     bridge_client.fly(AHEAD, 1.2)
     assert bridge_client.speed() > 0.5
     silent = bridge_client.now()
-    wait_until(lambda: bridge_client.now() > silent + 3.5, 60)
+    wait_until(lambda: bridge_client.now() > silent + 3.5)
     assert bridge_client.speed() < 0.2
     assert bridge_client.bridge.counts['unanswered_images' if lockstep else 'silences'] > 0
 
@@ -244,7 +244,7 @@ def test_every_other_sensor_is_a_topic_while_somebody_listens(ros, simulator: Se
     }
     received = {topic: bridge_client.listen(kind, topic) for topic, kind in kinds.items()}
     bridge_client.take_off()
-    wait_until(lambda: all(received.values()), 30)
+    wait_until(lambda: all(received.values()))
     assert received['imu'][-1].linear_acceleration.z == pytest.approx(9.8, abs=4.0)
     assert received['gps'][-1].latitude == pytest.approx(47.64, abs=0.1)
     assert received['pressure'][-1].fluid_pressure == pytest.approx(1e5, rel=0.1)
@@ -371,7 +371,7 @@ def test_a_service_that_takes_long_holds_up_neither_commands_nor_diagnostics(
 
     wait_until(is_received)
     assert not answer.done()  # it lands meanwhile
-    wait_until(answer.done, 60)
+    wait_until(answer.done)
     assert answer.result().success
 
 

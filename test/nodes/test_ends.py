@@ -68,6 +68,12 @@ def writes(name: str) -> Moment:
     return lambda _, folder: any(folder.glob(name))
 
 
+def records(_: MarkedProcess, folder: Path) -> bool:
+    """Return whether the recorder's timer, which flushes its file, runs."""
+    bag = folder / 'flight.mcap'
+    return bag.exists() and bag.stat().st_size > 0
+
+
 def has_children(count: int) -> Moment:
     """Return the moment at which a command has more than `count` processes of its own."""
     return lambda run, _: len(run.alive()) > count
@@ -128,7 +134,7 @@ ENDS = [
     End('waiting', 'policy --ros-args -p checkpoint:={checkpoint}', 'policy'),
     End('waiting', 'scene', 'scene'),
     End('waiting', 'outcome', 'outcome'),
-    End('recording', 'record --ros-args -p file:={folder}/flight.mcap', 'record', 0, bag_is_whole),
+    End('recording', 'record --ros-args -p file:={folder}/flight.mcap', records, 0, bag_is_whole),
     End('waiting', TRAINER, writes('out/policy.safetensors'), 0, training_is_kept),
     End(
         'saving',

@@ -84,7 +84,7 @@ def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
         for one in (Policy(), bridge, node):
             running.spin(one)
         running.run(lambda: work(bridge))
-        wait_until(lambda: len(levels) > 30, 60)
+        wait_until(lambda: len(levels) > 30)
         for path in (newer, checkpoint):  # there and back
             answer = parameters.call_async(
                 SetParameters.Request(
@@ -93,7 +93,7 @@ def test_in_lockstep_too_no_image_is_missed_while_weights_come_and_go(
             )
             wait_until(answer.done)
             decided = len(levels)
-            wait_until(lambda count=decided: len(levels) > count + 30, 60)
+            wait_until(lambda count=decided: len(levels) > count + 30)
     flown = [level.weights for level in levels]
     assert [one for one, before in zip(flown, [0, *flown], strict=False) if one != before] == [
         version(checkpoint),

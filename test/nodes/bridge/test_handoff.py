@@ -100,7 +100,7 @@ def test_many_threads_that_ask_and_one_that_serves_lose_nothing() -> None:
     askers = [threading.Thread(target=ask, args=[number]) for number in range(4)]
     for thread in askers:
         thread.start()
-    wait_until(lambda: not any(thread.is_alive() for thread in askers), 60)
+    wait_until(lambda: not any(thread.is_alive() for thread in askers))
     stop.set()
     server.join()
     assert len(answers) == 200

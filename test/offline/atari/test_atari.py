@@ -170,7 +170,9 @@ def test_mistakes_name_themselves_and_the_remedy(trained):
         evaluate_atari.main(EvaluateAtariConfig(game='tennis'))
     with pytest.raises(ValueError, match='another task'):
         main(dataclasses.replace(SHORT, game='Pong', teacher=path))
-    with pytest.raises(ValueError, match=r"'agent.n_stpe=3' changes nothing.*agent has .*n_step"):
+    with pytest.raises(
+        ValueError, match=r"'agent.n_stpe=3' changes no setting.*agent has .*n_step"
+    ):
         FAST.changed(['agent.n_stpe=3'])
     with pytest.raises(ValueError, match='network.x=3'):
         FAST.changed(['network.x=3'])
