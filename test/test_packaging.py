@@ -148,7 +148,7 @@ def test_a_wheel_holds_modules_models_config_and_worlds_but_no_nodes(
     assert 'rapid_nav/py.typed' in names
 
 
-def test_a_wheel_brings_pytorch_to_who_trains_and_to_nobody_else(wheel: zipfile.ZipFile) -> None:
+def test_a_wheel_requires_pytorch_for_training_alone(wheel: zipfile.ZipFile) -> None:
     metadata = wheel.read(f'rapid_nav-{VERSION}.dist-info/METADATA').decode()
     assert f'\nVersion: {VERSION}\n' in metadata and '\nLicense-Expression: MIT\n' in metadata
     extras = set(re.findall(r'^Provides-Extra: (.+)$', metadata, re.MULTILINE))

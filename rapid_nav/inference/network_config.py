@@ -11,9 +11,6 @@ from rapid_nav.options import check, REQUIRED, setting
 NATURE_DQN_MACS = 9_346_048
 """Mnih et al. 2015 for 84x84x4 and 6 actions: a yardstick that every report is also held to."""
 
-C3F2_MACS = 20_314_400
-"""PEDRA's C3F2 for 103x103x3 and 25 actions."""
-
 MAX_STAGES = 64
 MAX_ACTIONS = 65536  # what exit_level can say
 MAX_SIDE = 4096  # [px], and channels of the input

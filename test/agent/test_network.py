@@ -9,13 +9,7 @@ import torch
 from rapid_nav.agent.config import c3f2_stages, nature_stages, rapid_stages, to_dict
 from rapid_nav.agent.network import EarlyExitNetwork
 from rapid_nav.inference.exit_rule import check_thresholds, decide, levels_of
-from rapid_nav.inference.network_config import (
-    C3F2_MACS,
-    Conv,
-    NATURE_DQN_MACS,
-    NetworkConfig,
-    Stage,
-)
+from rapid_nav.inference.network_config import Conv, NATURE_DQN_MACS, NetworkConfig, Stage
 from rapid_nav.options import from_dict
 
 RAPID = NetworkConfig((3, 36, 64), 25, THREE_EXITS)
@@ -37,6 +31,7 @@ POOLED = NetworkConfig(
         Stage((Conv(8, 3, 1),), hidden=16),
     ),
 )
+C3F2_MACS = 20_314_400  # of PEDRA's C3F2 for 103x103x3 and 25 actions
 C3F2 = NetworkConfig((3, 103, 103), 25, c3f2_stages(), duelling=False)
 
 

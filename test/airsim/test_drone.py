@@ -56,7 +56,7 @@ def test_a_good_colour_image_is_rgb():
     np.testing.assert_array_equal(sense.rgb[0, 0], [3, 2, 1])
 
 
-def test_nan_in_a_depth_image_stays_for_the_policy_to_judge():
+def test_nan_in_a_depth_image_is_left_for_the_policy_to_refuse():
     assert math.isnan(sensed(image(image_data_float=[math.nan] * 7 + [1.0])).depth[0, 0])
 
 
@@ -113,7 +113,7 @@ def test_a_collision_seen_beside_a_bad_image_is_not_forgotten():
         drone.close()
 
 
-def test_nobody_there_is_said_with_the_remedy():
+def test_a_simulator_that_is_not_there_is_reported_with_the_remedy():
     with socket.create_server(('127.0.0.1', 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(NoDrone, match='start `rapid-nav sim`'):

@@ -122,7 +122,7 @@ def check(fleet: dict[str, list[Truth]], trajectories: list[Trajectory]) -> set[
 
 @settings(max_examples=50, deadline=None)
 @given(fleets(apart=True))
-def test_everything_that_is_heard_in_order_is_learned_from_once(fleet) -> None:
+def test_every_message_in_order_is_learned_from_once(fleet) -> None:
     assembler, trajectories = assemble(told(fleet))
     learned = check(fleet, trajectories)
     assert learned == {
@@ -169,7 +169,7 @@ def test_a_flight_in_little_disorder_loses_nothing() -> None:
     assert assembler.counts()['joined'] == 100 and assembler.lost_share() == 0.0
 
 
-def test_an_image_that_nobody_heard_of_is_counted_and_never_flown_across() -> None:
+def test_a_lost_image_is_counted_and_no_trajectory_spans_it() -> None:
     images = [
         Truth(
             'red',

@@ -231,7 +231,7 @@ def test_a_lost_simulator_is_said_once_and_flown_on_when_it_is_back(ros) -> None
     )
 
 
-def test_every_other_sensor_is_a_topic_while_somebody_listens(ros, simulator: Server) -> None:
+def test_every_other_sensor_is_a_topic_while_it_has_subscribers(ros, simulator: Server) -> None:
     bridge_client = BridgeClient(ros, simulator.port)
     kinds = {
         'imu': Imu,

@@ -113,7 +113,7 @@ def test_only_a_regular_file_of_a_sane_size_is_read(tmp_path):
 @pytest.mark.parametrize(
     'text', ['[' * 100_000, '{"ClockSpeed": 1e999}', '{"ClockSpeed": NaN}', '\ud800', '', 'null']
 )
-def test_a_file_that_is_hard_to_read_is_told_in_a_line(tmp_path, text):
+def test_a_file_that_is_hard_to_read_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / 'settings.json'
     path.write_text(text, errors='surrogatepass')
     with pytest.raises(ValueError, match=r'settings\.json') as error:

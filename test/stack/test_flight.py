@@ -19,7 +19,7 @@ def parts(config: StackConfig) -> dict[str, flight.Process]:
     return {process.name: process for process in flight.stack(config, port=1234)}
 
 
-def test_the_simulator_comes_first_and_everybody_is_told_its_port(checkpoint: Path) -> None:
+def test_the_simulator_starts_first_and_every_process_gets_its_port(checkpoint: Path) -> None:
     flown = parts(StackConfig(checkpoint=str(checkpoint), world='forest', seed=7))
     assert next(iter(flown)) == 'simulator'
     assert {'policy', 'airsim_bridge', 'scene'} <= set(flown)

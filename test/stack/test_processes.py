@@ -31,7 +31,7 @@ def test_one_that_is_ended_first_has_all_the_time_it_was_given(
 
 
 @pytest.mark.parametrize('processes', [30], indirect=True)
-def test_one_that_does_not_end_in_its_time_holds_nobody_up(
+def test_one_that_does_not_end_in_time_delays_no_other(
     processes: Processes, tmp_path: Path
 ) -> None:
     processes.end('writer', 0.1)

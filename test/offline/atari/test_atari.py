@@ -72,7 +72,7 @@ def trained(tmp_path_factory):
     return out
 
 
-def test_a_short_training_leaves_a_policy_that_says_where_it_comes_from(trained):
+def test_a_short_run_leaves_a_policy_that_names_its_origin(trained):
     plain = checkpoint.load(trained / 'plain' / 'policy.safetensors')
     assert plain.task['game'] == 'breakout' and plain.card['preset'] == 'fast'
     assert plain.card['steps'] == 1200 and 'train.num_envs=4' in plain.card['change']

@@ -65,7 +65,7 @@ def test_the_point_chosen_does_best_within_the_budget():
     )
 
 
-def test_what_exits_cost_is_told_of_each_modes_own_full_path():
+def test_what_exits_cost_is_reported_against_each_modes_own_full_path():
     config = CompareConfig(games=('breakout',), modes=('joint',), seeds=4)
 
     def tested(**scores: float) -> Evaluated:

@@ -93,7 +93,7 @@ def test_every_report_and_the_logs_together_are_on_the_page(made: str) -> None:
     assert made.count('<figure') == made.count('<svg') >= 12
 
 
-def test_what_a_control_is_behind_flight_by_flight_is_told(made: str) -> None:
+def test_the_lead_over_a_control_is_reported_flight_by_flight(made: str) -> None:
     assert '+15.0 m (+9.0 to +21.0)' in made
 
 

@@ -166,7 +166,7 @@ def test_velocities_survive_a_teleport_and_nan_leaves_things_as_they_are(flying)
     np.testing.assert_array_equal(velocity(flying), speed)
 
 
-def test_a_collision_is_told_once(drone, flying):
+def test_a_collision_is_reported_once(drone, flying):
     flying.simGetCollisionInfo()
     drone.fly(BodyVelocity(forward=4.0), 30)
     for _ in range(200):

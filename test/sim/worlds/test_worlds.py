@@ -156,7 +156,7 @@ def test_segmentation_tells_kinds_of_things_apart() -> None:
 
 
 @pytest.mark.parametrize('spec', ['maze', '', 'rooms.yml.txt', '../corridor'])
-def test_an_unknown_name_is_told_with_those_there_are(spec: str) -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones(spec: str) -> None:
     with pytest.raises(ValueError, match=r'corridor, rooms, pillars, forest'):
         make_world(spec)
 
