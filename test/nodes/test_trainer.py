@@ -17,7 +17,7 @@ from rapid_nav.drone.transition_assembler import Trajectory
 from rapid_nav.nodes.trainer import Trainer
 
 
-class Desk:
+class TrainerAndPolicy:
     """A trainer beside a policy that is shown images all the time."""
 
     def __init__(self, ros, checkpoint: Path, out: Path, task: str = 'drone') -> None:
@@ -38,10 +38,10 @@ class Desk:
         self.trainer, running = Trainer(), self.camera.running
         running.spin(self.trainer)
         running.run(lambda: self.trainer.learner.run(rclpy.ok))
-        running.run(self.look)
+        running.run(self.show_images)
         wait_until(lambda: '/rapid' in self.trainer.drones)
 
-    def look(self) -> None:
+    def show_images(self) -> None:
         """Show an image ten times a second."""
         while rclpy.ok():
             self.camera.show(self.seen)
@@ -92,19 +92,19 @@ def test_what_is_learned_is_flown_unless_somebody_goes_back(
     ros, request: pytest.FixtureRequest, tmp_path: Path, task: str
 ) -> None:
     begun = request.getfixturevalue('checkpoint' if task == 'drone' else task)
-    desk = Desk(ros, begun, tmp_path, task)
-    learner = desk.trainer.learner
-    wait_until(lambda: learner.latest and desk.flown() == learner.latest.checkpoint_id)
+    pair = TrainerAndPolicy(ros, begun, tmp_path, task)
+    learner = pair.trainer.learner
+    wait_until(lambda: learner.latest and pair.flown() == learner.latest.checkpoint_id)
     first = learner.latest
-    assert desk.camera.policy.config.epsilon == 1.0  # nothing is learned yet
-    desk.learn()
-    wait_until(lambda: learner.latest.updates > 0 and desk.flown() == learner.latest.checkpoint_id)
-    desk.set(offering=False)
-    assert desk.camera.set(checkpoint=str(first.path)) == ''
+    assert pair.camera.policy.config.epsilon == 1.0  # nothing is learned yet
+    pair.learn()
+    wait_until(lambda: learner.latest.updates > 0 and pair.flown() == learner.latest.checkpoint_id)
+    pair.set(offering=False)
+    assert pair.camera.set(checkpoint=str(first.path)) == ''
     time.sleep(2.5)  # the trainer looks after its drones every second
-    assert desk.flown() == first.checkpoint_id
-    desk.set(offering=True)
-    wait_until(lambda: desk.flown() == learner.latest.checkpoint_id)
+    assert pair.flown() == first.checkpoint_id
+    pair.set(offering=True)
+    wait_until(lambda: pair.flown() == learner.latest.checkpoint_id)
 
 
 def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(
@@ -113,12 +113,12 @@ def test_a_policy_of_another_task_refuses_and_the_trainer_says_why(
     made = load(checkpoint)
     other = {**made.task, 'observation': {**made.task['observation'], 'half_depth': 7.0}}
     save(tmp_path / 'other.safetensors', dataclasses.replace(made, task=other))
-    desk = Desk(ros, tmp_path / 'other.safetensors', tmp_path / 'out')
-    wait_until(lambda: 'another task' in desk.trainer.drones['/rapid'].refused)
+    pair = TrainerAndPolicy(ros, tmp_path / 'other.safetensors', tmp_path / 'out')
+    wait_until(lambda: 'another task' in pair.trainer.drones['/rapid'].refused)
     wait_until(
         lambda: any(
             'refuses' in item.key and 'another task' in item.value
-            for message in desk.camera.diagnostics
+            for message in pair.camera.diagnostics
             for item in message.status[0].values
         )
     )
