@@ -42,9 +42,11 @@ class TrainerAndPolicy:
         wait_until(lambda: '/rapid' in self.trainer.drones)
 
     def show_images(self) -> None:
-        """Show an image ten times a second."""
+        """Show images ten times a second, no two alike in a row: a frozen camera is refused."""
+        shift = 0
         while rclpy.ok():
-            self.camera.show(self.seen)
+            shift += 1
+            self.camera.show(np.roll(self.seen, shift, axis=1))
             time.sleep(0.1)
 
     def flown(self) -> int:
