@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+import contextlib
 import threading
 from typing import Any, TYPE_CHECKING
 
@@ -17,6 +18,7 @@ class Ros:
 
     def __init__(self) -> None:
         self.threads: list[threading.Thread] = []
+        self.nodes: list[Node] = []
 
     def spin(self, node: Node) -> Any:
         """Let a node live."""
@@ -24,6 +26,7 @@ class Ros:
 
         from rapid_nav.nodes.lib.spin import until_shutdown
 
+        self.nodes.append(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
 
@@ -60,3 +63,7 @@ def ros(domain: int, request: pytest.FixtureRequest) -> Iterator[Callable[..., R
     rclpy.try_shutdown()
     for thread in started.threads:
         thread.join(10)
+    # A node that is not destroyed is still discovered by the next test in its domain.
+    for node in started.nodes:
+        with contextlib.suppress(Exception):
+            node.destroy_node()

@@ -174,7 +174,7 @@ if importlib.util.find_spec('rerun'):
         End(
             'showing',
             'viewer --ros-args -p browser:=true -p save:={folder}/flight.rrd',
-            'viewer',
+            says('The flight is at'),
             0,
             recording_is_kept,
         )

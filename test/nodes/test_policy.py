@@ -87,7 +87,7 @@ def test_a_stale_image_gets_no_command(camera: Camera) -> None:
     assert not camera.commands
 
 
-@pytest.mark.parametrize('ahead', [1.0, 3600.0])
+@pytest.mark.parametrize('ahead', [60.0, 3600.0])
 def test_an_image_from_the_future_gets_no_command(camera: Camera, ahead: float) -> None:
     camera.show(SOUND, age=-ahead)
     camera.wait_for(WARN, 's ahead')
