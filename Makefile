@@ -31,7 +31,7 @@ VENV := $(CURDIR)/.venv
 include cmake/setup.mk
 
 ENVIRONMENT := source install/setup.bash
-PYTEST := -n $(WORKERS) --dist worksteal --durations 20 -rs
+PYTEST := -n $(WORKERS) --dist worksteal --durations 20 -rs --reruns 2
 # Of the whole suite; processes that tests start are not counted.
 COVERAGE := $(if $(ARGS),,--cov rapid_nav --cov-report= --cov-fail-under 80)
 
